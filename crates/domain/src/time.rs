@@ -1,0 +1,39 @@
+//! Time as trent counts it: milliseconds since the Unix epoch, read from a [`Clock`] that is passed in.
+
+use serde::{Deserialize, Serialize};
+
+const MILLISECONDS_PER_DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the Unix epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// This moment and `days` times 24 hours; stays at the end of time rather than overflow.
+    #[must_use]
+    pub const fn plus_days(self, days: u32) -> Self {
+        Self(self.0.saturating_add(MILLISECONDS_PER_DAY.saturating_mul(days as i64)))
+    }
+}
+
+/// Where the time comes from: the system's clock in the binary, a hand-set one in tests and `trent dev`.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
