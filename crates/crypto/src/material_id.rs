@@ -1,0 +1,33 @@
+//! Names key material without giving it away.
+//!
+//! ```text
+//! HMAC-SHA-256(id key, "trent/material-id/v1" ‖ 0x00 ‖ kind ‖ key id (16) ‖ material)
+//! ```
+//!
+//! A function of key and material: importing the same material into the same key again gives the same id, and the
+//! replicas of a multi-Region key agree on it (all Regions of an installation have one id key). Keyed with a secret
+//! of the installation, because ids are public and imported material may be weak: a plain hash would let anyone
+//! test guesses offline.
+//!
+//! The id also commits to the material: nobody can find two materials with one id, even knowing the id key, short of
+//! a collision of SHA-256. Blobs carry it, authenticated, which is what ties a blob to one material.
+
+use aws_lc_rs::hmac;
+
+use crate::ciphertext::BlobKeyId;
+use crate::secret::Key256;
+
+const LABEL: &[u8] = b"trent/material-id/v1\0";
+
+/// The id of `material` in the key `key_id`. All that precedes the material has a fixed length.
+#[must_use]
+pub fn material_id(id_key: &Key256, key_id: &BlobKeyId, material: &[u8]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, id_key.expose()));
+    context.update(LABEL);
+    context.update(&key_id.to_bytes());
+    context.update(material);
+    let tag = context.sign();
+    let mut id = [0; 32];
+    id.copy_from_slice(tag.as_ref());
+    id
+}

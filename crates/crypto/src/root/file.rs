@@ -1,0 +1,114 @@
+//! The root key file: text, so that it can be looked at, printed and typed in again.
+//!
+//! ```text
+//! # any number of comment lines
+//! trent-root-key 1
+//! key 64 hex digits
+//! check 16 hex digits
+//! ```
+//!
+//! `check` is the first 8 bytes of `SHA-256("trent/root-key-file/v1" ‖ 0x00 ‖ key)`: a file that was cut short or
+//! mistyped is recognised before a database is opened with the wrong key. Empty lines, spaces around lines and
+//! capital hex digits are accepted; anything else is not.
+
+use super::checksum;
+use crate::secret::{Key256, SecretBytes};
+
+const COMMENT: &str = "# Root key of trent. Whoever has it can read all key material: keep it secret.\n\
+                       # Without it nothing can be read: keep a copy, apart from the database's.\n";
+const VERSION: u32 = 1;
+const CHECK_LABEL: &[u8] = b"trent/root-key-file/v1";
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Why a root key file was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RootFileError {
+    /// It does not begin like one.
+    #[error("not a root key file: the line `trent-root-key 1` is missing")]
+    NotARootKeyFile,
+    /// Written by another version of trent, most likely a newer one.
+    #[error("root key file of unknown version {0}")]
+    UnknownVersion(u32),
+    /// Its end is missing.
+    #[error("the root key file is cut short")]
+    Truncated,
+    /// It has something in it that does not belong there.
+    #[error("the root key file is malformed")]
+    Malformed,
+    /// The key in it is not the one that was written.
+    #[error("the checksum of the root key file is wrong: the key in it was altered")]
+    ChecksumMismatch,
+}
+
+/// The text of a root key file. Secret, like the key.
+#[must_use]
+pub fn encode_file(root: &Key256) -> SecretBytes {
+    // Never grows beyond this, so no half-written copy is left behind in freed memory.
+    let mut text = Vec::with_capacity(512);
+    text.extend_from_slice(COMMENT.as_bytes());
+    text.extend_from_slice(b"trent-root-key 1\nkey ");
+    push_hex(&mut text, root.expose());
+    text.extend_from_slice(b"\ncheck ");
+    push_hex(&mut text, &checksum(CHECK_LABEL, root.expose()));
+    text.push(b'\n');
+    SecretBytes::new(text)
+}
+
+/// Reads the text of a root key file.
+///
+/// # Errors
+/// See [`RootFileError`].
+pub fn decode_file(text: &[u8]) -> Result<Key256, RootFileError> {
+    let text = str::from_utf8(text).map_err(|_| RootFileError::NotARootKeyFile)?;
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    check_version(lines.next().unwrap_or_default())?;
+    let key = Key256::try_fill(|key| read_line(lines.next(), "key ", key))?;
+    let mut check = [0; 8];
+    read_line(lines.next(), "check ", &mut check)?;
+    if lines.next().is_some() {
+        return Err(RootFileError::Malformed);
+    }
+    if check != checksum(CHECK_LABEL, key.expose()) {
+        return Err(RootFileError::ChecksumMismatch);
+    }
+    Ok(key)
+}
+
+fn check_version(line: &str) -> Result<(), RootFileError> {
+    let version = line.strip_prefix("trent-root-key ").ok_or(RootFileError::NotARootKeyFile)?;
+    match version.parse() {
+        Ok(VERSION) => Ok(()),
+        Ok(other) => Err(RootFileError::UnknownVersion(other)),
+        Err(_) => Err(RootFileError::Malformed),
+    }
+}
+
+/// Reads `name` and the hex digits of all of `out` from a line.
+fn read_line(line: Option<&str>, name: &str, out: &mut [u8]) -> Result<(), RootFileError> {
+    let line = line.ok_or(RootFileError::Truncated)?;
+    let Some(digits) = line.strip_prefix(name) else {
+        let cut = name.starts_with(line);
+        return Err(if cut { RootFileError::Truncated } else { RootFileError::Malformed });
+    };
+    let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
+    if pairs.len() > out.len() || (pairs.len() == out.len() && !odd.is_empty()) {
+        return Err(RootFileError::Malformed);
+    }
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    if pairs.len() < out.len() { Err(RootFileError::Truncated) } else { Ok(()) }
+}
+
+fn digit(digit: u8) -> Result<u8, RootFileError> {
+    let value = char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    value.ok_or(RootFileError::Malformed)
+}
+
+fn push_hex(text: &mut Vec<u8>, bytes: &[u8]) {
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+}
