@@ -140,3 +140,100 @@ pub fn open(
     }
     FORMAT.open(wrapping, &purpose.to_bytes(), envelope).ok_or(EnvelopeError::WrongKeyOrAltered)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ciphertext::{BlobKeyId, CanonicalContext};
+    use crate::fixtures::{Known, array, bytes, cases, hex, tampered};
+    use crate::random::SystemRandom;
+
+    const PURPOSE: Purpose<'_> = Purpose::new(label::KEY_MATERIAL, &[("account", b"111122223333")]);
+
+    fn sealed(plaintext: &[u8]) -> Vec<u8> {
+        seal(&[1; 32], &PURPOSE, plaintext, &SystemRandom::new()).unwrap()
+    }
+
+    #[test]
+    fn envelopes_made_elsewhere_open_and_are_made_alike() {
+        for case in cases(include_str!("../testdata/formats/v1/envelope.json")) {
+            let owner = case["owner"].as_array().unwrap();
+            let owner = owner.iter().map(|field| (field[0].as_str().unwrap(), bytes(&field[1])));
+            let owner = Vec::from_iter(owner);
+            let owner = Vec::from_iter(owner.iter().map(|(name, value)| (*name, value.as_slice())));
+            let purpose = Purpose::new(case["label"].as_str().unwrap(), &owner);
+            let (wrapping, plaintext) = (array(&case["wrapping"]), bytes(&case["plaintext"]));
+
+            let opened = open(&wrapping, &purpose, &bytes(&case["envelope"])).unwrap();
+            assert_eq!(*opened.expose(), plaintext);
+            let random = Known::new(&[&bytes(&case["nonce"]), &bytes(&case["iv"])]);
+            let made = seal(&wrapping, &purpose, &plaintext, &random).unwrap();
+            assert_eq!(hex(&made), case["envelope"].as_str().unwrap());
+        }
+    }
+
+    #[test]
+    fn the_overhead_is_45_bytes() {
+        assert_eq!(sealed(&[0; 32]).len(), 32 + 45);
+    }
+
+    #[test]
+    fn another_purpose_or_owner_does_not_open_it() {
+        let envelope = sealed(b"secret");
+        for (label, owner) in [
+            (label::DOMAIN_KEY, &[("account", b"111122223333".as_slice())] as &[(&str, &[u8])]),
+            (label::KEY_MATERIAL, &[("account", b"111122223334")]),
+            (label::KEY_MATERIAL, &[("region", b"111122223333")]),
+            (label::KEY_MATERIAL, &[("account1", b"11122223333")]),
+            (label::KEY_MATERIAL, &[]),
+            (label::KEY_MATERIAL, &[("account", b"111122223333"), ("", b"")]),
+        ] {
+            let refused = open(&[1; 32], &Purpose::new(label, owner), &envelope);
+            assert_eq!(refused, Err(EnvelopeError::WrongKeyOrAltered));
+        }
+        assert_eq!(open(&[2; 32], &PURPOSE, &envelope), Err(EnvelopeError::WrongKeyOrAltered));
+    }
+
+    #[test]
+    fn whatever_is_done_to_an_envelope_it_does_not_open() {
+        let envelope = sealed(b"secret");
+        for altered in tampered(&envelope) {
+            let expected = match altered.first() {
+                None => EnvelopeError::Malformed,
+                Some(&VERSION) if altered.len() < ENVELOPE_OVERHEAD_BYTES => EnvelopeError::Malformed,
+                Some(&VERSION) => EnvelopeError::WrongKeyOrAltered,
+                Some(&other) => EnvelopeError::UnknownVersion(other),
+            };
+            assert_eq!(open(&[1; 32], &PURPOSE, &altered), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_blob_is_not_an_envelope_even_under_the_same_key() {
+        let key = BlobKeyId { multi_region: false, uuid: [3; 16] };
+        let context = CanonicalContext::new(None);
+        let random = SystemRandom::new();
+        let blob = crate::ciphertext::seal(&[1; 32], key, &[2; 32], &context, b"secret", &random).unwrap();
+        assert_eq!(open(&[1; 32], &PURPOSE, &blob), Err(EnvelopeError::WrongKeyOrAltered));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens(wrapping: [u8; 32], plaintext in proptest::collection::vec(any::<u8>(), 0..3000)) {
+            let envelope = seal(&wrapping, &PURPOSE, &plaintext, &SystemRandom::new()).unwrap();
+            let opened = open(&wrapping, &PURPOSE, &envelope).unwrap();
+            prop_assert_eq!(opened.expose(), &plaintext);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_refused_without_panic(mut envelope in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(open(&[1; 32], &PURPOSE, &envelope).is_err());
+            if let Some(version) = envelope.first_mut() {
+                *version = VERSION;
+            }
+            prop_assert!(open(&[1; 32], &PURPOSE, &envelope).is_err());
+        }
+    }
+}

@@ -39,3 +39,33 @@ fn derive_from_fixed_input(key: &[u8; 32], fixed_input: &[u8]) -> Key256 {
         })
         .expect("AWS-LC derives 32 bytes from 32 bytes")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{array, bytes, cases};
+
+    #[test]
+    fn agrees_with_an_independent_implementation() {
+        for case in cases(include_str!("../testdata/kdf.json")) {
+            let derived = derive(&array(&case["key"]), &bytes(&case["label"]), &bytes(&case["context"]));
+            assert_eq!(*derived.expose(), array(&case["derived"]), "{case}");
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_vectors_of_nist() {
+        for case in cases(include_str!("../testdata/kdf_cavp.json")) {
+            let derived = derive_from_fixed_input(&array(&case["key"]), &bytes(&case["fixed_input"]));
+            assert_eq!(*derived.expose(), array(&case["derived"]), "{case}");
+        }
+    }
+
+    #[test]
+    fn keys_of_different_labels_and_contexts_differ() {
+        let key = [7; 32];
+        assert_ne!(derive(&key, b"a", b"x"), derive(&key, b"b", b"x"));
+        assert_ne!(derive(&key, b"a", b"x"), derive(&key, b"a", b"y"));
+        assert_ne!(derive(&key, b"a", b"bc"), derive(&key, b"ab", b"c"));
+    }
+}

@@ -19,6 +19,8 @@ pub mod random;
 pub mod root;
 pub mod secret;
 
+#[cfg(test)]
+mod fixtures;
 mod join;
 mod message;
 

@@ -178,3 +178,84 @@ impl Chunk {
         Self { lock, pages }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(seed: usize) -> Key256 {
+        Key256::new(std::array::from_fn(|at| u8::try_from((seed * 31 + at) % 256).unwrap()))
+    }
+
+    #[test]
+    fn keys_come_back_as_they_went_in() {
+        let arena = LockedKeys::new();
+        // More than two chunks.
+        let held = Vec::from_iter((0..5000).map(|seed| arena.insert(&key(seed))));
+        assert!(held.iter().enumerate().all(|(seed, locked)| locked.expose() == key(seed)));
+        assert_eq!(arena.locked_bytes() + arena.unlocked_bytes(), 3 * CHUNK_BYTES);
+    }
+
+    #[test]
+    fn dropping_the_last_handle_wipes_the_slot_and_frees_it() {
+        let arena = LockedKeys::new();
+        let first = arena.insert(&key(1));
+        let place = first.0.place.clone();
+        let second = first.clone();
+        drop(first);
+        assert_eq!(place.read(), key(1));
+        drop(second);
+        assert_eq!(place.read(), Key256::new([0; 32]));
+
+        let next = arena.insert(&key(2));
+        assert_eq!(place.read(), key(2), "the slot is used again");
+        assert_eq!(next.expose(), key(2));
+    }
+
+    #[test]
+    fn full_chunks_are_filled_again_before_new_ones_are_taken() {
+        let arena = LockedKeys::new();
+        for _ in 0..3 {
+            let held = Vec::from_iter((0..2048).map(|seed| arena.insert(&key(seed))));
+            assert_eq!(held.len(), 2048);
+        }
+        assert_eq!(arena.locked_bytes() + arena.unlocked_bytes(), CHUNK_BYTES);
+    }
+
+    #[test]
+    fn a_handle_outlives_its_arena() {
+        let held = LockedKeys::new().insert(&key(1));
+        assert_eq!(held.expose(), key(1));
+    }
+
+    #[test]
+    fn chunks_are_whole_pages_of_their_own() {
+        assert_eq!(size_of::<Pages>(), CHUNK_BYTES);
+        assert_eq!(align_of::<Pages>(), CHUNK_BYTES);
+        assert_eq!(CHUNK_BYTES % region::page::size(), 0);
+    }
+
+    #[test]
+    fn threads_share_keys_and_slots() {
+        let arena = LockedKeys::new();
+        let shared = arena.insert(&key(1));
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (arena, shared) = (&arena, shared.clone());
+                scope.spawn(move || {
+                    for round in 0..2000 {
+                        let own = arena.insert(&key(thread + round));
+                        assert_eq!(own.expose(), key(thread + round));
+                        assert_eq!(shared.expose(), key(1));
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn debug_output_has_no_content() {
+        let arena = LockedKeys::new();
+        assert_eq!(format!("{arena:?} {:?}", arena.insert(&key(1))), "LockedKeys(..) LockedKey(..)");
+    }
+}

@@ -31,3 +31,29 @@ pub fn material_id(id_key: &Key256, key_id: &BlobKeyId, material: &[u8]) -> [u8;
     id.copy_from_slice(tag.as_ref());
     id
 }
+
+// Fixtures: with those of blobs, in `ciphertext`.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: BlobKeyId = BlobKeyId { multi_region: false, uuid: [3; 16] };
+
+    #[test]
+    fn the_same_material_in_the_same_key_has_the_same_id() {
+        let id_key = Key256::new([1; 32]);
+        assert_eq!(material_id(&id_key, &KEY, b"material"), material_id(&id_key, &KEY, b"material"));
+    }
+
+    #[test]
+    fn anything_else_has_another() {
+        let id_key = Key256::new([1; 32]);
+        let id = material_id(&id_key, &KEY, b"material");
+        let other_key = BlobKeyId { uuid: [4; 16], ..KEY };
+        let other_kind = BlobKeyId { multi_region: true, ..KEY };
+        assert_ne!(id, material_id(&Key256::new([2; 32]), &KEY, b"material"));
+        assert_ne!(id, material_id(&id_key, &other_key, b"material"));
+        assert_ne!(id, material_id(&id_key, &other_kind, b"material"));
+        assert_ne!(id, material_id(&id_key, &KEY, b"Material"));
+    }
+}

@@ -43,3 +43,16 @@ fn checksum(label: &[u8], content: &[u8]) -> [u8; 8] {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{array, cases};
+
+    #[test]
+    fn fingerprints_agree_with_an_independent_implementation() {
+        for case in cases(include_str!("../testdata/formats/v1/root_key_file.json")) {
+            assert_eq!(fingerprint(&Key256::new(array(&case["root"]))), array(&case["fingerprint"]));
+        }
+    }
+}

@@ -112,3 +112,87 @@ fn push_hex(text: &mut Vec<u8>, bytes: &[u8]) {
         text.push(digit(byte & 15));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixtures::{array, cases};
+
+    fn written() -> String {
+        String::from_utf8(encode_file(&Key256::new([0xab; 32])).expose().clone()).unwrap()
+    }
+
+    #[test]
+    fn files_made_elsewhere_are_read_and_made_alike() {
+        for case in cases(include_str!("../../testdata/formats/v1/root_key_file.json")) {
+            let (root, text) = (Key256::new(array(&case["root"])), case["file"].as_str().unwrap());
+            assert_eq!(decode_file(text.as_bytes()), Ok(Key256::new(*root.expose())));
+            let own = encode_file(&root);
+            assert_eq!(str::from_utf8(own.expose()).unwrap(), format!("{COMMENT}{text}"));
+        }
+    }
+
+    #[test]
+    fn a_file_cut_short_anywhere_is_recognised() {
+        let text = written();
+        // The newline at the end may be missing.
+        for length in 0..text.len() - 1 {
+            let refused = decode_file(&text.as_bytes()[..length]).unwrap_err();
+            assert!(matches!(
+                refused,
+                RootFileError::NotARootKeyFile | RootFileError::Truncated | RootFileError::Malformed
+            ));
+        }
+        assert!(decode_file(text.trim_end().as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn every_changed_digit_is_recognised() {
+        let text = written();
+        let start = text.find("key a").unwrap() + 4;
+        for at in (start..start + 64).chain(text.len() - 17..text.len() - 1) {
+            let mut altered = text.clone().into_bytes();
+            altered[at] = if altered[at] == b'0' { b'1' } else { b'0' };
+            assert_eq!(decode_file(&altered), Err(RootFileError::ChecksumMismatch));
+        }
+    }
+
+    #[test]
+    fn what_an_editor_does_to_a_file_is_accepted() {
+        let text = written();
+        for edited in [text.replace('\n', "\r\n"), format!("\n# mine\n{text}\n\n"), text.replace('\n', " \n")]
+        {
+            assert_eq!(decode_file(edited.as_bytes()), Ok(Key256::new([0xab; 32])));
+        }
+        assert!(decode_file(text.replace("ab", "AB").as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn other_files_are_refused_with_the_reason() {
+        let text = written();
+        let decode = |text: &str| decode_file(text.as_bytes()).unwrap_err();
+        assert_eq!(decode("-----BEGIN PRIVATE KEY-----"), RootFileError::NotARootKeyFile);
+        assert_eq!(decode_file(&[0xff; 32]), Err(RootFileError::NotARootKeyFile));
+        assert_eq!(decode(&text.replace("key 1", "key 2")), RootFileError::UnknownVersion(2));
+        assert_eq!(decode(&text.replace("key 1", "key one")), RootFileError::Malformed);
+        assert_eq!(decode(&text.replace("key ab", "key xy")), RootFileError::Malformed);
+        assert_eq!(decode(&text.replace("key ab", "key abab")), RootFileError::Malformed);
+        assert_eq!(decode(&text.replace("check ", "check: ")), RootFileError::Malformed);
+        assert_eq!(decode(&format!("{text}more")), RootFileError::Malformed);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(root: [u8; 32]) {
+            let text = encode_file(&Key256::new(root));
+            prop_assert_eq!(decode_file(text.expose()), Ok(Key256::new(root)));
+        }
+
+        #[test]
+        fn arbitrary_text_is_refused_without_panic(text in "(trent-root-key 1\n)?(key )?.{0,200}") {
+            prop_assert!(decode_file(text.as_bytes()).is_err());
+        }
+    }
+}

@@ -240,3 +240,110 @@ impl PassphraseRecord {
 fn purpose<'a>(owner: &'a [(&'a str, &'a [u8])]) -> Purpose<'a> {
     Purpose::new(label::PASSPHRASE_VERIFIER, owner)
 }
+
+#[cfg(test)]
+mod tests {
+    use argon2::{AssociatedData, ParamsBuilder};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixtures::{Known, array, bytes, cases, hex, number, tampered};
+    use crate::random::SystemRandom;
+
+    const SMALL: PassphraseParams = PassphraseParams { memory_kib: 64, passes: 1, lanes: 1, salt: [4; 16] };
+
+    fn created() -> (PassphraseRecord, Key256) {
+        PassphraseRecord::create(b"passphrase", SMALL, &SystemRandom::new()).unwrap()
+    }
+
+    /// A record with these numbers and a good checksum.
+    fn record_with(memory_kib: u32, passes: u32, lanes: u32) -> Vec<u8> {
+        let params = PassphraseParams { memory_kib, passes, lanes, salt: [4; 16] };
+        PassphraseRecord { params, verifier: created().0.verifier }.encode()
+    }
+
+    #[test]
+    fn records_made_elsewhere_unlock_and_are_made_alike() {
+        for case in cases(include_str!("../../testdata/formats/v1/passphrase_record.json")) {
+            let passphrase = case["passphrase"].as_str().unwrap().as_bytes();
+            let record = PassphraseRecord::decode(&bytes(&case["record"])).unwrap();
+            assert_eq!(*record.unlock(passphrase).unwrap().expose(), array(&case["root"]));
+
+            let [memory_kib, passes, lanes] =
+                ["memory_kib", "passes", "lanes"].map(|name| number(&case[name]));
+            let params = PassphraseParams { memory_kib, passes, lanes, salt: array(&case["salt"]) };
+            let random = Known::new(&[&bytes(&case["nonce"]), &bytes(&case["iv"])]);
+            let (made, root) = PassphraseRecord::create(passphrase, params, &random).unwrap();
+            assert_eq!(hex(&made.encode()), case["record"].as_str().unwrap());
+            assert_eq!(*root.expose(), array(&case["root"]));
+        }
+    }
+
+    /// RFC 9106 section 5.3. It has a secret and associated data, which records do not use.
+    #[test]
+    fn argon2id_agrees_with_the_vector_of_its_rfc() {
+        let mut params = ParamsBuilder::new();
+        params.m_cost(32).t_cost(3).p_cost(4).output_len(32);
+        params.data(AssociatedData::new(&[4; 12]).unwrap());
+        let params = params.build().unwrap();
+        let argon2 = Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params).unwrap();
+        let mut tag = [0; 32];
+        argon2.hash_password_into(&[1; 32], &[2; 16], &mut tag).unwrap();
+        let expected = "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659";
+        assert_eq!(hex(&tag), expected);
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_rfc() {
+        let params = PassphraseParams::generate(&Known::new(&[&[9; 16]])).unwrap();
+        assert_eq!(params, PassphraseParams { memory_kib: 65536, passes: 3, lanes: 4, salt: [9; 16] });
+    }
+
+    #[test]
+    fn a_wrong_passphrase_is_told_apart_from_damage() {
+        let (record, root) = created();
+        let stored = record.encode();
+        assert_eq!(stored.len(), 82);
+        let record = PassphraseRecord::decode(&stored).unwrap();
+        assert_eq!(record.unlock(b"passphrase"), Ok(root));
+        assert_eq!(record.unlock(b"Passphrase"), Err(PassphraseError::WrongPassphrase));
+        assert_eq!(record.unlock(b""), Err(PassphraseError::WrongPassphrase));
+        for altered in tampered(&stored) {
+            let expected = match altered.first() {
+                Some(&VERSION) if altered.len() == stored.len() => PassphraseError::Damaged,
+                Some(&VERSION) | None => PassphraseError::Malformed,
+                Some(&other) => PassphraseError::UnknownVersion(other),
+            };
+            assert_eq!(PassphraseRecord::decode(&altered), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_record_cannot_ask_for_too_much() {
+        for (memory_kib, passes, lanes) in [
+            (u32::MAX, 1, 1),
+            (MEMORY_KIB_MAX + 1, 1, 1),
+            (64, PASSES_MAX + 1, 1),
+            (64, u32::MAX, 1),
+            (1024, 1, LANES_MAX + 1),
+            (64, 0, 1),
+            (64, 1, 0),
+            (0, 1, 1),
+            (31, 1, 4),
+        ] {
+            let refused = PassphraseRecord::decode(&record_with(memory_kib, passes, lanes));
+            assert_eq!(refused, Err(PassphraseError::ParametersOutOfBounds), "{memory_kib} {passes} {lanes}");
+        }
+        assert!(PassphraseRecord::decode(&record_with(MEMORY_KIB_MAX, PASSES_MAX, LANES_MAX)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_refused_without_panic(mut record in proptest::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert!(PassphraseRecord::decode(&record).is_err());
+            record.resize(PASSPHRASE_RECORD_BYTES, 0);
+            record[0] = VERSION;
+            prop_assert_eq!(PassphraseRecord::decode(&record), Err(PassphraseError::Damaged));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+"""The formats of docs/book/formats.md, written a second time with Python's `cryptography` (48.0).
+
+Deliberately shares nothing with the Rust code but the document, so that agreement means something.
+"""
+
+import hashlib
+import hmac
+import struct
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
+
+
+def kdf(key, label, context):
+    return KBKDFHMAC(
+        algorithm=hashes.SHA256(), mode=Mode.CounterMode, length=32, rlen=4, llen=4,
+        location=CounterLocation.BeforeFixed, label=label, context=context, fixed=None,
+    ).derive(key)
+
+
+def u32(number):
+    return struct.pack(">I", number)
+
+
+def prefixed(part):
+    return u32(len(part)) + part
+
+
+def canonical_context(context):
+    pairs = sorted((key.encode(), value.encode()) for key, value in (context or {}).items())
+    return u32(len(pairs)) + b"".join(prefixed(key) + prefixed(value) for key, value in pairs)
+
+
+def key_id_bytes(multi_region, uuid):
+    return bytes([2 if multi_region else 1]) + uuid
+
+
+def seal_blob(material, multi_region, uuid, material_id, context, plaintext, nonce, iv):
+    header = b"\x01" + key_id_bytes(multi_region, uuid) + material_id + nonce + iv
+    key = kdf(material, b"trent/ciphertext/v1", nonce)
+    return header + AESGCM(key).encrypt(iv, plaintext, header + canonical_context(context))
+
+
+def open_blob(material, context, blob):
+    """Gives (multi-Region?, UUID, material id, plaintext)."""
+    if blob[0] != 1 or blob[1] not in (1, 2):
+        raise ValueError("unknown version or kind")
+    header, sealed = blob[:78], blob[78:]
+    uuid, material_id, nonce, iv = header[2:18], header[18:50], header[50:66], header[66:78]
+    key = kdf(material, b"trent/ciphertext/v1", nonce)
+    plaintext = AESGCM(key).decrypt(iv, sealed, header + canonical_context(context))
+    return blob[1] == 2, uuid, material_id, plaintext
+
+
+def material_id(id_key, multi_region, uuid, material):
+    message = b"trent/material-id/v1\0" + key_id_bytes(multi_region, uuid) + material
+    return hmac.new(id_key, message, hashlib.sha256).digest()
+
+
+def purpose_bytes(label, owner):
+    fields = b"".join(prefixed(name.encode()) + prefixed(value) for name, value in owner)
+    return prefixed(label.encode()) + u32(len(owner)) + fields
+
+
+def seal_envelope(wrapping, label, owner, plaintext, nonce, iv):
+    header = b"\x01" + nonce + iv
+    key = kdf(wrapping, b"trent/envelope/v1", nonce)
+    return header + AESGCM(key).encrypt(iv, plaintext, header + purpose_bytes(label, owner))
+
+
+def fingerprint(root):
+    return kdf(root, b"trent/root-fingerprint/v1", b"")[:16]
+
+
+def checksum(label, content):
+    return hashlib.sha256(label + b"\0" + content).digest()[:8]
+
+
+def root_key_file(root):
+    check = checksum(b"trent/root-key-file/v1", root)
+    return f"trent-root-key 1\nkey {root.hex()}\ncheck {check.hex()}\n"
+
+
+def passphrase_record(passphrase, memory_kib, passes, lanes, salt, nonce, iv):
+    """Gives (root key, record)."""
+    root = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory_kib).derive(passphrase)
+    params = b"\x01" + u32(memory_kib) + u32(passes) + u32(lanes) + salt
+    content = params + seal_envelope(root, "passphrase-verifier", [("record", params)], b"", nonce, iv)
+    return root, content + checksum(b"trent/passphrase-record/v1", content)
