@@ -140,14 +140,15 @@ impl Model {
         let mut reached = BTreeSet::new();
         let mut waiting: Vec<String> = roots.flat_map(shape_names).collect();
         while let Some(shape) = waiting.pop() {
-            match self.kind(&shape)? {
-                Kind::List(list) => waiting.push(list.of.clone()),
-                Kind::Structure(structure) if !reached.contains(&shape) => {
-                    waiting.extend(shape_names(structure))
-                }
-                _ => {}
+            let kind = self.kind(&shape)?;
+            if !reached.insert(shape) {
+                continue;
             }
-            reached.insert(shape);
+            match kind {
+                Kind::List(list) => waiting.push(list.of.clone()),
+                Kind::Structure(structure) => waiting.append(&mut shape_names(structure)),
+                Kind::Value(_) | Kind::Enumeration => {}
+            }
         }
         Ok(reached)
     }
