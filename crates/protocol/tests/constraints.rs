@@ -11,9 +11,13 @@
 
 mod model;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::{Model, Structure, Value as Shape};
+use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use trent_protocol::{DecodeError, Operation};
 
@@ -266,7 +270,11 @@ fn pattern_constraint(pattern: &str) -> String {
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
-    regex_lite::Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(text)
+    thread_local!(static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default());
+    COMPILED.with_borrow_mut(|compiled| {
+        let whole = || Regex::new(&format!("^(?:{pattern})$")).unwrap();
+        compiled.entry(pattern.to_owned()).or_insert_with(whole).is_match(text)
+    })
 }
 
 // Values to try.
@@ -406,9 +414,14 @@ fn around(described: &Shape) -> impl Iterator<Item = u64> {
 fn variants_of_text(shape: &str, described: &Shape) -> Vec<Value> {
     let mut all: Vec<Value> = around(described).map(|length| json!(text(shape, length))).collect();
     let good = text(shape, described.max.unwrap_or(64).min(64));
-    let characters = "\0\t\n\r\u{b} !\"#$%&'*+,-./09:;<=>?@AZ[\\]^_`az{|}~\u{7f}\u{80}\u{ff}\u{100}é€😀";
-    all.extend(characters.chars().map(|character| json!(good.clone() + &character.to_string())));
-    all.extend(characters.chars().map(|character| json!(format!("{character}{good}"))));
+    // Every character near the ends of the sets that patterns are made of, and some far away.
+    let nearby = if described.pattern.is_some() { 0..0x180 } else { 0..0 };
+    for character in nearby.filter_map(char::from_u32).chain(['\u{2028}', '€', '😀']) {
+        all.push(json!(format!("{good}{character}")));
+    }
+    for character in "\0\n -/9AZaz_é😀".chars() {
+        all.push(json!(format!("{character}{good}")));
+    }
     all.push(json!("😀".repeat(described.max.unwrap_or(64).div_ceil(2) as usize)));
     all
 }
