@@ -43,7 +43,9 @@ pub(super) fn variant(value: &str) -> String {
 
 /// `KMSInvalidStateException` → `KmsInvalidState`.
 pub(super) fn error_variant(name: &str) -> String {
-    snake(name.strip_suffix("Exception").unwrap_or(name)).split('_').map(capitalised).collect()
+    // A plural of an acronym cannot be told from an acronym and a word.
+    let name = name.replace("CMKs", "Cmks");
+    snake(name.strip_suffix("Exception").unwrap_or(&name)).split('_').map(capitalised).collect()
 }
 
 fn capitalised(word: &str) -> String {
@@ -61,6 +63,7 @@ mod tests {
         assert_eq!(snake("AWSAccountId"), "aws_account_id");
         assert_eq!(snake("XksProxyUriPath"), "xks_proxy_uri_path");
         assert_eq!(error_variant("KMSInvalidMacException"), "KmsInvalidMac");
+        assert_eq!(error_variant("CustomKeyStoreHasCMKsException"), "CustomKeyStoreHasCmks");
         assert_eq!(error_variant("MalformedQueryString"), "MalformedQueryString");
         assert_eq!(variant("RSAES_PKCS1_V1_5"), "RsaesPkcs1V15");
         assert_eq!(variant("PendingDeletion"), "PendingDeletion");

@@ -21,7 +21,7 @@ pub enum ErrorCode {
     /// `ConflictException`, HTTP 400.
     Conflict,
     /// `CustomKeyStoreHasCMKsException`, HTTP 400.
-    CustomKeyStoreHasCmKs,
+    CustomKeyStoreHasCmks,
     /// `CustomKeyStoreInvalidStateException`, HTTP 400.
     CustomKeyStoreInvalidState,
     /// `CustomKeyStoreNameInUseException`, HTTP 400.
@@ -140,7 +140,7 @@ impl ErrorCode {
         Self::CloudHsmClusterNotFound,
         Self::CloudHsmClusterNotRelated,
         Self::Conflict,
-        Self::CustomKeyStoreHasCmKs,
+        Self::CustomKeyStoreHasCmks,
         Self::CustomKeyStoreInvalidState,
         Self::CustomKeyStoreNameInUse,
         Self::CustomKeyStoreNotFound,
@@ -206,7 +206,7 @@ impl ErrorCode {
             Self::CloudHsmClusterNotFound => "CloudHsmClusterNotFoundException",
             Self::CloudHsmClusterNotRelated => "CloudHsmClusterNotRelatedException",
             Self::Conflict => "ConflictException",
-            Self::CustomKeyStoreHasCmKs => "CustomKeyStoreHasCMKsException",
+            Self::CustomKeyStoreHasCmks => "CustomKeyStoreHasCMKsException",
             Self::CustomKeyStoreInvalidState => "CustomKeyStoreInvalidStateException",
             Self::CustomKeyStoreNameInUse => "CustomKeyStoreNameInUseException",
             Self::CustomKeyStoreNotFound => "CustomKeyStoreNotFoundException",

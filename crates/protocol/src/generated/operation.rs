@@ -417,7 +417,7 @@ impl Operation {
                 ErrorCode::KmsInvalidState,
             ],
             Self::DeleteCustomKeyStore => &[
-                ErrorCode::CustomKeyStoreHasCmKs,
+                ErrorCode::CustomKeyStoreHasCmks,
                 ErrorCode::CustomKeyStoreInvalidState,
                 ErrorCode::CustomKeyStoreNotFound,
                 ErrorCode::KmsInternal,
