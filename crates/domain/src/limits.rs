@@ -7,7 +7,7 @@ pub const ALIASES_PER_KEY_MAX: u64 = 50;
 /// Tags that one key may have.
 pub const TAGS_PER_KEY_MAX: usize = 50;
 /// On-demand rotations that one key may have in its life.
-pub const ON_DEMAND_ROTATIONS_MAX: u32 = 25;
+pub const ON_DEMAND_ROTATIONS_MAX: usize = 25;
 /// Bytes of a key policy document.
 pub const POLICY_BYTES_MAX: usize = 32_768;
 /// Bytes of an encryption context in its canonical, length-prefixed form.
@@ -21,8 +21,6 @@ pub const DELETION_WINDOW_DAYS_DEFAULT: u32 = 30;
 /// Days between automatic rotations when the request does not say.
 pub const ROTATION_PERIOD_DAYS_DEFAULT: u32 = 365;
 /// Minutes before an automatic rotation in which an on-demand one is a conflict.
-pub const ROTATION_CONFLICT_MINUTES: i64 = 20;
-/// Bytes that GenerateRandom returns at most.
-pub const RANDOM_BYTES_MAX: i32 = 1_024;
+pub const ROTATION_CONFLICT_MINUTES: u32 = 20;
 /// Access keys that one user may have.
 pub const ACCESS_KEYS_PER_USER_MAX: usize = 2;

@@ -1,6 +1,6 @@
 //! Which state a key must be in for an operation, and what the answer is when it is not.
 
-use trent_protocol::{KeyState, Origin};
+use trent_protocol::KeyState;
 
 use crate::identifier::KeyArn;
 use crate::key::Key;
@@ -34,16 +34,6 @@ pub enum StateError {
         /// What is wrong, as the API says it.
         problem: &'static str,
     },
-}
-
-/// An operation that keys of this origin do not have (`UnsupportedOperationException`).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{arn} origin is {origin} which is not valid for this operation.")]
-pub struct OriginError {
-    /// The key.
-    pub arn: KeyArn,
-    /// Where its material comes from.
-    pub origin: Origin,
 }
 
 impl States {

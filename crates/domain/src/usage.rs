@@ -1,6 +1,6 @@
 //! When a key was last used, and by which request.
 
-use trent_protocol::Operation;
+use trent_protocol::TrackedOperation;
 use uuid::Uuid;
 
 use crate::time::Timestamp;
@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastUsage {
     /// The operation.
-    pub operation: Operation,
+    pub operation: TrackedOperation,
     /// When it happened.
     pub at: Timestamp,
     /// The request id that its answer carried.

@@ -1,1 +1,16 @@
-//! keystore
+//! Key material: where it lives, how it is sealed at rest, and the only code that computes with it.
+//!
+//! Nothing outside this crate and [`trent_crypto`] sees the bytes of key material. The gate alone calls this
+//! crate, and only on behalf of a permit; `service` has no edge to it.
+//!
+//! The hierarchy: the root key seals the keys of the ring ([`Keyring`]); the domain key of an account and
+//! Region, one of them, seals the material of its keys; each message is encrypted under a key derived from
+//! the material for it alone.
+
+mod keyring;
+mod software;
+mod store;
+
+pub use keyring::{Keyring, NewRingKey, RingName};
+pub use software::SoftwareStore;
+pub use store::{KeyStore, NewMaterial, Owner, StoreError, SymmetricKey};

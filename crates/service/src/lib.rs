@@ -1,1 +1,23 @@
-//! service
+//! The operations of the API, one file each, and what surrounds them: the pipeline, jobs, identities.
+//!
+//! An operation says only what is special about it; who may call, in which key states and for which usage is
+//! the operation table's and the gate's. This crate has no edge to `keystore`: key material is reached through
+//! a permit of the gate or not at all.
+
+pub mod admin;
+mod context;
+mod error;
+mod identity;
+mod jobs;
+mod open;
+mod operations;
+mod page;
+mod pipeline;
+
+pub use context::{Call, Context};
+pub use error::KmsError;
+pub use identity::{ConfiguredAccessKey, ConfiguredAccount, SigningIdentity};
+pub use jobs::JobReport;
+pub use open::{Bootstrap, Options, Service, Started};
+pub use pipeline::{Handle, run, unsupported};
+pub use trent_gate::{CacheBounds, Gate, OpenError, Parts};

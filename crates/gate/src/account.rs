@@ -1,0 +1,102 @@
+//! Permits for what is done in an account as a whole, without a key.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use trent_crypto::SecretBytes;
+use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
+use trent_domain::rotation::{Material, Rotation};
+use trent_domain::time::Timestamp;
+use trent_keystore::{NewMaterial, Owner, StoreError};
+
+use crate::actions::{Action, CreateKey, GenerateRandom};
+use crate::decision::by_identity;
+use crate::facts::Facts;
+use crate::opening::{Gate, OpenError};
+use crate::refusal::Refusal;
+
+/// Proof that this caller may perform `A` in its account and this Region, now.
+#[must_use]
+pub struct AuthorizedAccount<'gate, A> {
+    gate: &'gate Gate,
+    account: AccountId,
+    region: Region,
+    action: PhantomData<fn() -> A>,
+}
+
+impl<A: Action> fmt::Debug for AuthorizedAccount<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuthorizedAccount({} in {}/{})", A::NAME, self.account, self.region)
+    }
+}
+
+impl<A> AuthorizedAccount<'_, A> {
+    /// The account that the permit is for.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The Region that the permit is for.
+    pub fn region(&self) -> Region {
+        self.region
+    }
+}
+
+impl Gate {
+    /// A permit for `A` in the caller's account.
+    pub fn authorize_account<A: Action>(&self, facts: &Facts<'_>) -> Result<AuthorizedAccount<'_, A>, Refusal> {
+        by_identity::<A>(facts, || "*".to_owned())?;
+        let (account, region) = (facts.caller.account, facts.region);
+        Ok(AuthorizedAccount { gate: self, account, region, action: PhantomData })
+    }
+}
+
+impl AuthorizedAccount<'_, CreateKey> {
+    /// Makes the material of a key that is about to be created.
+    pub async fn make_material(&self, key: KeyId) -> Result<NewKeyMaterial, Refusal> {
+        self.gate.make_material(Owner { account: self.account, region: self.region, key }).await
+    }
+}
+
+impl AuthorizedAccount<'_, GenerateRandom> {
+    /// Random bytes for the caller.
+    pub fn random_bytes(&self, count: usize) -> Result<SecretBytes, Refusal> {
+        Ok(SecretBytes::generate(count, &*self.gate.random).map_err(StoreError::from)?)
+    }
+}
+
+impl Gate {
+    /// Makes material for a key, and first the domain key that seals it where there is none yet.
+    pub(crate) async fn make_material(&self, owner: Owner) -> Result<NewKeyMaterial, Refusal> {
+        self.ensure_domain_key(owner.account, owner.region).await.map_err(|error| match error {
+            OpenError::Database(error) => Refusal::Database(error),
+            OpenError::Store(error) => Refusal::Store(error),
+            // The root key was compared when the gate was opened; rows that it does not open are damaged.
+            OpenError::WrongRootKey | OpenError::Identities(_) => {
+                Refusal::Store(StoreError::Unsealable { what: "domain key".to_owned() })
+            }
+        })?;
+        Ok(NewKeyMaterial::from(self.store.generate(owner)?))
+    }
+}
+
+/// Material that was made for one key and waits to be taken up by its record. It cannot be used before.
+#[derive(Debug)]
+#[must_use]
+pub struct NewKeyMaterial {
+    id: MaterialId,
+    sealed: Vec<u8>,
+}
+
+impl From<NewMaterial> for NewKeyMaterial {
+    fn from(NewMaterial { id, sealed }: NewMaterial) -> Self {
+        Self { id, sealed }
+    }
+}
+
+impl NewKeyMaterial {
+    /// The record entry: the key's first material, or one that a rotation made.
+    pub fn into_material(self, created: Timestamp, rotation: Option<Rotation>) -> Material {
+        Material { id: self.id, created, rotation, sealed: self.sealed }
+    }
+}

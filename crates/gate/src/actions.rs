@@ -1,0 +1,58 @@
+//! The actions that the gate decides on: one type each, so that a permit for one cannot be used for another.
+
+use trent_protocol::Operation;
+
+/// An action of the IAM vocabulary, `kms:…`.
+pub trait Action: 'static {
+    /// The operation that performs it.
+    const OPERATION: Operation;
+    /// Its name in policies and denials.
+    const NAME: &'static str;
+}
+
+macro_rules! actions {
+    ($($action:ident = $operation:ident, $name:literal;)*) => {$(
+        #[doc = concat!("The action `", $name, "`.")]
+        #[derive(Debug)]
+        pub enum $action {}
+
+        impl Action for $action {
+            const OPERATION: Operation = Operation::$operation;
+            const NAME: &'static str = $name;
+        }
+    )*};
+}
+
+actions! {
+    CancelKeyDeletion = CancelKeyDeletion, "kms:CancelKeyDeletion";
+    CreateAlias = CreateAlias, "kms:CreateAlias";
+    CreateKey = CreateKey, "kms:CreateKey";
+    Decrypt = Decrypt, "kms:Decrypt";
+    DeleteAlias = DeleteAlias, "kms:DeleteAlias";
+    DescribeKey = DescribeKey, "kms:DescribeKey";
+    DisableKey = DisableKey, "kms:DisableKey";
+    DisableKeyRotation = DisableKeyRotation, "kms:DisableKeyRotation";
+    EnableKey = EnableKey, "kms:EnableKey";
+    EnableKeyRotation = EnableKeyRotation, "kms:EnableKeyRotation";
+    Encrypt = Encrypt, "kms:Encrypt";
+    GenerateDataKey = GenerateDataKey, "kms:GenerateDataKey";
+    GenerateDataKeyWithoutPlaintext = GenerateDataKeyWithoutPlaintext, "kms:GenerateDataKeyWithoutPlaintext";
+    GenerateRandom = GenerateRandom, "kms:GenerateRandom";
+    GetKeyLastUsage = GetKeyLastUsage, "kms:GetKeyLastUsage";
+    GetKeyPolicy = GetKeyPolicy, "kms:GetKeyPolicy";
+    GetKeyRotationStatus = GetKeyRotationStatus, "kms:GetKeyRotationStatus";
+    ListAliases = ListAliases, "kms:ListAliases";
+    ListKeyPolicies = ListKeyPolicies, "kms:ListKeyPolicies";
+    ListKeyRotations = ListKeyRotations, "kms:ListKeyRotations";
+    ListKeys = ListKeys, "kms:ListKeys";
+    ListResourceTags = ListResourceTags, "kms:ListResourceTags";
+    PutKeyPolicy = PutKeyPolicy, "kms:PutKeyPolicy";
+    ReEncryptFrom = ReEncrypt, "kms:ReEncryptFrom";
+    ReEncryptTo = ReEncrypt, "kms:ReEncryptTo";
+    RotateKeyOnDemand = RotateKeyOnDemand, "kms:RotateKeyOnDemand";
+    ScheduleKeyDeletion = ScheduleKeyDeletion, "kms:ScheduleKeyDeletion";
+    TagResource = TagResource, "kms:TagResource";
+    UntagResource = UntagResource, "kms:UntagResource";
+    UpdateAlias = UpdateAlias, "kms:UpdateAlias";
+    UpdateKeyDescription = UpdateKeyDescription, "kms:UpdateKeyDescription";
+}

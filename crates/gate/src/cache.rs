@@ -1,0 +1,154 @@
+//! Keys and aliases in use, in memory: no database read on the path of a warm key.
+//!
+//! An entry is one key of one Region, replaced whole and never edited. Entries carry the generation that their
+//! shard had *before* their row was read, and count only while the shard still has it; a committed change
+//! counts the shards of what it touched up before its answer is given. So a row that was read before a change
+//! can never serve a request that starts after the change was answered, however the two interleave.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use moka::sync::Cache;
+use tokio::sync::{Mutex, MutexGuard};
+use trent_database::{Change, Observer};
+use trent_domain::alias::AliasName;
+use trent_domain::identifier::{AccountId, KeyId, Region};
+use trent_domain::key::Key;
+use trent_keystore::SymmetricKey;
+
+const SHARDS: usize = 1 << 16;
+const LOADING_LOCKS: usize = 256;
+const ENTRY_BYTES: usize = 1_000;
+const ALIAS_ENTRY_BYTES: u64 = 300;
+
+/// How much the caches may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct CacheBounds {
+    /// Bytes of key records, opened keys included, about.
+    pub key_bytes: u64,
+    /// Bytes of aliases, about.
+    pub alias_bytes: u64,
+}
+
+impl Default for CacheBounds {
+    fn default() -> Self {
+        Self { key_bytes: 128 << 20, alias_bytes: 16 << 20 }
+    }
+}
+
+/// A key as it is kept in memory.
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    /// The current material, opened on first use; it goes when the entry goes.
+    pub(crate) current: OnceLock<Arc<dyn SymmetricKey>>,
+    generation: u64,
+}
+
+#[derive(Clone)]
+struct AliasEntry {
+    target: KeyId,
+    generation: u64,
+}
+
+type KeyPlace = (Region, KeyId);
+type AliasPlace = (AccountId, Region, AliasName);
+
+/// The cache of keys and aliases.
+pub(crate) struct KeyCache {
+    keys: Cache<KeyPlace, Arc<Entry>>,
+    aliases: Cache<AliasPlace, AliasEntry>,
+    generations: Box<[AtomicU64]>,
+    // Whoever loads a row holds one of these, so that many waiting for the same row read it once.
+    loading: Box<[Mutex<()>]>,
+    hasher: RandomState,
+}
+
+impl KeyCache {
+    pub(crate) fn new(bounds: CacheBounds) -> Self {
+        let keys = Cache::builder().max_capacity(bounds.key_bytes).weigher(|_, entry: &Arc<Entry>| entry.weight());
+        Self {
+            keys: keys.build(),
+            aliases: Cache::new(bounds.alias_bytes / ALIAS_ENTRY_BYTES),
+            generations: (0..SHARDS).map(|_| AtomicU64::new(0)).collect(),
+            loading: (0..LOADING_LOCKS).map(|_| Mutex::new(())).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    pub(crate) fn key(&self, place: &KeyPlace) -> Option<Arc<Entry>> {
+        self.keys.get(place).filter(|entry| entry.generation == self.generation(place))
+    }
+
+    pub(crate) fn alias(&self, place: &AliasPlace) -> Option<KeyId> {
+        let entry = self.aliases.get(place).filter(|entry| entry.generation == self.generation(place));
+        entry.map(|entry| entry.target)
+    }
+
+    /// Keeps a row that was read after `generation` was taken.
+    pub(crate) fn insert_key(&self, key: Key, generation: u64) -> Arc<Entry> {
+        let place = (key.region, key.id);
+        let entry = Arc::new(Entry { key, current: OnceLock::new(), generation });
+        self.keys.insert(place, Arc::clone(&entry));
+        entry
+    }
+
+    /// Keeps an alias that was read after `generation` was taken.
+    pub(crate) fn insert_alias(&self, place: AliasPlace, target: KeyId, generation: u64) {
+        self.aliases.insert(place, AliasEntry { target, generation });
+    }
+
+    /// The generation of what is at `place`, to be taken before its row is read.
+    pub(crate) fn generation(&self, place: &impl Hash) -> u64 {
+        self.shard(place).map_or(0, |shard| shard.load(Ordering::SeqCst))
+    }
+
+    /// Waits until nobody else loads what is at `place`.
+    pub(crate) async fn load(&self, place: &impl Hash) -> Option<MutexGuard<'_, ()>> {
+        match self.loading.get(self.index(place, LOADING_LOCKS)) {
+            Some(lock) => Some(lock.lock().await),
+            None => None,
+        }
+    }
+
+    fn count_up(&self, place: &impl Hash) {
+        if let Some(shard) = self.shard(place) {
+            shard.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn shard(&self, place: &impl Hash) -> Option<&AtomicU64> {
+        self.generations.get(self.index(place, SHARDS))
+    }
+
+    fn index(&self, place: &impl Hash, count: usize) -> usize {
+        usize::try_from(self.hasher.hash_one(place)).unwrap_or_default() % count
+    }
+}
+
+impl Observer for KeyCache {
+    fn publish(&self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Key(region, id) => {
+                    let place = (*region, *id);
+                    self.count_up(&place);
+                    // The old entry would only take up room, and hold material that may have to go.
+                    self.keys.invalidate(&place);
+                }
+                Change::Alias(account, region, name) => self.count_up(&(*account, *region, name.clone())),
+                Change::Identities | Change::Ring(_) => {}
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn weight(&self) -> u32 {
+        let Key { description, policy, tags, materials, .. } = &self.key;
+        let policy = policy.as_ref().map_or(0, |policy| policy.len());
+        let tags: usize = tags.iter().map(|(key, value)| key.len() + value.len() + 100).sum();
+        let bytes = ENTRY_BYTES + description.len() + policy + tags + materials.len() * 250;
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,54 @@
+//! Changing the record of a key: judged again on the row as it is inside the transaction.
+
+use trent_database::{DatabaseError, Transaction};
+use trent_domain::identifier::KeyArn;
+use trent_domain::key::Key;
+use trent_domain::operations::{Effect, rules};
+use trent_domain::state::StateError;
+
+use crate::actions::Action;
+use crate::authorize::Authorized;
+
+/// Why a key could not be changed although the caller was allowed to.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The key was deleted since the permit was given.
+    #[error("Key '{0}' does not exist")]
+    Gone(KeyArn),
+    /// The key's state was changed since the permit was given.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The record could not be read or written.
+    #[error("the database could not answer")]
+    Database(#[from] DatabaseError),
+}
+
+impl<A: Action> Authorized<'_, A> {
+    /// Runs `body` on the key's row in a write transaction, and stores what it made of it.
+    ///
+    /// The permit's own copy of the record is a snapshot; `body` sees the row as it is, after the operation's
+    /// rules about states have been applied to it once more. `body` may run more than once.
+    pub async fn change<T, E>(
+        &self,
+        name: &'static str,
+        mut body: impl FnMut(&mut Key, &mut dyn Transaction) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<ChangeError> + From<DatabaseError> + Send + 'static,
+    {
+        const { assert!(matches!(rules(A::OPERATION).effect, Effect::Changes), "the operation table says: no change") }
+        let arn = self.arn();
+        trent_database::write(&*self.gate.database, name, move |transaction| {
+            let mut key = transaction.key(arn.region, arn.id)?.ok_or(ChangeError::Gone(arn))?;
+            rules(A::OPERATION).states.check(&key).map_err(ChangeError::State)?;
+            let before = key.clone();
+            let answer = body(&mut key, transaction)?;
+            if key != before {
+                transaction.update_key(&key)?;
+            }
+            Ok(answer)
+        })
+        .await?
+    }
+}

@@ -1,0 +1,141 @@
+//! Opening the gate: the root key is checked against the database, the key ring is read or made.
+
+use std::sync::Arc;
+
+use trent_crypto::Random;
+use trent_database::{Database, DatabaseError, RingKey, Transaction};
+use trent_domain::identifier::{AccountId, Region};
+use trent_domain::time::Clock;
+use trent_keystore::{KeyStore, Keyring, NewRingKey, RingName, StoreError};
+
+use crate::cache::{CacheBounds, KeyCache};
+use crate::usage_log::UsageLog;
+
+/// The row that tells which root key sealed the ring.
+const FINGERPRINT: &str = "root-key-fingerprint";
+
+/// The door to all keys of a deployment.
+pub struct Gate {
+    pub(crate) database: Arc<dyn Database>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) store: Arc<dyn KeyStore>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cache: Arc<KeyCache>,
+    pub(crate) usage: UsageLog,
+}
+
+/// What a gate is made of.
+pub struct Parts {
+    /// The records.
+    pub database: Arc<dyn Database>,
+    /// The key ring, holding its root key and nothing else yet.
+    pub keyring: Arc<Keyring>,
+    /// The store of key material.
+    pub store: Arc<dyn KeyStore>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// How much may be kept in memory.
+    pub bounds: CacheBounds,
+}
+
+/// Why the gate cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another root key sealed this database. Nothing was changed.
+    #[error("the root key is not the one that this database was sealed with")]
+    WrongRootKey,
+    /// The database could not be read or written.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A key of the ring could not be made or opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The identities in database and configuration could not be put together.
+    #[error("{0}")]
+    Identities(String),
+}
+
+impl Gate {
+    /// Opens the gate: on a new database the key ring is made, on any other it is opened with the root key.
+    pub async fn open(parts: Parts) -> Result<Self, OpenError> {
+        let Parts { database, keyring, store, random, clock, bounds } = parts;
+        open_ring(&*database, &keyring).await?;
+        let cache = Arc::new(KeyCache::new(bounds));
+        database.observe(Arc::clone(&cache) as _);
+        Ok(Self { database, keyring, store, random, clock, cache, usage: UsageLog::default() })
+    }
+
+    /// Seals the whole ring under another root key, in one transaction, without touching any key.
+    pub async fn rekey(database: &dyn Database, current: Arc<Keyring>, next: Arc<Keyring>) -> Result<(), OpenError> {
+        let fingerprint = next.fingerprint().to_vec();
+        trent_database::write(database, "rekey", move |transaction| {
+            if transaction.setting(FINGERPRINT)?.as_deref() != Some(current.fingerprint().as_slice()) {
+                return Err(OpenError::WrongRootKey);
+            }
+            for RingKey { name, sealed } in transaction.ring_keys()? {
+                let sealed = current.reseal(name.parse()?, &sealed, &next)?;
+                transaction.replace_ring_key(&RingKey { name, sealed })?;
+            }
+            transaction.put_setting(FINGERPRINT, &fingerprint)?;
+            Ok(())
+        })
+        .await?
+    }
+
+    /// How many bytes of key material could not be locked into memory.
+    pub fn unlocked_bytes(&self) -> usize {
+        self.keyring.unlocked_bytes()
+    }
+
+    /// Makes the domain key of an account and Region unless it exists, and takes it into the ring.
+    pub(crate) async fn ensure_domain_key(&self, account: AccountId, region: Region) -> Result<(), OpenError> {
+        let name = RingName::Domain { account, region };
+        if self.keyring.has(name) {
+            return Ok(());
+        }
+        let NewRingKey { sealed: fresh, .. } = self.keyring.create(name)?;
+        // Of two that make it at once, the row that is written first counts.
+        let sealed = trent_database::write(&*self.database, "create domain key", move |transaction| {
+            match transaction.ring_key(&name.to_string())? {
+                Some(existing) => Ok::<_, OpenError>(existing.sealed),
+                None => {
+                    insert(transaction, name, &fresh)?;
+                    Ok(fresh.clone())
+                }
+            }
+        })
+        .await??;
+        Ok(self.keyring.admit(name, &sealed)?)
+    }
+}
+
+async fn open_ring(database: &dyn Database, keyring: &Arc<Keyring>) -> Result<(), OpenError> {
+    let (fingerprint, rows) =
+        trent_database::read(database, |records| Ok((records.setting(FINGERPRINT)?, records.ring_keys()?))).await?;
+    match fingerprint {
+        None if rows.is_empty() => make_ring(database, keyring).await,
+        Some(known) if known == keyring.fingerprint() => {
+            rows.iter().try_for_each(|row| Ok(keyring.admit(row.name.parse()?, &row.sealed)?))
+        }
+        _ => Err(OpenError::WrongRootKey),
+    }
+}
+
+async fn make_ring(database: &dyn Database, keyring: &Arc<Keyring>) -> Result<(), OpenError> {
+    let fresh = RingName::FIRST.into_iter().map(|name| keyring.create(name)).collect::<Result<Vec<_>, _>>()?;
+    let fingerprint = keyring.fingerprint();
+    let rows: Vec<_> = fresh.iter().map(|key| (key.name, key.sealed.clone())).collect();
+    trent_database::write(database, "make key ring", move |transaction| {
+        transaction.put_setting(FINGERPRINT, &fingerprint)?;
+        rows.iter().try_for_each(|(name, sealed)| insert(transaction, *name, sealed))
+    })
+    .await??;
+    fresh.iter().try_for_each(|key| Ok(keyring.admit(key.name, &key.sealed)?))
+}
+
+fn insert(transaction: &mut dyn Transaction, name: RingName, sealed: &[u8]) -> Result<(), OpenError> {
+    Ok(transaction.insert_ring_key(&RingKey { name: name.to_string(), sealed: sealed.to_vec() })?)
+}

@@ -1,0 +1,82 @@
+//! Permits of jobs, which have no caller: each for one named purpose on one key.
+
+use std::marker::PhantomData;
+
+use trent_domain::identifier::{KeyId, Region};
+use trent_domain::key::Key;
+use trent_domain::lifecycle::Lifecycle;
+use trent_domain::rotation::Rotation;
+use trent_domain::time::Timestamp;
+use trent_keystore::Owner;
+use trent_protocol::RotationType;
+
+use crate::opening::Gate;
+use crate::refusal::Refusal;
+
+/// Deletes a key whose waiting period is over.
+#[derive(Debug)]
+pub enum DeleteExpiredKey {}
+
+/// Rotates a key whose automatic rotation is due.
+#[derive(Debug)]
+pub enum RotateDueKey {}
+
+/// Permission of a job to do one thing to one key.
+#[must_use]
+pub struct SystemPermit<'gate, P> {
+    gate: &'gate Gate,
+    region: Region,
+    id: KeyId,
+    purpose: PhantomData<fn() -> P>,
+}
+
+impl Gate {
+    /// A permit for a job.
+    pub fn as_system<P>(&self, region: Region, id: KeyId) -> SystemPermit<'_, P> {
+        SystemPermit { gate: self, region, id, purpose: PhantomData }
+    }
+}
+
+impl SystemPermit<'_, DeleteExpiredKey> {
+    /// Deletes the key with its material, aliases and last usage, if it is due; says whether it was.
+    pub async fn delete(&self, now: Timestamp) -> Result<bool, Refusal> {
+        let (region, id) = (self.region, self.id);
+        trent_database::write(&*self.gate.database, "delete expired key", move |transaction| {
+            // The deletion may have been cancelled since the job looked.
+            let key = transaction.key(region, id)?;
+            let due = key.and_then(|key| key.lifecycle.delete_at()).is_some_and(|at| at <= now);
+            if due {
+                transaction.delete_key(region, id)?;
+            }
+            Ok::<_, Refusal>(due)
+        })
+        .await?
+    }
+}
+
+impl SystemPermit<'_, RotateDueKey> {
+    /// Gives the key new material, if it is due; says whether it was.
+    pub async fn rotate(&self, now: Timestamp) -> Result<bool, Refusal> {
+        let (region, id) = (self.region, self.id);
+        let Some(entry) = self.gate.entry(region, id).await? else { return Ok(false) };
+        if !is_rotation_due(&entry.key, now) {
+            return Ok(false);
+        }
+        let rotation = Rotation { at: now, kind: RotationType::Automatic };
+        let material = self.gate.make_material(Owner::of(&entry.key)).await?.into_material(now, Some(rotation));
+        trent_database::write(&*self.gate.database, "rotate due key", move |transaction| {
+            let Some(mut key) = transaction.key(region, id)?.filter(|key| is_rotation_due(key, now)) else {
+                return Ok(false);
+            };
+            key.materials.push(material.clone());
+            key.schedule = key.schedule.map(|schedule| schedule.after_rotation(now));
+            transaction.update_key(&key)?;
+            Ok::<_, Refusal>(true)
+        })
+        .await?
+    }
+}
+
+fn is_rotation_due(key: &Key, now: Timestamp) -> bool {
+    key.lifecycle == Lifecycle::Enabled && key.schedule.is_some_and(|schedule| schedule.next <= now)
+}

@@ -1,0 +1,84 @@
+//! What a handler knows of its request besides the body.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use trent_database::Database;
+use trent_domain::identifier::Region;
+use trent_domain::identity::Caller;
+use trent_domain::time::Timestamp;
+use trent_domain::usage::LastUsage;
+use trent_gate::{Action, Authorized, Facts, Gate};
+use trent_protocol::TrackedOperation;
+use uuid::Uuid;
+
+use crate::error::KmsError;
+use crate::open::Service;
+
+/// One request, authenticated.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// The Region that the request was signed for.
+    pub region: Region,
+    /// The id that the answer carries.
+    pub request_id: Uuid,
+    /// Where the request came from.
+    pub source: Option<IpAddr>,
+}
+
+/// The context of a handler.
+pub struct Context<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) call: &'a Call,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn gate(&self) -> &'a Gate {
+        &self.service.gate
+    }
+
+    pub(crate) fn database(&self) -> &'a dyn Database {
+        &*self.service.database
+    }
+
+    /// The facts of a request that carries no grant tokens.
+    pub(crate) fn facts(&self) -> Facts<'a> {
+        Facts { caller: &self.call.caller, region: self.call.region, grant_tokens: &[] }
+    }
+
+    /// A permit for `A` on the key that the request names.
+    pub(crate) async fn authorize<A: Action>(
+        &self,
+        name: &str,
+        grant_tokens: Option<&[String]>,
+    ) -> Result<Authorized<'a, A>, KmsError> {
+        let facts = Facts { grant_tokens: grant_tokens.unwrap_or_default(), ..self.facts() };
+        Ok(self.gate().authorize::<A>(name, &facts).await?)
+    }
+
+    /// A permit for `A` on the key that made a ciphertext.
+    pub(crate) async fn authorize_ciphertext<A: Action>(
+        &self,
+        name: Option<&str>,
+        blob: &[u8],
+        grant_tokens: Option<&[String]>,
+    ) -> Result<Authorized<'a, A>, KmsError> {
+        let facts = Facts { grant_tokens: grant_tokens.unwrap_or_default(), ..self.facts() };
+        Ok(self.gate().authorize_ciphertext::<A>(name, blob, &facts).await?)
+    }
+
+    /// Notes that a key was used with success.
+    pub(crate) fn record_usage<A>(
+        &self,
+        permit: &Authorized<'_, A>,
+        operation: TrackedOperation,
+    ) -> Result<(), KmsError> {
+        let event_id = self.service.random_uuid()?;
+        let usage = LastUsage { operation, at: self.now, request_id: self.call.request_id, event_id };
+        permit.record_usage(usage);
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! The one place where inner errors become errors of the API: a code and a message.
+//!
+//! What went wrong inside is logged with its cause and never told to the caller.
+
+use std::error::Error;
+
+use trent_database::DatabaseError;
+use trent_domain::alias::AliasNameError;
+use trent_domain::encryption_context::ContextTooLarge;
+use trent_domain::identifier::NameError;
+use trent_domain::lifecycle::{TransitionError, WindowOutOfRange};
+use trent_domain::state::StateError;
+use trent_domain::tags::TagError;
+use trent_gate::{ChangeError, InvalidMarker, Refusal, UseError};
+use trent_protocol::ErrorCode;
+
+/// An answer that is an error: its code and, for most codes, a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KmsError {
+    /// The code of the API.
+    pub code: ErrorCode,
+    /// The text; some codes have none.
+    pub message: Option<String>,
+}
+
+impl KmsError {
+    /// An error with a text.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()) }
+    }
+
+    /// An error whose body carries the code alone.
+    pub const fn bare(code: ErrorCode) -> Self {
+        Self { code, message: None }
+    }
+
+    /// A `ValidationException` of a rule that the model cannot say.
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Validation, message)
+    }
+
+    /// The one constraint of the model that is `violated` by the member at `path`.
+    pub fn constraint(value: &str, path: &str, violated: &str) -> Self {
+        Self::validation(format!(
+            "1 validation error detected: Value {value} at '{path}' failed to satisfy constraint: {violated}"
+        ))
+    }
+
+    /// A failure inside, logged with its causes; the caller is told only that there was one.
+    pub fn internal(cause: &dyn Error) -> Self {
+        let mut causes = cause.to_string();
+        let mut next = cause.source();
+        while let Some(cause) = next {
+            causes = format!("{causes}: {cause}");
+            next = cause.source();
+        }
+        tracing::error!(%causes, "internal error");
+        Self::new(ErrorCode::KmsInternal, "The service had an internal error. Try again.")
+    }
+
+    fn throttled() -> Self {
+        let text = "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.";
+        Self::new(ErrorCode::Throttling, text)
+    }
+}
+
+impl From<Refusal> for KmsError {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::Name(error) => return error.into(),
+            Refusal::State(error) => return error.into(),
+            Refusal::Database(error) => return error.into(),
+            Refusal::Store(error) => return Self::internal(&error),
+            Refusal::InvalidCiphertext => return Self::bare(ErrorCode::InvalidCiphertext),
+            Refusal::UnknownKey(_) | Refusal::UnknownAlias(_) => ErrorCode::NotFound,
+            Refusal::Denied { .. } => ErrorCode::AccessDenied,
+            Refusal::GrantToken => ErrorCode::InvalidGrantToken,
+            Refusal::IncorrectKey => ErrorCode::IncorrectKey,
+            Refusal::Usage { .. } => ErrorCode::InvalidKeyUsage,
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<UseError> for KmsError {
+    fn from(error: UseError) -> Self {
+        match &error {
+            UseError::AlgorithmMismatch { .. } => Self::new(ErrorCode::InvalidKeyUsage, error.to_string()),
+            UseError::DryRun => Self::new(ErrorCode::DryRunOperation, error.to_string()),
+            UseError::InvalidCiphertext => Self::bare(ErrorCode::InvalidCiphertext),
+            UseError::NoMaterial(_) | UseError::Store(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ChangeError> for KmsError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Gone(_) => Self::new(ErrorCode::NotFound, error.to_string()),
+            ChangeError::State(error) => error.into(),
+            ChangeError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DatabaseError> for KmsError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Busy => Self::throttled(),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<StateError> for KmsError {
+    fn from(error: StateError) -> Self {
+        let code = match error {
+            StateError::Disabled(_) => ErrorCode::Disabled,
+            StateError::Invalid { .. } => ErrorCode::KmsInvalidState,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<NameError> for KmsError {
+    fn from(error: NameError) -> Self {
+        let code = match error {
+            NameError::NotAKeyId(_) | NameError::OtherRegion(_) => ErrorCode::NotFound,
+            NameError::NotAKeyArn(_) | NameError::AliasArnNotSupported => ErrorCode::InvalidArn,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<AliasNameError> for KmsError {
+    fn from(error: AliasNameError) -> Self {
+        match error {
+            AliasNameError::NoPrefix | AliasNameError::InvalidCharacters(_) => Self::validation(error.to_string()),
+            AliasNameError::Empty(_) => Self::new(ErrorCode::InvalidAliasName, error.to_string()),
+            AliasNameError::Reserved => Self::bare(ErrorCode::NotAuthorized),
+        }
+    }
+}
+
+impl From<TagError> for KmsError {
+    fn from(error: TagError) -> Self {
+        Self::new(ErrorCode::Tag, error.to_string())
+    }
+}
+
+impl From<WindowOutOfRange> for KmsError {
+    fn from(error: WindowOutOfRange) -> Self {
+        Self::validation(error.to_string())
+    }
+}
+
+impl From<ContextTooLarge> for KmsError {
+    fn from(error: ContextTooLarge) -> Self {
+        Self::validation(error.to_string())
+    }
+}
+
+impl From<InvalidMarker> for KmsError {
+    fn from(_: InvalidMarker) -> Self {
+        Self::bare(ErrorCode::InvalidMarker)
+    }
+}
+
+impl From<TransitionError> for KmsError {
+    // The operation table was asked before: to get here, table and life cycle disagree.
+    fn from(error: TransitionError) -> Self {
+        Self::internal(&error)
+    }
+}

@@ -1,0 +1,197 @@
+//! The service itself: opened once, shared by all who serve requests and run jobs.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use trent_crypto::{Random, SecretBytes};
+use trent_database::{Database, DatabaseError};
+use trent_domain::identifier::AccountId;
+use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Owner, User};
+use trent_domain::limits::KEYS_PER_REGION_MAX;
+use trent_domain::time::{Clock, Timestamp};
+use trent_gate::{Gate, OpenError, Parts};
+use uuid::Uuid;
+
+use crate::error::KmsError;
+use crate::identity::{ConfiguredAccount, Directory, SigningIdentity};
+
+/// What an operator may set.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Customer managed keys per account and Region.
+    pub keys_per_region_max: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { keys_per_region_max: KEYS_PER_REGION_MAX }
+    }
+}
+
+/// What the first start makes; the database must be empty for it.
+pub struct Bootstrap {
+    /// The account.
+    pub account: AccountId,
+    /// The name of its administrator.
+    pub user: String,
+    /// The administrator's access key id.
+    pub access_key_id: String,
+    /// The administrator's secret.
+    pub secret: SecretBytes,
+}
+
+/// Whether this was the first start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// The deployment was made just now.
+    First,
+    /// It had been there.
+    Again,
+}
+
+/// A deployment of trent in this process.
+pub struct Service {
+    pub(crate) gate: Gate,
+    pub(crate) database: Arc<dyn Database>,
+    pub(crate) options: Options,
+    random: Arc<dyn Random>,
+    clock: Arc<dyn Clock>,
+    directory: ArcSwap<Directory>,
+    configured: Mutex<Arc<Vec<ConfiguredAccount>>>,
+}
+
+impl Service {
+    /// Opens the service on its parts; `bootstrap` is asked for only when there is no account yet.
+    pub async fn open(
+        parts: Parts,
+        options: Options,
+        bootstrap: impl FnOnce() -> Option<Bootstrap>,
+    ) -> Result<(Self, Started), OpenError> {
+        let (database, random, clock) =
+            (Arc::clone(&parts.database), Arc::clone(&parts.random), Arc::clone(&parts.clock));
+        let gate = Gate::open(parts).await?;
+        let service = Self {
+            gate,
+            database,
+            options,
+            random,
+            clock,
+            directory: ArcSwap::default(),
+            configured: Mutex::default(),
+        };
+        let known = trent_database::read(&*service.database, |records| records.accounts()).await?;
+        let started = match known.is_empty().then(bootstrap).flatten() {
+            Some(bootstrap) => {
+                service.bootstrap(bootstrap).await?;
+                Started::First
+            }
+            None => Started::Again,
+        };
+        service.reload_identities().await.map_err(OpenError::Identities)?;
+        Ok((service, started))
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The access key with this id, if it may sign. From memory.
+    pub fn access_key(&self, id: &str) -> Option<Arc<SigningIdentity>> {
+        self.directory.load().access_key(id)
+    }
+
+    /// A request id.
+    pub fn new_request_id(&self) -> Uuid {
+        // Without randomness the nil id is answered; every operation that matters fails by itself then.
+        self.random_uuid().unwrap_or_default()
+    }
+
+    /// Whether requests can be answered; otherwise why not.
+    pub async fn ready(&self) -> Result<(), String> {
+        let read = trent_database::read(&*self.database, |records| records.setting("ready")).await;
+        read.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Replaces the accounts of the configuration file.
+    pub async fn configure(&self, accounts: Vec<ConfiguredAccount>) -> Result<(), String> {
+        let accounts = Arc::new(accounts);
+        let directory = self.read_directory(&accounts).await?;
+        *self.configured.lock() = accounts;
+        self.directory.store(Arc::new(directory));
+        Ok(())
+    }
+
+    /// How many bytes of key material could not be locked into memory.
+    pub fn unlocked_bytes(&self) -> usize {
+        self.gate.unlocked_bytes()
+    }
+
+    pub(crate) fn directory(&self) -> Arc<Directory> {
+        self.directory.load_full()
+    }
+
+    pub(crate) fn random_array<const N: usize>(&self) -> Result<[u8; N], KmsError> {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes).map_err(|error| KmsError::internal(&error))?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn random_uuid(&self) -> Result<Uuid, KmsError> {
+        Ok(uuid::Builder::from_random_bytes(self.random_array()?).into_uuid())
+    }
+
+    /// Takes changed identities into memory. On an error, which is told in words, those in memory stay.
+    pub(crate) async fn reload_identities(&self) -> Result<(), String> {
+        let configured = Arc::clone(&self.configured.lock());
+        let directory = self.read_directory(&configured).await?;
+        self.directory.store(Arc::new(directory));
+        Ok(())
+    }
+
+    async fn read_directory(&self, configured: &[ConfiguredAccount]) -> Result<Directory, String> {
+        let (accounts, users, keys) = trent_database::read(&*self.database, |records| {
+            Ok((records.accounts()?, records.users()?, records.access_keys()?))
+        })
+        .await
+        .map_err(|error| error.to_string())?;
+        let mut directory = Directory::stored(&accounts, &users, &keys, &self.gate)
+            .map_err(|error| error.message.unwrap_or_default())?;
+        directory.add_configured(configured)?;
+        Ok(directory)
+    }
+
+    async fn bootstrap(&self, bootstrap: Bootstrap) -> Result<(), OpenError> {
+        let Bootstrap { account, user, access_key_id, secret } = bootstrap;
+        let sealed_secret = self.gate.seal_access_key_secret(&access_key_id, secret.expose())?;
+        let created = self.now();
+        let key = AccessKey {
+            id: access_key_id,
+            account,
+            owner: Owner::User(user.clone()),
+            status: AccessKeyStatus::Active,
+            created,
+            sealed_secret,
+        };
+        let unique_id = self.unique_id("AIDA")?;
+        let user = User { account, name: user, path: "/".into(), unique_id, administrator: true, created };
+        trent_database::write(&*self.database, "first start", move |transaction| {
+            transaction.put_account(&Account { id: account, name: "main".into() })?;
+            transaction.put_user(&user)?;
+            transaction.put_access_key(&key)?;
+            Ok::<_, DatabaseError>(())
+        })
+        .await??;
+        Ok(())
+    }
+
+    /// An id such as `AIDA` and 17 characters of base 32.
+    pub(crate) fn unique_id(&self, prefix: &str) -> Result<String, OpenError> {
+        const BASE_32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let mut bytes = [0; 17];
+        self.random.fill(&mut bytes).map_err(|error| OpenError::Store(error.into()))?;
+        let letters = bytes.iter().filter_map(|byte| BASE_32.get(usize::from(byte % 32)).copied());
+        Ok(prefix.chars().chain(letters.map(char::from)).collect())
+    }
+}

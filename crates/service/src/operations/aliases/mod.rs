@@ -1,0 +1,8 @@
+//! Aliases: friendly names of keys.
+
+mod create_alias;
+mod delete_alias;
+mod list_aliases;
+mod update_alias;
+
+mod target;

@@ -1,0 +1,48 @@
+//! ReEncrypt: decrypts under one key and encrypts under another, without the plaintext leaving.
+
+use trent_domain::encryption_context::EncryptionContext;
+use trent_gate::{ReEncryptFrom, ReEncryptTo, UseError};
+use trent_protocol::{EncryptionAlgorithm, ReEncryptRequest, ReEncryptResponse, TrackedOperation};
+
+use super::decrypt::{Source, check_named, named};
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::pipeline::Handle;
+
+impl Handle for ReEncryptRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<ReEncryptResponse, KmsError> {
+        let source_context = EncryptionContext::parse(self.source_encryption_context)?;
+        let destination_context = EncryptionContext::parse(self.destination_encryption_context)?;
+        let from = self.source_encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
+        let to = self.destination_encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
+        let (name, tokens) = (self.source_key_id.as_deref(), self.grant_tokens.as_deref());
+        let blob = Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
+        check_named(from, name)?;
+        let Source::Blob(blob) = blob else {
+            let source = ctx.authorize::<ReEncryptFrom>(named(name, "sourceKeyId")?, tokens).await?;
+            let destination = ctx.authorize::<ReEncryptTo>(&self.destination_key_id, tokens).await?;
+            source.check_algorithm(from)?;
+            destination.check_encrypt(to)?;
+            return Err(UseError::DryRun.into());
+        };
+        let source = ctx.authorize_ciphertext::<ReEncryptFrom>(name, blob, tokens).await?;
+        let destination = ctx.authorize::<ReEncryptTo>(&self.destination_key_id, tokens).await?;
+        let opened = source.decrypt(blob, from, &source_context).await?;
+        destination.check_encrypt(to)?;
+        if self.dry_run == Some(true) {
+            return Err(UseError::DryRun.into());
+        }
+        let sealed = destination.encrypt(opened.plaintext.expose(), to, &destination_context).await?;
+        ctx.record_usage(&source, TrackedOperation::ReEncrypt)?;
+        ctx.record_usage(&destination, TrackedOperation::ReEncrypt)?;
+        Ok(ReEncryptResponse {
+            ciphertext_blob: Some(sealed.blob),
+            source_key_id: Some(source.arn().to_string()),
+            key_id: Some(destination.arn().to_string()),
+            source_encryption_algorithm: Some(from),
+            destination_encryption_algorithm: Some(to),
+            source_key_material_id: Some(opened.material.to_string()),
+            destination_key_material_id: Some(sealed.material.to_string()),
+        })
+    }
+}

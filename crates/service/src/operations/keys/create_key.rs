@@ -1,0 +1,172 @@
+//! CreateKey: symmetric keys whose material trent makes, single-Region or multi-Region primaries.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trent_database::Transaction;
+use trent_domain::identifier::{KeyArn, KeyId};
+use trent_domain::key::Key;
+use trent_domain::lifecycle::Lifecycle;
+use trent_domain::tags;
+use trent_gate::CreateKey;
+use trent_protocol::{CreateKeyRequest, CreateKeyResponse, ErrorCode, KeyManager, KeySpec, KeyUsage, Origin};
+
+use super::metadata::metadata;
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::operations::policies::checks;
+use crate::pipeline::Handle;
+
+impl Handle for CreateKeyRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<CreateKeyResponse, KmsError> {
+        let spec = spec(&self)?;
+        let usage = usage(spec, self.key_usage)?;
+        check_origin(&self, spec)?;
+        let tags = tags::parse(self.tags.into_iter().flatten().map(|tag| (tag.tag_key, tag.tag_value)))?;
+
+        let permit = ctx.gate().authorize_account::<CreateKey>(&ctx.facts())?;
+        let bypass = self.bypass_policy_lockout_safety_check == Some(true);
+        let id = KeyId::generate(ctx.now, ctx.service.random_array()?, self.multi_region == Some(true));
+        let policy = self.policy.map(Arc::<str>::from);
+        if let Some(policy) = &policy {
+            let arn = KeyArn { region: permit.region(), account: permit.account(), id };
+            checks::check(policy, &arn, bypass, ctx)?;
+        }
+        let material = permit.make_material(id).await?.into_material(ctx.now, None);
+        let key = Key {
+            id,
+            account: permit.account(),
+            region: permit.region(),
+            spec,
+            usage,
+            origin: Origin::AwsKms,
+            manager: KeyManager::Customer,
+            description: self.description.unwrap_or_default(),
+            created: ctx.now,
+            lifecycle: Lifecycle::Enabled,
+            policy,
+            tags,
+            schedule: None,
+            materials: vec![material],
+            version: 0,
+        };
+        let answer = CreateKeyResponse { key_metadata: Some(metadata(&key)) };
+        let keys_max = ctx.service.options.keys_per_region_max;
+        trent_database::write(ctx.database(), "create key", move |transaction| insert(transaction, &key, keys_max))
+            .await??;
+        Ok(answer)
+    }
+}
+
+fn insert(transaction: &mut dyn Transaction, key: &Key, keys_max: u64) -> Result<(), KmsError> {
+    let count = transaction.customer_key_count(key.account, key.region)?;
+    if count >= keys_max {
+        let text = format!("Key quota for this account in this region is {keys_max} but the current usage is {count}.");
+        return Err(KmsError::new(ErrorCode::LimitExceeded, text));
+    }
+    Ok(transaction.insert_key(key)?)
+}
+
+fn spec(request: &CreateKeyRequest) -> Result<KeySpec, KmsError> {
+    match (request.key_spec, request.customer_master_key_spec) {
+        (Some(_), Some(_)) => Err(KmsError::validation(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+        )),
+        (Some(spec), None) => Ok(spec),
+        (None, Some(old)) => Ok(KeySpec::parse(old.as_str()).unwrap_or(KeySpec::SymmetricDefault)),
+        (None, None) => Ok(KeySpec::SymmetricDefault),
+    }
+}
+
+fn usage(spec: KeySpec, usage: Option<KeyUsage>) -> Result<KeyUsage, KmsError> {
+    let usage = match usage {
+        Some(usage) => usage,
+        None if spec == KeySpec::SymmetricDefault => KeyUsage::EncryptDecrypt,
+        None => {
+            return Err(KmsError::validation(
+                "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+            ));
+        }
+    };
+    if usages(spec).contains(&usage) {
+        Ok(usage)
+    } else {
+        Err(KmsError::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")))
+    }
+}
+
+/// What keys of a spec may be used for.
+const fn usages(spec: KeySpec) -> &'static [KeyUsage] {
+    match spec {
+        KeySpec::SymmetricDefault => &[KeyUsage::EncryptDecrypt],
+        KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => &[KeyUsage::EncryptDecrypt, KeyUsage::SignVerify],
+        KeySpec::EccNistP256 | KeySpec::EccNistP384 | KeySpec::EccNistP521 => {
+            &[KeyUsage::SignVerify, KeyUsage::KeyAgreement]
+        }
+        KeySpec::EccSecgP256k1
+        | KeySpec::EccNistEdwards25519
+        | KeySpec::MlDsa44
+        | KeySpec::MlDsa65
+        | KeySpec::MlDsa87 => &[KeyUsage::SignVerify],
+        KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => &[KeyUsage::GenerateVerifyMac],
+        KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => &[KeyUsage::EncapsulateDecapsulate],
+        KeySpec::Sm2 => &[KeyUsage::EncryptDecrypt, KeyUsage::SignVerify, KeyUsage::KeyAgreement],
+    }
+}
+
+fn check_origin(request: &CreateKeyRequest, spec: KeySpec) -> Result<(), KmsError> {
+    let origin = request.origin.unwrap_or(Origin::AwsKms);
+    let in_store = matches!(origin, Origin::AwsCloudhsm | Origin::ExternalKeyStore);
+    if in_store && request.multi_region == Some(true) {
+        return Err(unsupported("Multi-Region keys cannot be created in a custom key store."));
+    }
+    if in_store != request.custom_key_store_id.is_some() {
+        return Err(KmsError::validation(format!(
+            "CustomKeyStoreId must be specified with Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE, and with no other; Origin is {origin}."
+        )));
+    }
+    if (origin == Origin::ExternalKeyStore) != request.xks_key_id.is_some() {
+        return Err(KmsError::validation(format!(
+            "XksKeyId must be specified with Origin EXTERNAL_KEY_STORE, and with no other; Origin is {origin}."
+        )));
+    }
+    if let Some(store) = &request.custom_key_store_id {
+        let text = format!("Custom key store {store} does not exist.");
+        return Err(KmsError::new(ErrorCode::CustomKeyStoreNotFound, text));
+    }
+    if origin != Origin::AwsKms {
+        return Err(unsupported(&format!("Origin {origin} is not supported by this version of trent.")));
+    }
+    if spec != KeySpec::SymmetricDefault {
+        return Err(unsupported(&format!("KeySpec {spec} is not supported by this version of trent.")));
+    }
+    Ok(())
+}
+
+fn unsupported(text: &str) -> KmsError {
+    KmsError::new(ErrorCode::UnsupportedOperation, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spec_has_the_usages_of_the_developer_guide() {
+        for spec in KeySpec::ALL {
+            assert!(!usages(spec).is_empty(), "{spec}");
+        }
+        let refused = usage(KeySpec::Rsa2048, Some(KeyUsage::KeyAgreement)).unwrap_err();
+        assert_eq!(refused.message.unwrap(), "KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048");
+        let refused = usage(KeySpec::EccNistP256, Some(KeyUsage::EncryptDecrypt)).unwrap_err();
+        assert_eq!(refused.message.unwrap(), "KeyUsage ENCRYPT_DECRYPT is not compatible with KeySpec ECC_NIST_P256");
+        assert!(usage(KeySpec::Hmac256, None).is_err());
+        assert_eq!(usage(KeySpec::SymmetricDefault, None), Ok(KeyUsage::EncryptDecrypt));
+    }
+
+    #[test]
+    fn tags_of_the_request_are_kept_in_order_of_their_keys() {
+        let tags = tags::parse([("b".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())]).unwrap();
+        assert_eq!(tags, BTreeMap::from([("a".to_owned(), "2".to_owned()), ("b".to_owned(), "1".to_owned())]));
+    }
+}

@@ -1,0 +1,52 @@
+//! What CreateKey and DescribeKey tell of a key.
+
+use trent_domain::key::Key;
+use trent_domain::lifecycle::Lifecycle;
+use trent_domain::time::Timestamp;
+use trent_protocol::{
+    CustomerMasterKeySpec, EncryptionAlgorithm, EpochMillis, KeyMetadata, KeyState, MultiRegionConfiguration,
+    MultiRegionKey, MultiRegionKeyType,
+};
+
+/// A moment as the wire has it.
+pub(crate) fn epoch(at: Timestamp) -> EpochMillis {
+    EpochMillis(at.millis())
+}
+
+pub(super) fn metadata(key: &Key) -> KeyMetadata {
+    let arn = key.arn().to_string();
+    KeyMetadata {
+        aws_account_id: Some(key.account.to_string()),
+        key_id: key.id.to_string(),
+        creation_date: Some(epoch(key.created)),
+        enabled: key.state() == KeyState::Enabled,
+        description: Some(key.description.clone()),
+        key_usage: Some(key.usage),
+        key_state: Some(key.state()),
+        deletion_date: deletion_date(&key.lifecycle),
+        origin: Some(key.origin),
+        key_manager: Some(key.manager),
+        // The deprecated twin of the spec.
+        customer_master_key_spec: CustomerMasterKeySpec::parse(key.spec.as_str()),
+        key_spec: Some(key.spec),
+        encryption_algorithms: Some(vec![EncryptionAlgorithm::SymmetricDefault]),
+        multi_region: key.id.is_multi_region(),
+        multi_region_configuration: key.id.is_multi_region().then(|| primary(key, &arn)),
+        current_key_material_id: key.current_material().map(|material| material.id.to_string()),
+        arn: Some(arn),
+        ..KeyMetadata::default()
+    }
+}
+
+pub(super) fn deletion_date(lifecycle: &Lifecycle) -> Option<EpochMillis> {
+    lifecycle.delete_at().map(epoch)
+}
+
+// Without ReplicateKey every multi-Region key is a primary that has no replicas.
+fn primary(key: &Key, arn: &str) -> MultiRegionConfiguration {
+    MultiRegionConfiguration {
+        multi_region_key_type: Some(MultiRegionKeyType::Primary),
+        primary_key: Some(MultiRegionKey { arn: Some(arn.to_owned()), region: Some(key.region.to_string()) }),
+        replica_keys: Some(Vec::new()),
+    }
+}

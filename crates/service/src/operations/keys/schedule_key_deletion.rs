@@ -1,0 +1,30 @@
+//! ScheduleKeyDeletion: the key is out of use at once, and gone after a waiting period of 7 to 30 days.
+
+use trent_domain::lifecycle::PendingWindow;
+use trent_gate::ScheduleKeyDeletion;
+use trent_protocol::{ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse};
+
+use super::metadata::deletion_date;
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::pipeline::Handle;
+
+impl Handle for ScheduleKeyDeletionRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<ScheduleKeyDeletionResponse, KmsError> {
+        let window = PendingWindow::parse(self.pending_window_in_days)?;
+        let permit = ctx.authorize::<ScheduleKeyDeletion>(&self.key_id, None).await?;
+        let now = ctx.now;
+        let lifecycle = permit
+            .change("schedule key deletion", move |key, _| {
+                key.lifecycle = key.lifecycle.clone().schedule_deletion(now, window)?;
+                Ok::<_, KmsError>(key.lifecycle.clone())
+            })
+            .await?;
+        Ok(ScheduleKeyDeletionResponse {
+            key_id: Some(permit.arn().to_string()),
+            deletion_date: deletion_date(&lifecycle),
+            key_state: Some(lifecycle.state()),
+            pending_window_in_days: i32::try_from(window.days()).ok(),
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! The operations, by family; each file is one operation and says only what is special about it.
+
+mod aliases;
+mod cryptographic;
+mod keys;
+mod policies;
+mod rotation;
+mod tags;

@@ -1,0 +1,7 @@
+//! Key policies.
+
+mod get_key_policy;
+mod list_key_policies;
+mod put_key_policy;
+
+pub(crate) mod checks;

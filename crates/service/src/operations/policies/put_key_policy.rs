@@ -1,0 +1,40 @@
+//! PutKeyPolicy: replaces the key policy, in every state of the key.
+
+use std::sync::Arc;
+
+use trent_gate::PutKeyPolicy;
+use trent_protocol::{ErrorCode, NoOutput, PutKeyPolicyRequest};
+
+use super::checks::{self, POLICY_NAME};
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::pipeline::Handle;
+
+impl Handle for PutKeyPolicyRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
+        check_name(self.policy_name.as_deref())?;
+        let permit = ctx.authorize::<PutKeyPolicy>(&self.key_id, None).await?;
+        let policy = Arc::<str>::from(self.policy);
+        checks::check(&policy, &permit.arn(), self.bypass_policy_lockout_safety_check == Some(true), ctx)?;
+        permit
+            .change("put key policy", move |key, _| {
+                key.policy = Some(Arc::clone(&policy));
+                Ok::<_, KmsError>(())
+            })
+            .await?;
+        Ok(NoOutput)
+    }
+}
+
+fn check_name(name: Option<&str>) -> Result<(), KmsError> {
+    match name {
+        None | Some(POLICY_NAME) => Ok(()),
+        Some("AWS_RAM") => {
+            Err(KmsError::validation("The AWS_RAM policy can only be managed by the RAM service."))
+        }
+        Some(name) => Err(KmsError::new(
+            ErrorCode::UnsupportedOperation,
+            format!("The only key policy that can be set is named {POLICY_NAME}, not {name}."),
+        )),
+    }
+}

@@ -1,0 +1,49 @@
+//! RotateKeyOnDemand: new material now; the automatic schedule stays as it is.
+
+use trent_domain::key::Key;
+use trent_domain::limits::{ON_DEMAND_ROTATIONS_MAX, ROTATION_CONFLICT_MINUTES};
+use trent_domain::rotation::Rotation;
+use trent_domain::time::Timestamp;
+use trent_gate::RotateKeyOnDemand;
+use trent_protocol::{ErrorCode, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse, RotationType};
+
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::pipeline::Handle;
+
+impl Handle for RotateKeyOnDemandRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<RotateKeyOnDemandResponse, KmsError> {
+        let permit = ctx.authorize::<RotateKeyOnDemand>(&self.key_id, None).await?;
+        let now = ctx.now;
+        check(permit.key(), now)?;
+        let rotation = Rotation { at: now, kind: RotationType::OnDemand };
+        let material = permit.make_material()?.into_material(now, Some(rotation));
+        permit
+            .change("rotate key on demand", move |key, _| {
+                check(key, now)?;
+                key.materials.push(material.clone());
+                Ok::<_, KmsError>(())
+            })
+            .await?;
+        Ok(RotateKeyOnDemandResponse { key_id: Some(permit.arn().to_string()) })
+    }
+}
+
+fn check(key: &Key, now: Timestamp) -> Result<(), KmsError> {
+    let arn = key.arn();
+    if key.on_demand_rotations() >= ON_DEMAND_ROTATIONS_MAX {
+        return Err(KmsError::new(
+            ErrorCode::LimitExceeded,
+            format!(
+                "The on-demand rotations limit has been reached for the given keyId. \
+                 No more on-demand rotations can be performed for this key: {arn}"
+            ),
+        ));
+    }
+    let soon = now.plus_minutes(ROTATION_CONFLICT_MINUTES);
+    if key.schedule.is_some_and(|schedule| schedule.next <= soon) {
+        let text = format!("An automatic rotation of {arn} is due within {ROTATION_CONFLICT_MINUTES} minutes.");
+        return Err(KmsError::new(ErrorCode::Conflict, text));
+    }
+    Ok(())
+}
