@@ -6,7 +6,11 @@ use trent_domain::key::Key;
 use trent_domain::operations::{Effect, rules};
 use trent_domain::state::StateError;
 
-use crate::actions::Action;
+use crate::actions::{
+    Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DisableKey, DisableKeyRotation, EnableKey, EnableKeyRotation,
+    PutKeyPolicy, RotateKeyOnDemand, ScheduleKeyDeletion, TagResource, UntagResource, UpdateAlias,
+    UpdateKeyDescription,
+};
 use crate::authorize::Authorized;
 
 /// Why a key could not be changed although the caller was allowed to.
@@ -23,7 +27,24 @@ pub enum ChangeError {
     Database(#[from] DatabaseError),
 }
 
-impl<A: Action> Authorized<'_, A> {
+/// Actions whose permit changes the record of a key.
+pub trait MayChange: Action {}
+impl MayChange for CancelKeyDeletion {}
+impl MayChange for CreateAlias {}
+impl MayChange for DeleteAlias {}
+impl MayChange for DisableKey {}
+impl MayChange for DisableKeyRotation {}
+impl MayChange for EnableKey {}
+impl MayChange for EnableKeyRotation {}
+impl MayChange for PutKeyPolicy {}
+impl MayChange for RotateKeyOnDemand {}
+impl MayChange for ScheduleKeyDeletion {}
+impl MayChange for TagResource {}
+impl MayChange for UntagResource {}
+impl MayChange for UpdateAlias {}
+impl MayChange for UpdateKeyDescription {}
+
+impl<A: MayChange> Authorized<'_, A> {
     /// Runs `body` on the key's row in a write transaction, and stores what it made of it.
     ///
     /// The permit's own copy of the record is a snapshot; `body` sees the row as it is, after the operation's

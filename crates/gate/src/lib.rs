@@ -4,6 +4,74 @@
 //! A permit is the only way to key material and to changes of key records, and only this crate makes one.
 //! What each permit lets its holder do stands in `uses.rs`, on one screen.
 //!
+//! The compiler keeps the door shut. A permit to encrypt encrypts:
+//!
+//! ```
+//! use trent_domain::encryption_context::EncryptionContext;
+//! use trent_gate::{Authorized, Encrypt};
+//! use trent_protocol::EncryptionAlgorithm::SymmetricDefault;
+//!
+//! async fn encrypts(permit: Authorized<'_, Encrypt>) {
+//!     let _ = permit.encrypt(b"text", SymmetricDefault, &EncryptionContext::default()).await;
+//! }
+//! ```
+//!
+//! and does nothing else:
+//!
+//! ```compile_fail
+//! use trent_domain::encryption_context::EncryptionContext;
+//! use trent_gate::{Authorized, Encrypt};
+//! use trent_protocol::EncryptionAlgorithm::SymmetricDefault;
+//!
+//! async fn encrypts(permit: Authorized<'_, Encrypt>) {
+//!     let _ = permit.decrypt(b"blob", SymmetricDefault, &EncryptionContext::default()).await;
+//! }
+//! ```
+//!
+//! A permit for one action cannot be made into one for another, nor be forged, nor be copied:
+//!
+//! ```compile_fail
+//! use trent_gate::{Authorized, Decrypt, Encrypt};
+//!
+//! fn forges<'gate>(permit: Authorized<'gate, Encrypt>) -> Authorized<'gate, Decrypt> {
+//!     permit
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! use trent_gate::{Authorized, Decrypt, Encrypt};
+//!
+//! fn forges<'gate>(permit: Authorized<'gate, Encrypt>) -> Authorized<'gate, Decrypt> {
+//!     Authorized { gate: permit.gate, entry: permit.entry, made_by: None, action: std::marker::PhantomData }
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! use trent_gate::{Authorized, Encrypt};
+//!
+//! fn copies<'gate>(permit: &Authorized<'gate, Encrypt>) -> Authorized<'gate, Encrypt> {
+//!     permit.clone()
+//! }
+//! ```
+//!
+//! The store behind the gate is out of reach:
+//!
+//! ```compile_fail
+//! fn reaches_past(gate: &trent_gate::Gate) {
+//!     let _ = &gate.store;
+//! }
+//! ```
+//!
+//! A permit of an operation that changes nothing changes nothing:
+//!
+//! ```compile_fail
+//! use trent_gate::{Authorized, ChangeError, DescribeKey};
+//!
+//! async fn changes(permit: Authorized<'_, DescribeKey>) -> Result<(), ChangeError> {
+//!     permit.change("rename", |key, _| { key.description.clear(); Ok(()) }).await
+//! }
+//! ```
+//!
 //! Invariants: nothing is answered from a cached record once a change to it has been answered; state is
 //! looked at only after permission; a change is judged again on the row inside its transaction.
 
@@ -27,7 +95,7 @@ pub use account::{AuthorizedAccount, NewKeyMaterial};
 pub use actions::*;
 pub use authorize::Authorized;
 pub use cache::CacheBounds;
-pub use change::ChangeError;
+pub use change::{ChangeError, MayChange};
 pub use facts::Facts;
 pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{Gate, OpenError, Parts};

@@ -43,7 +43,7 @@ impl Gate {
         let scope = scope.to_string();
         let opened = self.keyring.open(RingName::Markers, &purpose(&[("list", scope.as_bytes())]), &sealed);
         let opened = opened.map_err(|_| InvalidMarker)?;
-        String::from_utf8(opened.expose().to_vec()).map_err(|_| InvalidMarker)
+        String::from_utf8(opened.expose().clone()).map_err(|_| InvalidMarker)
     }
 }
 

@@ -3,6 +3,10 @@
 //! An operation says only what is special about it; who may call, in which key states and for which usage is
 //! the operation table's and the gate's. This crate has no edge to `keystore`: key material is reached through
 //! a permit of the gate or not at all.
+//!
+//! ```compile_fail
+//! use trent_keystore::SoftwareStore; // No such crate here.
+//! ```
 
 pub mod admin;
 mod context;

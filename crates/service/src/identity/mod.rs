@@ -51,7 +51,7 @@ pub struct ConfiguredAccount {
 
 /// Everybody, at one moment.
 #[derive(Default)]
-pub struct Directory {
+pub(crate) struct Directory {
     accounts: HashSet<AccountId>,
     principals: HashSet<String>,
     signers: HashMap<String, Arc<SigningIdentity>>,

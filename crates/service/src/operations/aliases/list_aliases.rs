@@ -30,7 +30,7 @@ impl Handle for ListAliasesRequest {
             None => records.aliases(account, region, after.as_deref(), fetch),
         })
         .await?;
-        let mut entries: Vec<_> = found.into_iter().map(entry).collect();
+        let mut entries: Vec<_> = found.iter().map(entry).collect();
         if key.is_none() {
             add_predefined(&mut entries, account, region, page.after.as_deref());
         }
@@ -43,7 +43,7 @@ impl Handle for ListAliasesRequest {
     }
 }
 
-fn entry(alias: Alias) -> AliasListEntry {
+fn entry(alias: &Alias) -> AliasListEntry {
     AliasListEntry {
         alias_arn: Some(alias.arn().to_string()),
         alias_name: Some(alias.name.to_string()),

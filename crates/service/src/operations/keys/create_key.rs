@@ -1,6 +1,5 @@
 //! CreateKey: symmetric keys whose material trent makes, single-Region or multi-Region primaries.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trent_database::Transaction;
@@ -162,11 +161,5 @@ mod tests {
         assert_eq!(refused.message.unwrap(), "KeyUsage ENCRYPT_DECRYPT is not compatible with KeySpec ECC_NIST_P256");
         assert!(usage(KeySpec::Hmac256, None).is_err());
         assert_eq!(usage(KeySpec::SymmetricDefault, None), Ok(KeyUsage::EncryptDecrypt));
-    }
-
-    #[test]
-    fn tags_of_the_request_are_kept_in_order_of_their_keys() {
-        let tags = tags::parse([("b".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())]).unwrap();
-        assert_eq!(tags, BTreeMap::from([("a".to_owned(), "2".to_owned()), ("b".to_owned(), "1".to_owned())]));
     }
 }
