@@ -1,0 +1,102 @@
+//! From operation and body to the encoded answer: one line for each operation of the API.
+//!
+//! Comes after authentication, so a stranger never reaches the JSON parser. Operations that trent does not have
+//! yet are decoded all the same: a wrong request gets the answer that it would get from a service that has them.
+
+use trent_protocol::{Operation, Request, Response};
+use trent_service::{Call, Handle, KmsError, Service, unsupported};
+
+use crate::respond::undecodable;
+
+/// Decodes a body as a request of `operation`, runs it and encodes the answer.
+///
+/// # Errors
+/// The body is no request of this operation, or the operation refuses it.
+pub async fn dispatch(
+    service: &Service,
+    operation: Operation,
+    body: &[u8],
+    call: &Call,
+) -> Result<Vec<u8>, KmsError> {
+    use Operation as Op;
+    use trent_protocol as api;
+
+    // The futures of the operations differ in size, and the largest would be part of every idle connection: so
+    // each is boxed, for the time that it runs.
+    macro_rules! run {
+        ($request:ty) => {
+            Box::pin(run::<$request>(service, body, call)).await
+        };
+    }
+    match operation {
+        Op::CancelKeyDeletion => run!(api::CancelKeyDeletionRequest),
+        Op::ConnectCustomKeyStore => refuse::<api::ConnectCustomKeyStoreRequest>(body),
+        Op::CreateAlias => run!(api::CreateAliasRequest),
+        Op::CreateCustomKeyStore => refuse::<api::CreateCustomKeyStoreRequest>(body),
+        Op::CreateGrant => refuse::<api::CreateGrantRequest>(body),
+        Op::CreateKey => run!(api::CreateKeyRequest),
+        Op::Decapsulate => refuse::<api::DecapsulateRequest>(body),
+        Op::Decrypt => run!(api::DecryptRequest),
+        Op::DeleteAlias => run!(api::DeleteAliasRequest),
+        Op::DeleteCustomKeyStore => refuse::<api::DeleteCustomKeyStoreRequest>(body),
+        Op::DeleteImportedKeyMaterial => refuse::<api::DeleteImportedKeyMaterialRequest>(body),
+        Op::DeriveSharedSecret => refuse::<api::DeriveSharedSecretRequest>(body),
+        Op::DescribeCustomKeyStores => refuse::<api::DescribeCustomKeyStoresRequest>(body),
+        Op::DescribeKey => run!(api::DescribeKeyRequest),
+        Op::DisableKey => run!(api::DisableKeyRequest),
+        Op::DisableKeyRotation => run!(api::DisableKeyRotationRequest),
+        Op::DisconnectCustomKeyStore => refuse::<api::DisconnectCustomKeyStoreRequest>(body),
+        Op::EnableKey => run!(api::EnableKeyRequest),
+        Op::EnableKeyRotation => run!(api::EnableKeyRotationRequest),
+        Op::Encapsulate => refuse::<api::EncapsulateRequest>(body),
+        Op::Encrypt => run!(api::EncryptRequest),
+        Op::GenerateDataKey => run!(api::GenerateDataKeyRequest),
+        Op::GenerateDataKeyPair => refuse::<api::GenerateDataKeyPairRequest>(body),
+        Op::GenerateDataKeyPairWithoutPlaintext => {
+            refuse::<api::GenerateDataKeyPairWithoutPlaintextRequest>(body)
+        }
+        Op::GenerateDataKeyWithoutPlaintext => run!(api::GenerateDataKeyWithoutPlaintextRequest),
+        Op::GenerateMac => refuse::<api::GenerateMacRequest>(body),
+        Op::GenerateRandom => run!(api::GenerateRandomRequest),
+        Op::GetKeyLastUsage => run!(api::GetKeyLastUsageRequest),
+        Op::GetKeyPolicy => run!(api::GetKeyPolicyRequest),
+        Op::GetKeyRotationStatus => run!(api::GetKeyRotationStatusRequest),
+        Op::GetParametersForImport => refuse::<api::GetParametersForImportRequest>(body),
+        Op::GetPublicKey => refuse::<api::GetPublicKeyRequest>(body),
+        Op::ImportKeyMaterial => refuse::<api::ImportKeyMaterialRequest>(body),
+        Op::ListAliases => run!(api::ListAliasesRequest),
+        Op::ListGrants => refuse::<api::ListGrantsRequest>(body),
+        Op::ListKeyPolicies => run!(api::ListKeyPoliciesRequest),
+        Op::ListKeyRotations => run!(api::ListKeyRotationsRequest),
+        Op::ListKeys => run!(api::ListKeysRequest),
+        Op::ListResourceTags => run!(api::ListResourceTagsRequest),
+        Op::ListRetirableGrants => refuse::<api::ListRetirableGrantsRequest>(body),
+        Op::PutKeyPolicy => run!(api::PutKeyPolicyRequest),
+        Op::ReEncrypt => run!(api::ReEncryptRequest),
+        Op::ReplicateKey => refuse::<api::ReplicateKeyRequest>(body),
+        Op::RetireGrant => refuse::<api::RetireGrantRequest>(body),
+        Op::RevokeGrant => refuse::<api::RevokeGrantRequest>(body),
+        Op::RotateKeyOnDemand => run!(api::RotateKeyOnDemandRequest),
+        Op::ScheduleKeyDeletion => run!(api::ScheduleKeyDeletionRequest),
+        Op::Sign => refuse::<api::SignRequest>(body),
+        Op::TagResource => run!(api::TagResourceRequest),
+        Op::UntagResource => run!(api::UntagResourceRequest),
+        Op::UpdateAlias => run!(api::UpdateAliasRequest),
+        Op::UpdateCustomKeyStore => refuse::<api::UpdateCustomKeyStoreRequest>(body),
+        Op::UpdateKeyDescription => run!(api::UpdateKeyDescriptionRequest),
+        Op::UpdatePrimaryRegion => refuse::<api::UpdatePrimaryRegionRequest>(body),
+        Op::Verify => refuse::<api::VerifyRequest>(body),
+        Op::VerifyMac => refuse::<api::VerifyMacRequest>(body),
+    }
+}
+
+async fn run<R: Handle>(service: &Service, body: &[u8], call: &Call) -> Result<Vec<u8>, KmsError> {
+    let request = R::decode(body).map_err(undecodable)?;
+    Ok(trent_service::run(service, request, call).await?.encode())
+}
+
+/// The answer of an operation that trent does not have: after that of a body which is no request.
+fn refuse<R: Request>(body: &[u8]) -> Result<Vec<u8>, KmsError> {
+    R::decode(body).map_err(undecodable)?;
+    Err(unsupported(R::OPERATION))
+}

@@ -1,0 +1,30 @@
+//! What answers the requests of a set of listeners; everything below it is transport.
+
+use std::future::Future;
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+/// An answer, complete.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    /// The address of the peer.
+    pub(crate) source: IpAddr,
+    /// Whether the listener can be reached from this machine alone.
+    pub(crate) on_loopback: bool,
+}
+
+/// Answers requests. Each core has one of its own, so that its state is shared with no other core.
+///
+/// An answer that leaves part of the request unread says `Connection: close`; the transport then takes care that
+/// the client gets to see it.
+pub(crate) trait Endpoint: Send + Sync + 'static {
+    /// Answers a request. It may be dropped at any await, when the client goes away.
+    fn answer(&self, request: Request<Incoming>, origin: &Origin) -> impl Future<Output = Answer> + Send;
+}

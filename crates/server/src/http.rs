@@ -1,0 +1,163 @@
+//! The API over HTTP: from a request's head to its answer, in the order in which checks are made.
+//!
+//! Path and method, size of the body, target; then who sent it; then the operation. Nothing is parsed for
+//! strangers but the head.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, Request, header};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use trent_domain::time::Timestamp;
+use trent_protocol::Operation;
+use trent_service::{Call, Service};
+use uuid::Uuid;
+
+use crate::authenticate::{Authenticator, Credentials};
+use crate::body::{Bodies, Body};
+use crate::date::Dates;
+use crate::dispatch::dispatch;
+use crate::endpoint::{Answer, Endpoint, Origin};
+use crate::guard::{Failure, guarded};
+use crate::limits::Limits;
+use crate::metrics::{ConnectionMetrics, DoingLabel, Ended, Metrics, Shard};
+use crate::respond::{Refusal, Stamp, respond};
+
+/// What the endpoints of all cores share.
+pub(crate) struct Api {
+    pub(crate) service: Arc<Service>,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) bodies: Arc<Bodies>,
+    pub(crate) limits: Limits,
+    /// Without a slash at its end; mostly empty.
+    pub(crate) path_prefix: String,
+    pub(crate) metrics: Metrics,
+}
+
+/// The API, on one core.
+pub(crate) struct Kms {
+    api: Arc<Api>,
+    authenticator: Authenticator,
+    dates: Dates,
+    shard: Arc<Shard>,
+}
+
+impl Kms {
+    pub(crate) fn new(api: &Arc<Api>) -> Self {
+        Self {
+            authenticator: Authenticator::new(&api.credentials),
+            dates: Dates::new(),
+            shard: api.metrics.requests.shard(),
+            api: Arc::clone(api),
+        }
+    }
+}
+
+/// One request on its way.
+struct Exchange {
+    started: Instant,
+    now: Timestamp,
+    request_id: Uuid,
+    /// Known once the head was understood.
+    operation: Option<Operation>,
+}
+
+impl Endpoint for Kms {
+    async fn answer(&self, request: Request<Incoming>, origin: &Origin) -> Answer {
+        let service = &*self.api.service;
+        let mut exchange = Exchange {
+            started: Instant::now(),
+            now: service.now(),
+            request_id: service.new_request_id(),
+            operation: None,
+        };
+        let version = request.version();
+        let outcome = self.outcome(request, origin, &mut exchange).await;
+        self.record(&outcome, &exchange);
+        let stamp = Stamp { request_id: exchange.request_id, date: self.dates.at(exchange.now), version };
+        respond(outcome, stamp)
+    }
+}
+
+impl Kms {
+    async fn outcome(
+        &self,
+        request: Request<Incoming>,
+        origin: &Origin,
+        exchange: &mut Exchange,
+    ) -> Result<Vec<u8>, Refusal> {
+        let (head, body) = request.into_parts();
+        self.check_route(&head)?;
+        let deadline = exchange.started + self.api.limits.request;
+        let body = match guarded(deadline, self.api.bodies.read(body)).await {
+            Ok(body) => body.map_err(Refusal::Body)?,
+            Err(_) => return Err(Refusal::SlowBody),
+        };
+        let operation = operation(&head)?;
+        exchange.operation = Some(operation);
+        let call = self.call(&head, &body, origin, exchange)?;
+        match guarded(deadline, dispatch(&self.api.service, operation, &body.bytes, &call)).await {
+            Ok(answer) => Ok(answer?),
+            Err(failure) => Err(Refusal::Failure(failure)),
+        }
+    }
+
+    fn check_route(&self, head: &Parts) -> Result<(), Refusal> {
+        let path = head.uri.path().strip_prefix(&*self.api.path_prefix).ok_or(Refusal::Path)?;
+        if !matches!(path, "" | "/") {
+            return Err(Refusal::Path);
+        }
+        match head.method {
+            Method::POST => Ok(()),
+            _ if names_action(head) => Err(Refusal::UnknownOperation),
+            _ => Err(Refusal::Method),
+        }
+    }
+
+    fn call(&self, head: &Parts, body: &Body, origin: &Origin, exchange: &Exchange) -> Result<Call, Refusal> {
+        let (caller, region) =
+            self.authenticator.authenticate(head, &body.bytes, origin, exchange.now, &self.api.service)?;
+        Ok(Call { caller, region, request_id: exchange.request_id, source: Some(origin.source) })
+    }
+
+    fn record(&self, outcome: &Result<Vec<u8>, Refusal>, exchange: &Exchange) {
+        let ended = outcome.as_ref().map_or_else(Refusal::ended, |_| Ended::Success);
+        let took = exchange.started.elapsed();
+        self.shard.record(exchange.operation, ended, took);
+        if let Err(refusal) = outcome {
+            count_timeout(refusal, &self.api.metrics.connections);
+        }
+        let (operation, request_id) = (exchange.operation, exchange.request_id);
+        tracing::debug!(?operation, ?ended, %request_id, ?took, "request");
+    }
+}
+
+fn count_timeout(refusal: &Refusal, metrics: &ConnectionMetrics) {
+    match refusal {
+        Refusal::SlowBody => metrics.timed_out(DoingLabel::Body),
+        Refusal::Failure(Failure::Deadline) => metrics.timed_out(DoingLabel::Request),
+        _ => {}
+    }
+}
+
+/// Whether a request is of the Query protocol, which STS speaks: the operation is the parameter `Action`, in the
+/// query string or in a form. STS is not there yet; its requests are answered as unknown operations.
+fn names_action(head: &Parts) -> bool {
+    let mut parameters = head.uri.query().unwrap_or_default().split('&');
+    parameters.any(|parameter| parameter.starts_with("Action="))
+}
+
+/// The operation that the head names.
+fn operation(head: &Parts) -> Result<Operation, Refusal> {
+    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    // A form has no target: this is where STS will branch off.
+    let target = text("x-amz-target").and_then(Operation::from_target);
+    let is_json = text(header::CONTENT_TYPE.as_str()).is_some_and(|kind| contains_json(kind.as_bytes()));
+    target.filter(|_| is_json).ok_or(Refusal::UnknownOperation)
+}
+
+/// SDKs send `application/x-amz-json-1.1`, plain clients `application/json`, either with parameters.
+fn contains_json(content_type: &[u8]) -> bool {
+    content_type.windows(4).any(|window| window.eq_ignore_ascii_case(b"json"))
+}
