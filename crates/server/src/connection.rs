@@ -182,7 +182,7 @@ impl<C: Future, E> Attended<'_, C, E> {
             match self.poll_timer(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Doing::Idle) if self.activity.close_once() => {
-                    (self.end)(self.connection.as_mut())
+                    (self.end)(self.connection.as_mut());
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
             }

@@ -30,6 +30,8 @@ mod respond;
 mod server;
 mod sources;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use authenticate::{Credentials, Signatures};
