@@ -1,15 +1,38 @@
 //! Tasks of the project: `cargo xtask <task>`.
+//!
+//! One line a task; what a task does is in the module of its name.
 
 mod codegen;
+mod process;
+mod setup;
+mod stages;
+mod tasks;
+mod tidy;
 
 use anyhow::bail;
+
+const USAGE: &str = "usage: cargo xtask <task>
+
+  test             everything, as CI runs it; installs what it needs
+  ci               the same
+  check            format, generated files, tidy, lints, docs: what to run before a commit
+  quick            the tests of the workspace, without clients
+  tidy [--bless]   the rules that compilers do not know; --bless records the lengths of long functions
+  codegen [--check]  writes the files made from model/, or says which are stale
+  setup            installs what the client tests need";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
+        ["test" | "ci"] => tasks::test(),
+        ["check"] => tasks::check(),
+        ["quick"] => tasks::quick(),
+        ["tidy"] => tidy::check(),
+        ["tidy", "--bless"] => tidy::bless(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
-        _ => bail!("usage: cargo xtask codegen [--check]"),
+        ["setup"] => setup::run(),
+        _ => bail!("{USAGE}"),
     }
 }
