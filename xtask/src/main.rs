@@ -9,6 +9,8 @@ mod stages;
 mod tasks;
 mod tidy;
 
+use std::process::ExitCode;
+
 use anyhow::bail;
 
 const USAGE: &str = "usage: cargo xtask <task>
@@ -21,10 +23,20 @@ const USAGE: &str = "usage: cargo xtask <task>
   codegen [--check]  writes the files made from model/, or says which are stale
   setup            installs what the client tests need";
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> anyhow::Result<()> {
+    match arguments {
         ["test" | "ci"] => tasks::test(),
         ["check"] => tasks::check(),
         ["quick"] => tasks::quick(),

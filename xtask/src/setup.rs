@@ -168,7 +168,8 @@ fn node_packages() -> anyhow::Result<()> {
             // npm is a script that looks for `node` on the path.
             install.env("PATH", path_with(bin)?);
         }
-        process::run(&mut install)
+        // npm tells of every success; only a failure is of interest.
+        output(&mut install).map(drop)
     })
 }
 

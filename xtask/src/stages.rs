@@ -15,7 +15,6 @@ pub(crate) fn run(task: &str, stages: &[Stage]) -> anyhow::Result<()> {
         done.push((name, begun.elapsed()));
         if let Err(error) = outcome {
             summarize(&done);
-            println!("\nFAILED in stage `{name}`: {error:#}");
             return Err(error.context(format!("`cargo xtask {task}` failed in stage `{name}`")));
         }
     }
