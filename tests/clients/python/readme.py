@@ -1,6 +1,7 @@
 """The commands of the README's tour, taken from the README itself."""
 
 import re
+import shlex
 from pathlib import Path
 
 README = Path(__file__).parents[3] / "README.md"
@@ -12,8 +13,21 @@ def commands() -> list[str]:
     """All commands of the tour, in order; a command that goes on in further lines is one."""
     tour = README.read_text().split(SECTION)[1].split("\n## ")[0]
     blocks = re.findall(r"^```sh\n(.*?)^```", tour, re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [line for line in lines if line.strip() and not line.startswith("#")]
+    found = [""]
+    for line in "".join(blocks).replace("\\\n", " ").splitlines():
+        found[-1] += line
+        if is_whole(found[-1]):
+            found.append("")
+    return [command for command in found if command.strip()]
+
+
+def is_whole(command: str) -> bool:
+    """Whether all quotes are closed."""
+    try:
+        shlex.split(command, comments=True)
+    except ValueError:
+        return False
+    return True
 
 
 def script(endpoint: str) -> str:

@@ -92,10 +92,10 @@ class OpenBao:
             time.sleep(0.1)
 
     def is_active(self):
-        """Whether it is unsealed and has taken the lead, without which it answers nothing."""
+        """Whether it is unsealed and answers; anything else is an error status here."""
         try:
-            return not self.status()["sealed"] and self.call("GET", "sys/leader")["is_self"]
-        except (urllib.error.URLError, ConnectionError, TypeError):
+            return self.call("GET", "sys/health")["initialized"]
+        except (urllib.error.URLError, ConnectionError):
             return False
 
 
