@@ -1,0 +1,81 @@
+-- Times are milliseconds since 1970-01-01T00:00:00Z. What is sealed is described in the book, page "Formats".
+
+-- Rows lie in order of creation; the narrow indexes beside them are in order of time-ordered ids. That makes adding
+-- keys some five times cheaper than a tree whose key is an id.
+CREATE TABLE keys (
+    row INTEGER PRIMARY KEY,
+    region TEXT NOT NULL,
+    id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    due_at INTEGER,
+    body TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX keys_by_id ON keys (id, region);
+CREATE INDEX keys_by_account ON keys (account, region, id);
+CREATE INDEX keys_by_due ON keys (due_at) WHERE due_at IS NOT NULL;
+
+-- Counting rows would take longer the more there are.
+CREATE TABLE key_counts (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    customer_keys INTEGER NOT NULL CHECK (customer_keys >= 0),
+    PRIMARY KEY (account, region)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE last_usages (
+    key TEXT NOT NULL,
+    region TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    PRIMARY KEY (key, region)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE aliases (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    target TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    PRIMARY KEY (account, region, name),
+    FOREIGN KEY (target, region) REFERENCES keys (id, region)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX aliases_by_target ON aliases (target, region, name);
+
+CREATE TABLE accounts (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE users (
+    account TEXT NOT NULL REFERENCES accounts (id),
+    name TEXT NOT NULL,
+    path TEXT NOT NULL,
+    unique_id TEXT NOT NULL,
+    administrator INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;
+
+-- An access key without a user is the root's.
+CREATE TABLE access_keys (
+    id TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES accounts (id),
+    user TEXT,
+    active INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    sealed_secret BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ring_keys (
+    name TEXT NOT NULL PRIMARY KEY,
+    sealed BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE settings (
+    name TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

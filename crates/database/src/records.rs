@@ -1,0 +1,125 @@
+//! What can be asked of the records, and what can be done to them.
+
+use trent_domain::alias::Alias;
+use trent_domain::identifier::{AccountId, KeyId, Region};
+use trent_domain::identity::{AccessKey, Account, User};
+use trent_domain::key::Key;
+use trent_domain::time::Timestamp;
+use trent_domain::usage::LastUsage;
+
+use crate::error::DatabaseError;
+
+type Result<T> = std::result::Result<T, DatabaseError>;
+
+/// A key of the ring: sealed under the root key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RingKey {
+    /// Its name.
+    pub name: String,
+    /// The key, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// The records as they are at one moment. Lists are in order of what names their rows.
+pub trait Records {
+    /// The key of a Region with this id.
+    fn key(&self, region: Region, id: KeyId) -> Result<Option<Key>>;
+
+    /// At most `limit` ids of the keys of an account in a Region, in order of their text, after `after`.
+    fn keys(
+        &self,
+        account: AccountId,
+        region: Region,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<KeyId>>;
+
+    /// How many customer managed keys an account has in a Region.
+    fn customer_key_count(&self, account: AccountId, region: Region) -> Result<u64>;
+
+    /// At most `limit` keys, of all accounts and Regions, whose [`Key::due_at`] is at or before `now`; the longest
+    /// due first.
+    fn due_keys(&self, now: Timestamp, limit: usize) -> Result<Vec<(Region, KeyId)>>;
+
+    /// When a key was last used.
+    fn last_usage(&self, region: Region, id: KeyId) -> Result<Option<LastUsage>>;
+
+    /// The alias with this name.
+    fn alias(&self, account: AccountId, region: Region, name: &str) -> Result<Option<Alias>>;
+
+    /// At most `limit` aliases of an account in a Region, by name, after `after`.
+    fn aliases(
+        &self,
+        account: AccountId,
+        region: Region,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Alias>>;
+
+    /// At most `limit` aliases of a key, by name, after `after`.
+    fn aliases_of(&self, region: Region, key: KeyId, after: Option<&str>, limit: usize)
+    -> Result<Vec<Alias>>;
+
+    /// How many aliases a key has.
+    fn alias_count(&self, region: Region, key: KeyId) -> Result<u64>;
+
+    /// All accounts.
+    fn accounts(&self) -> Result<Vec<Account>>;
+
+    /// All users of all accounts.
+    fn users(&self) -> Result<Vec<User>>;
+
+    /// All access keys of all accounts.
+    fn access_keys(&self) -> Result<Vec<AccessKey>>;
+
+    /// The whole ring.
+    fn ring_keys(&self) -> Result<Vec<RingKey>>;
+
+    /// A key of the ring.
+    fn ring_key(&self, name: &str) -> Result<Option<RingKey>>;
+
+    /// A value of the deployment as a whole.
+    fn setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// The records inside a write transaction: reads see what the transaction has written.
+pub trait Transaction: Records {
+    /// Adds a key as version 1, whatever its `version` says.
+    fn insert_key(&mut self, key: &Key) -> Result<()>;
+
+    /// Replaces a key, whose `version` must be that of its row; the row gets the next one.
+    fn update_key(&mut self, key: &Key) -> Result<()>;
+
+    /// Deletes a key with its aliases and last usage; one that is not there is no error.
+    fn delete_key(&mut self, region: Region, id: KeyId) -> Result<()>;
+
+    /// Notes when a key was last used, unless a later usage is noted or the key is gone.
+    fn record_usage(&mut self, region: Region, id: KeyId, usage: &LastUsage) -> Result<()>;
+
+    /// Adds an alias; its key must be there.
+    fn insert_alias(&mut self, alias: &Alias) -> Result<()>;
+
+    /// Replaces an alias that must be there.
+    fn update_alias(&mut self, alias: &Alias) -> Result<()>;
+
+    /// Deletes an alias; one that is not there is no error.
+    fn delete_alias(&mut self, account: AccountId, region: Region, name: &str) -> Result<()>;
+
+    /// Adds or replaces an account.
+    fn put_account(&mut self, account: &Account) -> Result<()>;
+
+    /// Adds or replaces a user; its account must be there.
+    fn put_user(&mut self, user: &User) -> Result<()>;
+
+    /// Adds or replaces an access key; its account must be there.
+    fn put_access_key(&mut self, key: &AccessKey) -> Result<()>;
+
+    /// Adds a key to the ring; one of its name must not be there.
+    fn insert_ring_key(&mut self, key: &RingKey) -> Result<()>;
+
+    /// Replaces a key of the ring that must be there.
+    fn replace_ring_key(&mut self, key: &RingKey) -> Result<()>;
+
+    /// Adds or replaces a value of the deployment.
+    fn put_setting(&mut self, name: &str, value: &[u8]) -> Result<()>;
+}
