@@ -30,7 +30,7 @@ use crate::random::Random;
 use crate::secret::SecretBytes;
 
 /// The version this code writes.
-const VERSION: u8 = 1;
+pub const VERSION: u8 = 1;
 const SINGLE_REGION: u8 = 1;
 const MULTI_REGION: u8 = 2;
 /// Version, kind, key id, material id.

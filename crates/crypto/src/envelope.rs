@@ -18,7 +18,7 @@ use crate::random::Random;
 use crate::secret::SecretBytes;
 
 /// The version this code writes.
-const VERSION: u8 = 1;
+pub const VERSION: u8 = 1;
 const PREFIX_BYTES: usize = 1;
 
 const FORMAT: Format = Format { label: b"trent/envelope/v1", prefix_bytes: PREFIX_BYTES };
@@ -28,26 +28,15 @@ pub const ENVELOPE_OVERHEAD_BYTES: usize = PREFIX_BYTES + OVERHEAD_BYTES;
 
 /// Labels of the purposes there are. They are part of the format: never rename one, never reuse one.
 pub mod label {
-    /// A domain key, under the root key.
-    pub const DOMAIN_KEY: &str = "domain-key";
-    /// Material of a key, under a domain key.
+    /// A key of the ring, under the root key. Field: `name`.
+    pub const RING_KEY: &str = "ring-key";
+    /// Material of a key, under the domain key of its account and Region. Fields: `account`, `region`, `key`,
+    /// `material`.
     pub const KEY_MATERIAL: &str = "key-material";
-    /// The secret of an access key.
+    /// The secret of an access key, under the ring's key `access-keys`. Field: `access-key`.
     pub const ACCESS_KEY_SECRET: &str = "access-key-secret";
-    /// The key that names material ([`crate::material_id`]).
-    pub const MATERIAL_ID_KEY: &str = "material-id-key";
-    /// A key of the ring that seals pagination markers.
-    pub const MARKER_RING: &str = "marker-ring";
-    /// A key of the ring that seals grant tokens.
-    pub const GRANT_TOKEN_RING: &str = "grant-token-ring";
-    /// A key of the ring that seals session tokens.
-    pub const SESSION_TOKEN_RING: &str = "session-token-ring";
-    /// A key of the ring that seals import tokens.
-    pub const IMPORT_TOKEN_RING: &str = "import-token-ring";
-    /// The private key an import token carries.
-    pub const IMPORT_PRIVATE_KEY: &str = "import-private-key";
-    /// What a custom key store is reached with.
-    pub const KEY_STORE_CREDENTIAL: &str = "key-store-credential";
+    /// The marker of a paged answer, under the ring's key `markers`. Field: `list`.
+    pub const MARKER: &str = "marker";
     /// The empty envelope by which a passphrase is known to be right ([`crate::root`]).
     pub const PASSPHRASE_VERIFIER: &str = "passphrase-verifier";
 }
@@ -183,7 +172,7 @@ mod tests {
     fn another_purpose_or_owner_does_not_open_it() {
         let envelope = sealed(b"secret");
         for (label, owner) in [
-            (label::DOMAIN_KEY, &[("account", b"111122223333".as_slice())] as &[(&str, &[u8])]),
+            (label::RING_KEY, &[("account", b"111122223333".as_slice())] as &[(&str, &[u8])]),
             (label::KEY_MATERIAL, &[("account", b"111122223334")]),
             (label::KEY_MATERIAL, &[("region", b"111122223333")]),
             (label::KEY_MATERIAL, &[("account1", b"11122223333")]),

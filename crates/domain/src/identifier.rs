@@ -53,7 +53,10 @@ pub struct Region {
 impl Region {
     /// The name.
     pub fn as_str(&self) -> &str {
-        self.bytes.get(..usize::from(self.length)).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+        self.bytes
+            .get(..usize::from(self.length))
+            .and_then(|text| std::str::from_utf8(text).ok())
+            .unwrap_or_default()
     }
 
     /// The partition that ARNs of this Region begin with.
@@ -146,7 +149,11 @@ impl FromStr for KeyId {
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uuid = Uuid::from_bytes(self.uuid);
-        if self.multi_region { write!(f, "{MULTI_REGION_PREFIX}{}", uuid.simple()) } else { uuid.hyphenated().fmt(f) }
+        if self.multi_region {
+            write!(f, "{MULTI_REGION_PREFIX}{}", uuid.simple())
+        } else {
+            uuid.hyphenated().fmt(f)
+        }
     }
 }
 
@@ -347,7 +354,9 @@ mod tests {
         for good in ["us-east-1", "ap-southeast-12", "us-gov-west-1", "eusc-de-east-1"] {
             assert_eq!(good.parse::<Region>().unwrap().as_str(), good);
         }
-        for bad in ["", "us", "us-1", "us-east-", "US-east-1", "us-east-1a", "a-b-c-d-1", "us--east-1", "us-east-1 "] {
+        for bad in
+            ["", "us", "us-1", "us-east-", "US-east-1", "us-east-1a", "a-b-c-d-1", "us--east-1", "us-east-1 "]
+        {
             assert!(bad.parse::<Region>().is_err(), "{bad}");
         }
         assert!(format!("{}-east-1", "a".repeat(30)).parse::<Region>().is_err());
@@ -355,9 +364,12 @@ mod tests {
 
     #[test]
     fn the_partition_follows_the_prefix_of_the_region() {
-        for (region, partition) in
-            [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("us-iso-east-1", "aws-iso")]
-        {
+        for (region, partition) in [
+            ("us-east-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+        ] {
             assert_eq!(region.parse::<Region>().unwrap().partition(), partition);
         }
     }
@@ -404,7 +416,8 @@ mod tests {
     fn operations_on_keys_alone_refuse_aliases_in_two_ways() {
         let name = KeyName::parse_id_or_arn("alias/x", region()).unwrap_err();
         assert_eq!(name.to_string(), "Invalid keyId 'alias/x'");
-        let arn = KeyName::parse_id_or_arn("arn:aws:kms:eu-central-1:111122223333:alias/x", region()).unwrap_err();
+        let arn =
+            KeyName::parse_id_or_arn("arn:aws:kms:eu-central-1:111122223333:alias/x", region()).unwrap_err();
         assert_eq!(arn, NameError::AliasArnNotSupported);
     }
 

@@ -74,7 +74,10 @@ impl Key {
     /// How many on-demand rotations it has had.
     pub fn on_demand_rotations(&self) -> usize {
         let on_demand = trent_protocol::RotationType::OnDemand;
-        self.materials.iter().filter(|material| material.rotation.is_some_and(|done| done.kind == on_demand)).count()
+        self.materials
+            .iter()
+            .filter(|material| material.rotation.is_some_and(|done| done.kind == on_demand))
+            .count()
     }
 
     /// When a job has something to do on this key next: its deletion, else its automatic rotation.

@@ -19,7 +19,9 @@ pub enum TagError {
 }
 
 /// Checks the tags of a request and makes a map of them.
-pub fn parse(pairs: impl IntoIterator<Item = (String, String)>) -> Result<BTreeMap<String, String>, TagError> {
+pub fn parse(
+    pairs: impl IntoIterator<Item = (String, String)>,
+) -> Result<BTreeMap<String, String>, TagError> {
     let mut tags = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for (key, value) in pairs {
@@ -72,7 +74,10 @@ mod tests {
         let mut tags: BTreeMap<_, _> = (0..50).map(|n| (n.to_string(), "old".to_owned())).collect();
         add(&mut tags, BTreeMap::from([("7".to_owned(), "new".to_owned())])).unwrap();
         assert_eq!(tags["7"], "new");
-        assert_eq!(add(&mut tags, BTreeMap::from([("50".to_owned(), String::new())])), Err(TagError::TooMany));
+        assert_eq!(
+            add(&mut tags, BTreeMap::from([("50".to_owned(), String::new())])),
+            Err(TagError::TooMany)
+        );
         assert_eq!(tags.len(), 50);
     }
 }

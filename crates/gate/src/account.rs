@@ -44,7 +44,10 @@ impl<A> AuthorizedAccount<'_, A> {
 
 impl Gate {
     /// A permit for `A` in the caller's account.
-    pub fn authorize_account<A: Action>(&self, facts: &Facts<'_>) -> Result<AuthorizedAccount<'_, A>, Refusal> {
+    pub fn authorize_account<A: Action>(
+        &self,
+        facts: &Facts<'_>,
+    ) -> Result<AuthorizedAccount<'_, A>, Refusal> {
         by_identity::<A>(facts, || "*".to_owned())?;
         let (account, region) = (facts.caller.account, facts.region);
         Ok(AuthorizedAccount { gate: self, account, region, action: PhantomData })

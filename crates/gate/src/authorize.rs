@@ -49,7 +49,11 @@ impl<A: Action> fmt::Debug for Authorized<'_, A> {
 
 impl Gate {
     /// A permit for `A` on the key that `name` names.
-    pub async fn authorize<A: Action>(&self, name: &str, facts: &Facts<'_>) -> Result<Authorized<'_, A>, Refusal> {
+    pub async fn authorize<A: Action>(
+        &self,
+        name: &str,
+        facts: &Facts<'_>,
+    ) -> Result<Authorized<'_, A>, Refusal> {
         let entry = self.find_allowed::<A>(name, facts).await?;
         self.admit(entry, None)
     }
@@ -78,7 +82,10 @@ impl Gate {
         let header = ciphertext::read_header(blob).map_err(|_| Refusal::InvalidCiphertext);
         let entry = match name {
             Some(name) => self.find_allowed::<A>(name, facts).await?,
-            None => self.find_maker::<A>(maker(header.as_ref().map_err(|_| Refusal::InvalidCiphertext)?), facts).await?,
+            None => {
+                self.find_maker::<A>(maker(header.as_ref().map_err(|_| Refusal::InvalidCiphertext)?), facts)
+                    .await?
+            }
         };
         // An unreadable blob is told of only now: whoever may not use the key they name learns nothing else.
         let header = header?;
@@ -132,7 +139,7 @@ impl Gate {
             KeyName::Id(id) => id,
             KeyName::Arn(arn) => arn.id,
             KeyName::Alias(alias) | KeyName::AliasArn(AliasArn { name: alias, .. }) => {
-                self.resolve(account, facts.region, alias).await?
+                self.resolve::<A>(alias, facts).await?
             }
         };
         let entry = self.entry(facts.region, id).await?.filter(|entry| entry.key.account == account);
@@ -153,12 +160,17 @@ impl Gate {
         if owner == facts.caller.account { Ok(name) } else { Err(denied::<A>(facts, DenialResource::Hidden)) }
     }
 
-    async fn resolve(&self, account: AccountId, region: Region, name: AliasName) -> Result<KeyId, Refusal> {
+    async fn resolve<A: Action>(&self, name: AliasName, facts: &Facts<'_>) -> Result<KeyId, Refusal> {
+        let (account, region) = (facts.caller.account, facts.region);
         if let Some(id) = self.alias_target(account, region, &name).await? {
             return Ok(id);
         }
         match name.service() {
-            Some(service) => self.create_aws_managed(account, region, service).await,
+            Some(service) => {
+                // Whoever could not use the key does not make it by naming it.
+                self.authorize_alias::<A>(&name, facts)?;
+                self.create_aws_managed(account, region, service).await
+            }
             None => Err(Refusal::UnknownAlias(AliasArn { region, account, name })),
         }
     }
@@ -177,7 +189,8 @@ impl Gate {
         let generation = self.cache.generation(&place);
         let alias = name.as_str().to_owned();
         let found =
-            trent_database::read(&*self.database, move |records| records.alias(account, region, &alias)).await?;
+            trent_database::read(&*self.database, move |records| records.alias(account, region, &alias))
+                .await?;
         let Some(found) = found else { return Ok(None) };
         self.cache.insert_alias(place, found.target, generation);
         Ok(Some(found.target))

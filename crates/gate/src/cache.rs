@@ -66,7 +66,8 @@ pub(crate) struct KeyCache {
 
 impl KeyCache {
     pub(crate) fn new(bounds: CacheBounds) -> Self {
-        let keys = Cache::builder().max_capacity(bounds.key_bytes).weigher(|_, entry: &Arc<Entry>| entry.weight());
+        let keys =
+            Cache::builder().max_capacity(bounds.key_bytes).weigher(|_, entry: &Arc<Entry>| entry.weight());
         Self {
             keys: keys.build(),
             aliases: Cache::new(bounds.alias_bytes / ALIAS_ENTRY_BYTES),

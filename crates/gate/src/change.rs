@@ -7,9 +7,9 @@ use trent_domain::operations::{Effect, rules};
 use trent_domain::state::StateError;
 
 use crate::actions::{
-    Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DisableKey, DisableKeyRotation, EnableKey, EnableKeyRotation,
-    PutKeyPolicy, RotateKeyOnDemand, ScheduleKeyDeletion, TagResource, UntagResource, UpdateAlias,
-    UpdateKeyDescription,
+    Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DisableKey, DisableKeyRotation, EnableKey,
+    EnableKeyRotation, PutKeyPolicy, RotateKeyOnDemand, ScheduleKeyDeletion, TagResource, UntagResource,
+    UpdateAlias, UpdateKeyDescription,
 };
 use crate::authorize::Authorized;
 
@@ -58,7 +58,12 @@ impl<A: MayChange> Authorized<'_, A> {
         T: Send + 'static,
         E: From<ChangeError> + From<DatabaseError> + Send + 'static,
     {
-        const { assert!(matches!(rules(A::OPERATION).effect, Effect::Changes), "the operation table says: no change") }
+        const {
+            assert!(
+                matches!(rules(A::OPERATION).effect, Effect::Changes),
+                "the operation table says: no change"
+            )
+        }
         let arn = self.arn();
         trent_database::write(&*self.gate.database, name, move |transaction| {
             let mut key = transaction.key(arn.region, arn.id)?.ok_or(ChangeError::Gone(arn))?;

@@ -25,7 +25,10 @@ pub(crate) fn on_key<A: Action>(key: &Key, facts: &Facts<'_>) -> Result<(), Refu
 }
 
 /// May the caller perform `A` on what `resource` names, in the caller's own account?
-pub(crate) fn by_identity<A: Action>(facts: &Facts<'_>, resource: impl FnOnce() -> String) -> Result<(), Refusal> {
+pub(crate) fn by_identity<A: Action>(
+    facts: &Facts<'_>,
+    resource: impl FnOnce() -> String,
+) -> Result<(), Refusal> {
     match facts.caller.principal {
         Principal::Root | Principal::Administrator => Ok(()),
         Principal::User => {

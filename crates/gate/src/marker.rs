@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use trent_crypto::Purpose;
+use trent_crypto::envelope::label;
 use trent_domain::identifier::{AccountId, Region};
 use trent_keystore::{RingName, StoreError};
 use trent_protocol::Operation;
@@ -33,7 +34,11 @@ impl Gate {
     /// The marker that makes the next page begin after `position`.
     pub fn seal_marker(&self, scope: &MarkerScope<'_>, position: &str) -> Result<String, StoreError> {
         let scope = scope.to_string();
-        let sealed = self.keyring.seal(RingName::Markers, &purpose(&[("list", scope.as_bytes())]), position.as_bytes())?;
+        let sealed = self.keyring.seal(
+            RingName::Markers,
+            &purpose(&[("list", scope.as_bytes())]),
+            position.as_bytes(),
+        )?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
@@ -48,7 +53,7 @@ impl Gate {
 }
 
 fn purpose<'a>(owner: &'a [(&'a str, &'a [u8])]) -> Purpose<'a> {
-    Purpose::new("marker", owner)
+    Purpose::new(label::MARKER, owner)
 }
 
 impl fmt::Display for MarkerScope<'_> {

@@ -69,7 +69,11 @@ impl Gate {
     }
 
     /// Seals the whole ring under another root key, in one transaction, without touching any key.
-    pub async fn rekey(database: &dyn Database, current: Arc<Keyring>, next: Arc<Keyring>) -> Result<(), OpenError> {
+    pub async fn rekey(
+        database: &dyn Database,
+        current: Arc<Keyring>,
+        next: Arc<Keyring>,
+    ) -> Result<(), OpenError> {
         let fingerprint = next.fingerprint().to_vec();
         trent_database::write(database, "rekey", move |transaction| {
             if transaction.setting(FINGERPRINT)?.as_deref() != Some(current.fingerprint().as_slice()) {
@@ -91,30 +95,37 @@ impl Gate {
     }
 
     /// Makes the domain key of an account and Region unless it exists, and takes it into the ring.
-    pub(crate) async fn ensure_domain_key(&self, account: AccountId, region: Region) -> Result<(), OpenError> {
+    pub(crate) async fn ensure_domain_key(
+        &self,
+        account: AccountId,
+        region: Region,
+    ) -> Result<(), OpenError> {
         let name = RingName::Domain { account, region };
         if self.keyring.has(name) {
             return Ok(());
         }
         let NewRingKey { sealed: fresh, .. } = self.keyring.create(name)?;
         // Of two that make it at once, the row that is written first counts.
-        let sealed = trent_database::write(&*self.database, "create domain key", move |transaction| {
-            match transaction.ring_key(&name.to_string())? {
+        let sealed =
+            trent_database::write(&*self.database, "create domain key", move |transaction| match transaction
+                .ring_key(
+                &name.to_string(),
+            )? {
                 Some(existing) => Ok::<_, OpenError>(existing.sealed),
                 None => {
                     insert(transaction, name, &fresh)?;
                     Ok(fresh.clone())
                 }
-            }
-        })
-        .await??;
+            })
+            .await??;
         Ok(self.keyring.admit(name, &sealed)?)
     }
 }
 
 async fn open_ring(database: &dyn Database, keyring: &Arc<Keyring>) -> Result<(), OpenError> {
     let (fingerprint, rows) =
-        trent_database::read(database, |records| Ok((records.setting(FINGERPRINT)?, records.ring_keys()?))).await?;
+        trent_database::read(database, |records| Ok((records.setting(FINGERPRINT)?, records.ring_keys()?)))
+            .await?;
     match fingerprint {
         None if rows.is_empty() => make_ring(database, keyring).await,
         Some(known) if known == keyring.fingerprint() => {
@@ -125,7 +136,8 @@ async fn open_ring(database: &dyn Database, keyring: &Arc<Keyring>) -> Result<()
 }
 
 async fn make_ring(database: &dyn Database, keyring: &Arc<Keyring>) -> Result<(), OpenError> {
-    let fresh = RingName::FIRST.into_iter().map(|name| keyring.create(name)).collect::<Result<Vec<_>, _>>()?;
+    let fresh =
+        RingName::FIRST.into_iter().map(|name| keyring.create(name)).collect::<Result<Vec<_>, _>>()?;
     let fingerprint = keyring.fingerprint();
     let rows: Vec<_> = fresh.iter().map(|key| (key.name, key.sealed.clone())).collect();
     trent_database::write(database, "make key ring", move |transaction| {

@@ -82,7 +82,9 @@ impl Gate {
         }
         let batch = taken.clone();
         let written = trent_database::write(&*self.database, "record last usage", move |transaction| {
-            batch.iter().try_for_each(|((region, id), usage)| transaction.record_usage(*region, *id, usage))?;
+            batch
+                .iter()
+                .try_for_each(|((region, id), usage)| transaction.record_usage(*region, *id, usage))?;
             Ok::<_, Refusal>(())
         })
         .await;

@@ -107,7 +107,6 @@ impl<A: MayEncrypt> Authorized<'_, A> {
         self.check_algorithm(algorithm)?;
         self.current_material().map(|_| ())
     }
-
 }
 
 impl<A: MayGenerateDataKey> Authorized<'_, A> {
@@ -127,7 +126,8 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         context: &EncryptionContext,
     ) -> Result<Decrypted, UseError> {
         self.check_algorithm(algorithm)?;
-        let material = self.made_by.and_then(|id| self.entry.key.material(&id)).ok_or(UseError::InvalidCiphertext)?;
+        let material =
+            self.made_by.and_then(|id| self.entry.key.material(&id)).ok_or(UseError::InvalidCiphertext)?;
         let is_current = self.entry.key.current_material().is_some_and(|current| current.id == material.id);
         let opened = match is_current {
             true => self.open_current(material)?,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use trent_crypto::envelope::{self, Purpose};
+use trent_crypto::envelope::{self, Purpose, label};
 use trent_crypto::{Key256, LockedKey, LockedKeys, Random, SecretBytes, root};
 use trent_domain::identifier::{AccountId, Region};
 
@@ -58,7 +58,10 @@ impl std::str::FromStr for RingName {
             "access-keys" => Ok(Self::AccessKeys),
             "markers" => Ok(Self::Markers),
             _ => {
-                let scope = text.strip_prefix("domain/").and_then(|scope| scope.split_once('/')).ok_or_else(unknown)?;
+                let scope = text
+                    .strip_prefix("domain/")
+                    .and_then(|scope| scope.split_once('/'))
+                    .ok_or_else(unknown)?;
                 let account = scope.0.parse().map_err(|_| unknown())?;
                 let region = scope.1.parse().map_err(|_| unknown())?;
                 Ok(Self::Domain { account, region })
@@ -120,13 +123,23 @@ impl Keyring {
     }
 
     /// Seals `plaintext` under a key of the ring, bound to what it is and whose it is (`purpose`).
-    pub fn seal(&self, name: RingName, purpose: &Purpose<'_>, plaintext: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub fn seal(
+        &self,
+        name: RingName,
+        purpose: &Purpose<'_>,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
         let key = self.key(name)?;
         Ok(envelope::seal(key.expose().expose(), purpose, plaintext, &*self.random)?)
     }
 
     /// Opens what [`Keyring::seal`] sealed, for the same purpose.
-    pub fn open(&self, name: RingName, purpose: &Purpose<'_>, sealed: &[u8]) -> Result<SecretBytes, StoreError> {
+    pub fn open(
+        &self,
+        name: RingName,
+        purpose: &Purpose<'_>,
+        sealed: &[u8],
+    ) -> Result<SecretBytes, StoreError> {
         let key = self.key(name)?;
         envelope::open(key.expose().expose(), purpose, sealed)
             .map_err(|_| StoreError::Unsealable { what: format!("{purpose:?}") })
@@ -160,12 +173,12 @@ impl Keyring {
         let name = name.to_string();
         let unsealable = || StoreError::Unsealable { what: format!("ring key {name}") };
         let owner = [("name", name.as_bytes())];
-        let opened =
-            envelope::open(self.root.expose().expose(), &ring_key(&owner), sealed).map_err(|_| unsealable())?;
+        let opened = envelope::open(self.root.expose().expose(), &ring_key(&owner), sealed)
+            .map_err(|_| unsealable())?;
         Key256::from_slice(opened.expose()).ok_or_else(unsealable)
     }
 }
 
 fn ring_key<'a>(owner: &'a [(&'a str, &'a [u8])]) -> Purpose<'a> {
-    Purpose::new("ring-key", owner)
+    Purpose::new(label::RING_KEY, owner)
 }

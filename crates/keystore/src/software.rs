@@ -29,15 +29,18 @@ impl KeyStore for SoftwareStore {
         let material = Key256::generate(self.keyring.random())?;
         let id_key = self.keyring.key(RingName::MaterialIds)?;
         let id = MaterialId(material_id(&id_key.expose(), &blob_key_id(owner.key), material.expose()));
-        let sealed = bound_to(owner, &id, |purpose| self.keyring.seal(domain(owner), purpose, material.expose()))?;
+        let sealed =
+            bound_to(owner, &id, |purpose| self.keyring.seal(domain(owner), purpose, material.expose()))?;
         Ok(NewMaterial { id, sealed })
     }
 
     fn open(&self, key: &Key, material: &Material) -> Result<Arc<dyn SymmetricKey>, StoreError> {
         let owner = Owner::of(key);
-        let opened =
-            bound_to(owner, &material.id, |purpose| self.keyring.open(domain(owner), purpose, &material.sealed))?;
-        let unsealable = || StoreError::Unsealable { what: format!("material {} of {}", material.id, key.arn()) };
+        let opened = bound_to(owner, &material.id, |purpose| {
+            self.keyring.open(domain(owner), purpose, &material.sealed)
+        })?;
+        let unsealable =
+            || StoreError::Unsealable { what: format!("material {} of {}", material.id, key.arn()) };
         let opened = Key256::from_slice(opened.expose()).ok_or_else(unsealable)?;
         Ok(Arc::new(SoftwareKey {
             keyring: Arc::clone(&self.keyring),
@@ -63,7 +66,8 @@ impl SymmetricKey for SoftwareKey {
     }
 
     fn decrypt(&self, blob: &[u8], context: &CanonicalContext) -> Result<SecretBytes, StoreError> {
-        ciphertext::open(self.material.expose().expose(), context, blob).map_err(|_| StoreError::InvalidCiphertext)
+        ciphertext::open(self.material.expose().expose(), context, blob)
+            .map_err(|_| StoreError::InvalidCiphertext)
     }
 }
 

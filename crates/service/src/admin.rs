@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use trent_crypto::SecretBytes;
 use trent_database::{DatabaseError, Transaction};
 use trent_domain::identifier::AccountId;
-use trent_domain::identity::{
-    AccessKey, AccessKeyStatus, Account, Owner, User, is_user_name, is_user_path,
-};
+use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Owner, User, is_user_name, is_user_path};
 use trent_domain::limits::ACCESS_KEYS_PER_USER_MAX;
 
 use crate::error::KmsError;
@@ -203,7 +201,9 @@ impl Service {
         administrator: bool,
     ) -> Result<Reply, Refused> {
         if !is_user_name(&name) || !is_user_path(&path) {
-            return Err(Refused("a user name is 1 to 64 of A-Z a-z 0-9 + = , . @ - _; a path is / or /…/".to_owned()));
+            return Err(Refused(
+                "a user name is 1 to 64 of A-Z a-z 0-9 + = , . @ - _; a path is / or /…/".to_owned(),
+            ));
         }
         let unique_id = self.unique_id("AIDA").map_err(|error| Refused(error.to_string()))?;
         let user = User { account, name, path, unique_id, administrator, created: self.now() };
@@ -220,7 +220,8 @@ impl Service {
 
     async fn list_access_keys(&self) -> Result<Reply, Refused> {
         let keys = trent_database::read(&*self.database, |records| records.access_keys()).await?;
-        let line = |AccessKey { id, account, owner, status, .. }| AccessKeyLine { id, account, owner, status };
+        let line =
+            |AccessKey { id, account, owner, status, .. }| AccessKeyLine { id, account, owner, status };
         Ok(Reply::AccessKeys { access_keys: keys.into_iter().map(line).collect() })
     }
 
@@ -286,12 +287,17 @@ fn check_owner(transaction: &dyn Transaction, key: &AccessKey) -> Result<(), Ref
     if let Owner::User(name) = &key.owner
         && !transaction.users()?.iter().any(|user| user.account == key.account && user.name == *name)
     {
-        return Err(Refused(format!("account {} has no user `{name}`; add it with `trent admin user add`", key.account)));
+        return Err(Refused(format!(
+            "account {} has no user `{name}`; add it with `trent admin user add`",
+            key.account
+        )));
     }
     let keys = transaction.access_keys()?;
     let has = keys.iter().filter(|known| known.account == key.account && known.owner == key.owner).count();
     if has >= ACCESS_KEYS_PER_USER_MAX {
-        return Err(Refused(format!("{has} access keys are there already; a user may have {ACCESS_KEYS_PER_USER_MAX}")));
+        return Err(Refused(format!(
+            "{has} access keys are there already; a user may have {ACCESS_KEYS_PER_USER_MAX}"
+        )));
     }
     Ok(())
 }

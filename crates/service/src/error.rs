@@ -3,6 +3,7 @@
 //! What went wrong inside is logged with its cause and never told to the caller.
 
 use std::error::Error;
+use std::fmt;
 
 use trent_database::DatabaseError;
 use trent_domain::alias::AliasNameError;
@@ -59,10 +60,22 @@ impl KmsError {
     }
 
     fn throttled() -> Self {
-        let text = "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.";
+        let text =
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.";
         Self::new(ErrorCode::Throttling, text)
     }
 }
+
+impl fmt::Display for KmsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.message {
+            Some(message) => write!(f, "{}: {message}", self.code),
+            None => write!(f, "{}", self.code),
+        }
+    }
+}
+
+impl Error for KmsError {}
 
 impl From<Refusal> for KmsError {
     fn from(refusal: Refusal) -> Self {
@@ -135,7 +148,9 @@ impl From<NameError> for KmsError {
 impl From<AliasNameError> for KmsError {
     fn from(error: AliasNameError) -> Self {
         match error {
-            AliasNameError::NoPrefix | AliasNameError::InvalidCharacters(_) => Self::validation(error.to_string()),
+            AliasNameError::NoPrefix | AliasNameError::InvalidCharacters(_) => {
+                Self::validation(error.to_string())
+            }
             AliasNameError::Empty(_) => Self::new(ErrorCode::InvalidAliasName, error.to_string()),
             AliasNameError::Reserved => Self::bare(ErrorCode::NotAuthorized),
         }

@@ -13,6 +13,21 @@ pub(crate) struct PageSizes {
     pub(crate) max: usize,
 }
 
+impl PageSizes {
+    /// The size that a request asks for: a rule about the request alone, so it is asked before any key is looked up.
+    // The model's maximum is 1000 for every list; those of the operations are lower and answered in the same words.
+    pub(crate) fn asked(self, limit: Option<i32>) -> Result<usize, KmsError> {
+        let Some(limit) = limit else { return Ok(self.default) };
+        match usize::try_from(limit) {
+            Ok(size) if size <= self.max => Ok(size),
+            _ => {
+                let violated = format!("Member must have value less than or equal to {}", self.max);
+                Err(KmsError::constraint(&format!("'{limit}'"), "limit", &violated))
+            }
+        }
+    }
+}
+
 /// ListKeys, ListKeyPolicies, ListKeyRotations.
 pub(crate) const LARGE: PageSizes = PageSizes { default: 100, max: 1_000 };
 /// ListAliases.
@@ -37,15 +52,13 @@ pub(crate) struct Cut<T> {
 }
 
 impl<'a> Page<'a> {
-    /// Reads limit and marker of a request.
+    /// The page of `size` items that begins at the marker of a request.
     pub(crate) fn parse(
         gate: &Gate,
         scope: MarkerScope<'a>,
-        sizes: PageSizes,
-        limit: Option<i32>,
+        size: usize,
         marker: Option<&str>,
     ) -> Result<Self, KmsError> {
-        let size = page_size(sizes, limit)?;
         let after = marker.map(|marker| gate.open_marker(&scope, marker)).transpose()?;
         Ok(Self { scope, size, after })
     }
@@ -65,20 +78,9 @@ impl<'a> Page<'a> {
         let truncated = items.len() > self.size;
         items.truncate(self.size);
         let last = items.last().filter(|_| truncated);
-        let seal = |item| gate.seal_marker(&self.scope, &position(item)).map_err(|error| KmsError::internal(&error));
+        let seal =
+            |item| gate.seal_marker(&self.scope, &position(item)).map_err(|error| KmsError::internal(&error));
         let next_marker = last.map(seal).transpose()?;
         Ok(Cut { items, next_marker, truncated })
-    }
-}
-
-// The model's maximum is 1000 for every list; those of the operations are lower and answered in the same words.
-fn page_size(sizes: PageSizes, limit: Option<i32>) -> Result<usize, KmsError> {
-    let Some(limit) = limit else { return Ok(sizes.default) };
-    match usize::try_from(limit) {
-        Ok(size) if size <= sizes.max => Ok(size),
-        _ => {
-            let violated = format!("Member must have value less than or equal to {}", sizes.max);
-            Err(KmsError::constraint(&format!("'{limit}'"), "limit", &violated))
-        }
     }
 }

@@ -24,5 +24,8 @@ pub async fn run<R: Handle>(service: &Service, request: R, call: &Call) -> Resul
 
 /// The answer of an operation that trent does not have yet. Which these are stands in the list of known gaps.
 pub fn unsupported(operation: Operation) -> KmsError {
-    KmsError::new(ErrorCode::UnsupportedOperation, format!("{operation} is not supported by this version of trent."))
+    KmsError::new(
+        ErrorCode::UnsupportedOperation,
+        format!("{operation} is not supported by this version of trent."),
+    )
 }

@@ -21,11 +21,13 @@ use std::sync::Arc;
 
 use crate::error::DatabaseError;
 use crate::job::{ReadJob, WriteJob};
+use crate::records::Records;
 use crate::{Database, Observer};
 
 pub use schema::SCHEMA_VERSION;
 
 use readers::Readers;
+use rows::Rows;
 use writer::Writer;
 
 /// The file of a data directory.
@@ -53,6 +55,20 @@ impl Embedded {
     #[must_use]
     pub fn exists(dir: &Path) -> bool {
         file(dir).exists()
+    }
+
+    /// Runs `body` on the records of a directory's database, without changing or migrating it.
+    ///
+    /// # Errors
+    /// There is no database for this trent, and those of `body`.
+    pub fn look<T>(
+        dir: &Path,
+        body: impl FnOnce(&dyn Records) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let path = file(dir);
+        let connection = connection::open_to_read(&path)?;
+        schema::version(&connection, &path)?;
+        body(&Rows::new(&connection))
     }
 
     /// Reads the whole database of a directory and checks it against itself, without changing anything.

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
-use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Caller, Owner, User, root_arn};
 use trent_domain::identifier::AccountId;
+use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Caller, Owner, User, root_arn};
 use trent_gate::Gate;
 
 use crate::error::KmsError;
@@ -86,7 +86,10 @@ impl Directory {
             self.add_account(account.id);
             for user in users {
                 if self.principals.contains(&user.arn()) {
-                    return Err(format!("user `{}` is in the configuration file and in the database", user.arn()));
+                    return Err(format!(
+                        "user `{}` is in the configuration file and in the database",
+                        user.arn()
+                    ));
                 }
                 self.add_user(user);
             }
@@ -110,7 +113,14 @@ impl Directory {
         self.principals.insert(user.arn());
     }
 
-    fn add_signer(&mut self, id: &str, account: AccountId, owner: &Owner, users: &[User], secret: SecretBytes) {
+    fn add_signer(
+        &mut self,
+        id: &str,
+        account: AccountId,
+        owner: &Owner,
+        users: &[User],
+        secret: SecretBytes,
+    ) {
         let caller = match owner {
             Owner::Root => Some(Caller::root(account, id)),
             Owner::User(name) => {
@@ -120,7 +130,8 @@ impl Directory {
         };
         // A key whose user is gone signs nothing.
         if let Some(caller) = caller {
-            self.signers.insert(id.to_owned(), Arc::new(SigningIdentity { caller: Arc::new(caller), secret }));
+            self.signers
+                .insert(id.to_owned(), Arc::new(SigningIdentity { caller: Arc::new(caller), secret }));
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::pipeline::Handle;
 
 impl Handle for ListAliasesRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<ListAliasesResponse, KmsError> {
+        let size = MEDIUM.asked(self.limit)?;
         let permit = ctx.gate().authorize_account::<ListAliases>(&ctx.facts())?;
         let (account, region) = (permit.account(), permit.region());
         let key = match &self.key_id {
@@ -23,7 +24,7 @@ impl Handle for ListAliasesRequest {
         };
         let filter = key.map(|key| key.to_string()).unwrap_or_default();
         let scope = MarkerScope { operation: Operation::ListAliases, account, region, filter: &filter };
-        let page = Page::parse(ctx.gate(), scope, MEDIUM, self.limit, self.marker.as_deref())?;
+        let page = Page::parse(ctx.gate(), scope, size, self.marker.as_deref())?;
         let (after, fetch) = (page.after.clone(), page.fetch());
         let found = trent_database::read(ctx.database(), move |records| match key {
             Some(key) => records.aliases_of(region, key, after.as_deref(), fetch),
@@ -54,7 +55,12 @@ fn entry(alias: &Alias) -> AliasListEntry {
 }
 
 // Merged in by name: what lies beyond the page is cut off with the rest.
-fn add_predefined(entries: &mut Vec<AliasListEntry>, account: AccountId, region: Region, after: Option<&str>) {
+fn add_predefined(
+    entries: &mut Vec<AliasListEntry>,
+    account: AccountId,
+    region: Region,
+    after: Option<&str>,
+) {
     for name in AWS_SERVICES.map(AliasName::of_service) {
         let listed = entries.iter().any(|entry| entry.alias_name.as_deref() == Some(name.as_str()));
         if listed || after.is_some_and(|after| name.as_str() <= after) {

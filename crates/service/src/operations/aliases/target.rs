@@ -16,7 +16,11 @@ pub(super) fn check(target: &str) -> Result<(), KmsError> {
 }
 
 /// Whether a key may get one more alias.
-pub(super) fn check_quota(transaction: &dyn Transaction, region: Region, target: KeyId) -> Result<(), KmsError> {
+pub(super) fn check_quota(
+    transaction: &dyn Transaction,
+    region: Region,
+    target: KeyId,
+) -> Result<(), KmsError> {
     let count = transaction.alias_count(region, target)?;
     if count >= ALIASES_PER_KEY_MAX {
         let text = format!(

@@ -25,7 +25,12 @@ impl Handle for UpdateAliasRequest {
     }
 }
 
-fn repoint(name: &AliasName, key: &Key, transaction: &mut dyn Transaction, now: Timestamp) -> Result<(), KmsError> {
+fn repoint(
+    name: &AliasName,
+    key: &Key,
+    transaction: &mut dyn Transaction,
+    now: Timestamp,
+) -> Result<(), KmsError> {
     let (account, region) = (key.account, key.region);
     let Some(alias) = transaction.alias(account, region, name.as_str())? else {
         let arn = AliasArn { account, region, name: name.clone() };

@@ -17,7 +17,8 @@ impl Handle for DecryptRequest {
         let context = EncryptionContext::parse(self.encryption_context)?;
         let algorithm = self.encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
         let (name, tokens) = (self.key_id.as_deref(), self.grant_tokens.as_deref());
-        let source = Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
+        let source =
+            Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
         check_named(algorithm, name)?;
         let Source::Blob(blob) = source else {
             let key = ctx.authorize::<Decrypt>(named(name, "keyId")?, tokens).await?;
@@ -55,7 +56,8 @@ impl<'a> Source<'a> {
         dry_run: Option<bool>,
         modifiers: Option<&[DryRunModifier]>,
     ) -> Result<Self, KmsError> {
-        let ignored = modifiers.is_some_and(|modifiers| modifiers.contains(&DryRunModifier::IgnoreCiphertext));
+        let ignored =
+            modifiers.is_some_and(|modifiers| modifiers.contains(&DryRunModifier::IgnoreCiphertext));
         match blob {
             _ if ignored && dry_run == Some(true) => Ok(Self::NoBlob),
             Some(blob) => Ok(Self::Blob(blob)),
@@ -72,7 +74,9 @@ pub(super) fn named<'a>(name: Option<&'a str>, path: &str) -> Result<&'a str, Km
 /// Only symmetric ciphertexts tell their key.
 pub(super) fn check_named(algorithm: EncryptionAlgorithm, name: Option<&str>) -> Result<(), KmsError> {
     if name.is_none() && algorithm != EncryptionAlgorithm::SymmetricDefault {
-        return Err(KmsError::validation(format!("A key must be specified to decrypt with algorithm {algorithm}.")));
+        return Err(KmsError::validation(format!(
+            "A key must be specified to decrypt with algorithm {algorithm}."
+        )));
     }
     Ok(())
 }

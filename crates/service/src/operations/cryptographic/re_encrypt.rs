@@ -16,7 +16,8 @@ impl Handle for ReEncryptRequest {
         let from = self.source_encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
         let to = self.destination_encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
         let (name, tokens) = (self.source_key_id.as_deref(), self.grant_tokens.as_deref());
-        let blob = Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
+        let blob =
+            Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
         check_named(from, name)?;
         let Source::Blob(blob) = blob else {
             let source = ctx.authorize::<ReEncryptFrom>(named(name, "sourceKeyId")?, tokens).await?;
@@ -27,8 +28,10 @@ impl Handle for ReEncryptRequest {
         };
         let source = ctx.authorize_ciphertext::<ReEncryptFrom>(name, blob, tokens).await?;
         let destination = ctx.authorize::<ReEncryptTo>(&self.destination_key_id, tokens).await?;
-        let opened = source.decrypt(blob, from, &source_context).await?;
+        // Both algorithms are judged before the ciphertext is.
+        source.check_algorithm(from)?;
         destination.check_encrypt(to)?;
+        let opened = source.decrypt(blob, from, &source_context).await?;
         if self.dry_run == Some(true) {
             return Err(UseError::DryRun.into());
         }

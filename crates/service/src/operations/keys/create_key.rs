@@ -51,8 +51,10 @@ impl Handle for CreateKeyRequest {
         };
         let answer = CreateKeyResponse { key_metadata: Some(metadata(&key)) };
         let keys_max = ctx.service.options.keys_per_region_max;
-        trent_database::write(ctx.database(), "create key", move |transaction| insert(transaction, &key, keys_max))
-            .await??;
+        trent_database::write(ctx.database(), "create key", move |transaction| {
+            insert(transaction, &key, keys_max)
+        })
+        .await??;
         Ok(answer)
     }
 }
@@ -60,7 +62,9 @@ impl Handle for CreateKeyRequest {
 fn insert(transaction: &mut dyn Transaction, key: &Key, keys_max: u64) -> Result<(), KmsError> {
     let count = transaction.customer_key_count(key.account, key.region)?;
     if count >= keys_max {
-        let text = format!("Key quota for this account in this region is {keys_max} but the current usage is {count}.");
+        let text = format!(
+            "Key quota for this account in this region is {keys_max} but the current usage is {count}."
+        );
         return Err(KmsError::new(ErrorCode::LimitExceeded, text));
     }
     Ok(transaction.insert_key(key)?)
@@ -98,7 +102,9 @@ fn usage(spec: KeySpec, usage: Option<KeyUsage>) -> Result<KeyUsage, KmsError> {
 const fn usages(spec: KeySpec) -> &'static [KeyUsage] {
     match spec {
         KeySpec::SymmetricDefault => &[KeyUsage::EncryptDecrypt],
-        KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => &[KeyUsage::EncryptDecrypt, KeyUsage::SignVerify],
+        KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => {
+            &[KeyUsage::EncryptDecrypt, KeyUsage::SignVerify]
+        }
         KeySpec::EccNistP256 | KeySpec::EccNistP384 | KeySpec::EccNistP521 => {
             &[KeyUsage::SignVerify, KeyUsage::KeyAgreement]
         }
@@ -107,7 +113,9 @@ const fn usages(spec: KeySpec) -> &'static [KeyUsage] {
         | KeySpec::MlDsa44
         | KeySpec::MlDsa65
         | KeySpec::MlDsa87 => &[KeyUsage::SignVerify],
-        KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => &[KeyUsage::GenerateVerifyMac],
+        KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => {
+            &[KeyUsage::GenerateVerifyMac]
+        }
         KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => &[KeyUsage::EncapsulateDecapsulate],
         KeySpec::Sm2 => &[KeyUsage::EncryptDecrypt, KeyUsage::SignVerify, KeyUsage::KeyAgreement],
     }
@@ -156,9 +164,15 @@ mod tests {
             assert!(!usages(spec).is_empty(), "{spec}");
         }
         let refused = usage(KeySpec::Rsa2048, Some(KeyUsage::KeyAgreement)).unwrap_err();
-        assert_eq!(refused.message.unwrap(), "KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048");
+        assert_eq!(
+            refused.message.unwrap(),
+            "KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048"
+        );
         let refused = usage(KeySpec::EccNistP256, Some(KeyUsage::EncryptDecrypt)).unwrap_err();
-        assert_eq!(refused.message.unwrap(), "KeyUsage ENCRYPT_DECRYPT is not compatible with KeySpec ECC_NIST_P256");
+        assert_eq!(
+            refused.message.unwrap(),
+            "KeyUsage ENCRYPT_DECRYPT is not compatible with KeySpec ECC_NIST_P256"
+        );
         assert!(usage(KeySpec::Hmac256, None).is_err());
         assert_eq!(usage(KeySpec::SymmetricDefault, None), Ok(KeyUsage::EncryptDecrypt));
     }

@@ -11,12 +11,13 @@ use crate::pipeline::Handle;
 
 impl Handle for ListKeysRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<ListKeysResponse, KmsError> {
+        let size = LARGE.asked(self.limit)?;
         let owners = self.resource_owners.unwrap_or_else(|| vec![ResourceOwner::Own]);
         let filter = owners.iter().map(|owner| owner.as_str()).collect::<Vec<_>>().join("+");
         let permit = ctx.gate().authorize_account::<ListKeys>(&ctx.facts())?;
         let (account, region) = (permit.account(), permit.region());
         let scope = MarkerScope { operation: Operation::ListKeys, account, region, filter: &filter };
-        let page = Page::parse(ctx.gate(), scope, LARGE, self.limit, self.marker.as_deref())?;
+        let page = Page::parse(ctx.gate(), scope, size, self.marker.as_deref())?;
         // No key is shared between accounts by RAM, so that part of the list is empty.
         if !owners.contains(&ResourceOwner::Own) {
             return Ok(ListKeysResponse { keys: Some(Vec::new()), ..ListKeysResponse::default() });
@@ -24,7 +25,8 @@ impl Handle for ListKeysRequest {
         let after = page.after.as_ref().and_then(|after| after.parse::<KeyId>().ok());
         let fetch = page.fetch();
         let ids =
-            trent_database::read(ctx.database(), move |records| records.keys(account, region, after, fetch)).await?;
+            trent_database::read(ctx.database(), move |records| records.keys(account, region, after, fetch))
+                .await?;
         let cut = page.cut(ctx.gate(), ids, KeyId::to_string)?;
         let entry = |id: KeyId| KeyListEntry {
             key_id: Some(id.to_string()),

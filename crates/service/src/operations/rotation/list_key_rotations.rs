@@ -16,6 +16,7 @@ use crate::pipeline::Handle;
 
 impl Handle for ListKeyRotationsRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<ListKeyRotationsResponse, KmsError> {
+        let size = LARGE.asked(self.limit)?;
         let permit = ctx.authorize::<ListKeyRotations>(&self.key_id, None).await?;
         let key = permit.key();
         let include = self.include_key_material.unwrap_or(IncludeKeyMaterial::RotationsOnly);
@@ -26,11 +27,12 @@ impl Handle for ListKeyRotationsRequest {
             region: key.region,
             filter: &filter,
         };
-        let page = Page::parse(ctx.gate(), scope, LARGE, self.limit, self.marker.as_deref())?;
+        let page = Page::parse(ctx.gate(), scope, size, self.marker.as_deref())?;
         let all = include == IncludeKeyMaterial::AllKeyMaterial;
         // Materials are only ever added, at the end: the number of those passed is a position that lasts.
         let passed = page.after.as_ref().and_then(|after| after.parse().ok()).unwrap_or(0);
-        let listed = key.materials.iter().enumerate().filter(|(_, material)| all || material.rotation.is_some());
+        let listed =
+            key.materials.iter().enumerate().filter(|(_, material)| all || material.rotation.is_some());
         let listed = listed.skip_while(|(index, _)| *index < passed).take(page.fetch()).collect();
         let cut = page.cut(ctx.gate(), listed, |(index, _)| (index + 1).to_string())?;
         Ok(ListKeyRotationsResponse {
@@ -46,7 +48,11 @@ fn entry(key: &Key, material: &Material) -> RotationsListEntry {
     RotationsListEntry {
         key_id: Some(key.arn().to_string()),
         key_material_id: Some(material.id.to_string()),
-        key_material_state: Some(if current { KeyMaterialState::Current } else { KeyMaterialState::NonCurrent }),
+        key_material_state: Some(if current {
+            KeyMaterialState::Current
+        } else {
+            KeyMaterialState::NonCurrent
+        }),
         rotation_date: material.rotation.map(|rotation| epoch(rotation.at)),
         rotation_type: material.rotation.map(|rotation| rotation.kind),
         ..RotationsListEntry::default()

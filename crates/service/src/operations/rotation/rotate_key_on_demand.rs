@@ -42,7 +42,8 @@ fn check(key: &Key, now: Timestamp) -> Result<(), KmsError> {
     }
     let soon = now.plus_minutes(ROTATION_CONFLICT_MINUTES);
     if key.schedule.is_some_and(|schedule| schedule.next <= soon) {
-        let text = format!("An automatic rotation of {arn} is due within {ROTATION_CONFLICT_MINUTES} minutes.");
+        let text =
+            format!("An automatic rotation of {arn} is due within {ROTATION_CONFLICT_MINUTES} minutes.");
         return Err(KmsError::new(ErrorCode::Conflict, text));
     }
     Ok(())
