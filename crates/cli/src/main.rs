@@ -1,1 +1,48 @@
-fn main() {}
+//! The binary `trent`: commands, configuration, wiring.
+//!
+//! Here alone are the command line, the environment, configuration files and signals read, and the parts of the
+//! service put together. What they do is in the crates below.
+
+mod admin_socket;
+mod arguments;
+mod clock;
+mod commands;
+mod config;
+mod data_dir;
+mod failure;
+mod first_start;
+mod hardening;
+mod instance;
+mod logging;
+mod root_key;
+mod version;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use config::Environment;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let environment = Environment::of_process();
+    let done = match arguments.command {
+        Command::Serve(arguments) => commands::serve::run(arguments, environment),
+        Command::Dev(arguments) => commands::dev::run(arguments, environment),
+        Command::Rekey(arguments) => commands::rekey::run(&arguments, &environment),
+        Command::Backup(arguments) => commands::backup::run(&arguments, &environment),
+        Command::Restore(arguments) => commands::restore::run(&arguments),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments, &environment),
+        Command::Config(command) => commands::config::run(&command),
+        Command::Admin(arguments) => commands::admin::run(arguments, &environment),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}

@@ -1,0 +1,236 @@
+//! The admin socket, `admin.sock` in the data directory: a command and its reply are one line of JSON each.
+//!
+//! Its mode, and that of the directory, let its owner alone reach it; there is no other check. What the
+//! configuration file manages is shown and not changed: it would come back with the next reload.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwap;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use trent_domain::identity::User;
+use trent_service::Service;
+use trent_service::admin::{AccessKeyLine, AccountLine, Command, Reply, UserLine};
+
+use crate::config::Managed;
+use crate::failure::misuse;
+
+const NAME: &str = "admin.sock";
+/// Commands are small; a reply may list many objects.
+const COMMAND_BYTES_MAX: u64 = 64 * 1024;
+const REPLY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const CONNECTIONS_MAX: usize = 16;
+/// How long a connection may lie idle, or a reply take to be read.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client waits for its reply.
+const REPLY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the socket of a data directory is.
+pub(crate) fn place(data_dir: &Path) -> PathBuf {
+    data_dir.join(NAME)
+}
+
+/// The served socket; gone when dropped.
+pub(crate) struct AdminSocket {
+    path: PathBuf,
+    accepting: JoinHandle<()>,
+}
+
+impl AdminSocket {
+    /// Serves the socket of a data directory, which must be locked: what is left of another socket is removed.
+    pub(crate) fn serve(
+        data_dir: &Path,
+        service: Arc<Service>,
+        managed: Arc<ArcSwap<Managed>>,
+    ) -> Result<Self> {
+        let path = place(data_dir);
+        let listener = bind(&path).map_err(|error| {
+            misuse(format!(
+                "the admin socket {} cannot be made: {error}; a shorter --data-dir may help",
+                path.display()
+            ))
+        })?;
+        let desk = Arc::new(Desk { service, managed });
+        Ok(Self { path, accepting: tokio::spawn(accept(listener, desk)) })
+    }
+}
+
+impl Drop for AdminSocket {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        // One that stays is removed by the next start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn accept(listener: UnixListener, desk: Arc<Desk>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(seat) = Arc::clone(&room).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let desk = Arc::clone(&desk);
+                tokio::spawn(async move {
+                    if let Err(error) = converse(stream, &desk).await {
+                        tracing::debug!(%error, "an admin connection ended early");
+                    }
+                    drop(seat);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept admin connections");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    loop {
+        let mut line = Vec::new();
+        let mut bounded = (&mut reader).take(COMMAND_BYTES_MAX);
+        if timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await?? == 0 {
+            return Ok(());
+        }
+        if line.last() != Some(&b'\n') {
+            let problem = format!("a command is a line of at most {COMMAND_BYTES_MAX} bytes");
+            return send(&mut writer, &Reply::Refused { problem }).await;
+        }
+        let reply = match serde_json::from_slice(&line) {
+            Ok(command) => desk.administer(command).await,
+            Err(error) => Reply::Refused { problem: format!("not a command: {error}") },
+        };
+        send(&mut writer, &reply).await?;
+    }
+}
+
+async fn send(writer: &mut (impl AsyncWriteExt + Unpin), reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    timeout(PATIENCE, writer.write_all(&line)).await?
+}
+
+/// Does what is asked, as far as it is not the file's to say.
+struct Desk {
+    service: Arc<Service>,
+    managed: Arc<ArcSwap<Managed>>,
+}
+
+impl Desk {
+    async fn administer(&self, command: Command) -> Reply {
+        let managed = self.managed.load_full();
+        if let Some(what) = managed_object(&command, &managed) {
+            let problem =
+                format!("{what} is in the configuration file; change it there and send SIGHUP to the server");
+            return Reply::Refused { problem };
+        }
+        log_change(&command);
+        let mut reply = self.service.administer(command).await;
+        add_managed(&mut reply, &managed);
+        reply
+    }
+}
+
+/// The object of the file that a command would change.
+fn managed_object(command: &Command, managed: &Managed) -> Option<String> {
+    let user_of = |account, name: &str| {
+        let mut users = managed.users.iter();
+        users.any(|user| user.account == account && user.name == name).then(|| format!("user `{name}`"))
+    };
+    match command {
+        Command::AddAccount { id, .. } => {
+            managed.accounts.iter().any(|account| account.id == *id).then(|| format!("account {id}"))
+        }
+        Command::AddUser { account, name, .. } => user_of(*account, name),
+        Command::AddAccessKey { account, user: Some(user) } => user_of(*account, user),
+        Command::EnableAccessKey { id } | Command::DisableAccessKey { id } => {
+            managed.access_keys.iter().any(|(known, ..)| known == id).then(|| format!("access key `{id}`"))
+        }
+        _ => None,
+    }
+}
+
+/// Adds the objects of the file to a list.
+fn add_managed(reply: &mut Reply, managed: &Managed) {
+    match reply {
+        Reply::Accounts { accounts } => {
+            for account in &managed.accounts {
+                if !accounts.iter().any(|line| line.id == account.id) {
+                    accounts.push(AccountLine { id: account.id, name: account.name.clone() });
+                }
+            }
+        }
+        Reply::Users { users } => users.extend(managed.users.iter().map(|user: &User| UserLine {
+            arn: user.arn(),
+            unique_id: user.unique_id.clone(),
+            administrator: user.administrator,
+        })),
+        Reply::AccessKeys { access_keys } => {
+            access_keys.extend(
+                managed.access_keys.iter().cloned().map(|(id, account, owner, status)| AccessKeyLine {
+                    id,
+                    account,
+                    owner,
+                    status,
+                }),
+            );
+        }
+        _ => {}
+    }
+}
+
+fn log_change(command: &Command) {
+    match command {
+        Command::ListAccounts | Command::ListUsers | Command::ListAccessKeys => {}
+        // No command has a secret in it.
+        change => tracing::info!(command = ?change, "an operator changes identities"),
+    }
+}
+
+/// Sends a command to the server of a data directory.
+pub(crate) fn ask(data_dir: &Path, command: &Command) -> Result<Reply> {
+    let path = place(data_dir);
+    let mut stream = BlockingStream::connect(&path).with_context(|| {
+        let shown = data_dir.display();
+        format!(
+            "no server runs on the data directory {shown}; start it, or name the right one with --data-dir"
+        )
+    })?;
+    stream.set_read_timeout(Some(REPLY_PATIENCE))?;
+    let mut line = serde_json::to_vec(command)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut reply = Vec::new();
+    io::BufRead::read_until(
+        &mut io::BufReader::new(io::Read::take(&stream, REPLY_BYTES_MAX)),
+        b'\n',
+        &mut reply,
+    )
+    .context("the server did not answer")?;
+    match serde_json::from_slice(&reply).context("the server's answer is not understood")? {
+        Reply::Refused { problem } => bail!("{problem}"),
+        reply => Ok(reply),
+    }
+}

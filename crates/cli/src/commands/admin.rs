@@ -1,0 +1,97 @@
+//! `trent admin`: commands for the server that runs, through the socket in its data directory.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use trent_domain::identity::{AccessKeyStatus, Owner};
+use trent_service::admin::{Command, Reply};
+
+use crate::admin_socket::ask;
+use crate::arguments::{AccessKeyCommand, AccountCommand, AdminArguments, AdminCommand, UserCommand};
+use crate::config::Environment;
+
+pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Result<ExitCode> {
+    let config = arguments.place.load(environment)?;
+    let reply = ask(&config.data.dir, &command(arguments.command))?;
+    let text = if arguments.json { serde_json::to_string(&reply)? + "\n" } else { text(reply) };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn command(command: AdminCommand) -> Command {
+    match command {
+        AdminCommand::Account(AccountCommand::List) => Command::ListAccounts,
+        AdminCommand::Account(AccountCommand::Add { id, name }) => Command::AddAccount { id, name },
+        AdminCommand::User(UserCommand::List) => Command::ListUsers,
+        AdminCommand::User(UserCommand::Add { name, account, path, administrator }) => {
+            Command::AddUser { account, name, path, administrator }
+        }
+        AdminCommand::AccessKey(AccessKeyCommand::List) => Command::ListAccessKeys,
+        AdminCommand::AccessKey(AccessKeyCommand::Add { account, user }) => {
+            Command::AddAccessKey { account, user }
+        }
+        AdminCommand::AccessKey(AccessKeyCommand::Disable { id }) => Command::DisableAccessKey { id },
+        AdminCommand::AccessKey(AccessKeyCommand::Enable { id }) => Command::EnableAccessKey { id },
+    }
+}
+
+/// A reply for people.
+fn text(reply: Reply) -> String {
+    match reply {
+        Reply::Accounts { accounts } => {
+            table(["ACCOUNT", "NAME"], accounts.into_iter().map(|line| [line.id.to_string(), line.name]))
+        }
+        Reply::Users { users } => table(
+            ["USER", "ID", "RIGHTS"],
+            users.into_iter().map(|line| {
+                let rights = if line.administrator { "administrator" } else { "those of policies" };
+                [line.arn, line.unique_id, rights.to_owned()]
+            }),
+        ),
+        Reply::AccessKeys { access_keys } => table(
+            ["ACCESS KEY", "ACCOUNT", "OWNER", "STATUS"],
+            access_keys.into_iter().map(|line| {
+                let owner = match line.owner {
+                    Owner::Root => "root".to_owned(),
+                    Owner::User(name) => format!("user {name}"),
+                };
+                let status = match line.status {
+                    AccessKeyStatus::Active => "Active",
+                    AccessKeyStatus::Inactive => "Inactive",
+                };
+                [line.id, line.account.to_string(), owner, status.to_owned()]
+            }),
+        ),
+        Reply::NewAccessKey { id, secret } => format!(
+            "aws_access_key_id = {id}\naws_secret_access_key = {secret}\nThe secret is not shown again.\n"
+        ),
+        Reply::Done => "Done.\n".to_owned(),
+        Reply::Refused { problem } => format!("{problem}\n"),
+    }
+}
+
+/// Columns as wide as their widest cell.
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = [head.map(str::to_owned)].into_iter().chain(rows).collect();
+    let widths: Vec<usize> = (0..N)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
+        .map(Option::unwrap_or_default)
+        .collect();
+    let line = |row: &[String; N]| {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let text = table(["A", "LONG"], [["abc".to_owned(), "d".to_owned()]].into_iter());
+        assert_eq!(text, "A    LONG\nabc  d\n");
+    }
+}

@@ -1,0 +1,10 @@
+//! The commands, a file each.
+
+pub(crate) mod admin;
+pub(crate) mod backup;
+pub(crate) mod config;
+pub(crate) mod dev;
+pub(crate) mod doctor;
+pub(crate) mod rekey;
+pub(crate) mod restore;
+pub(crate) mod serve;

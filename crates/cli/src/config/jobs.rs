@@ -1,0 +1,29 @@
+//! `[jobs]`: what happens without a caller.
+
+use serde::Deserialize;
+
+use super::bounded::Bounded;
+use super::setting::{Default as D, Section, Setting};
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct JobsSection {
+    // Not above 60: that is how old a last usage may be before it is written.
+    pub(crate) interval_seconds: Bounded<1, 60>,
+}
+
+impl Default for JobsSection {
+    fn default() -> Self {
+        Self { interval_seconds: Bounded::new(5) }
+    }
+}
+
+pub(super) const SECTION: Section = Section {
+    name: "jobs",
+    comment: "What happens without a caller: deletions and rotations that are due, noting last usages.",
+    settings: &[Setting {
+        name: "interval_seconds",
+        default: D::Is("5"),
+        comment: "Seconds between two runs: 1 to 60.",
+    }],
+};

@@ -1,0 +1,88 @@
+//! Configuration: a file per section, each with its settings, their defaults and what they are for.
+//!
+//! A setting comes from, the first that has it: the command line, a variable `TRENT_SECTION__NAME` of the
+//! environment, the file, its default. Unknown names are errors wherever they stand.
+//!
+//! The table [`Section::settings`] of each section is what `trent config default` prints and what variables are
+//! looked up in; tests keep it equal to the structs.
+
+mod accounts;
+mod auth;
+mod bounded;
+mod cache;
+mod data;
+mod environment;
+mod http;
+mod jobs;
+mod limits;
+mod load;
+mod log;
+mod ops;
+mod root_key;
+mod setting;
+
+use serde::Deserialize;
+
+pub(crate) use accounts::{AccountSection, Managed, configured_accounts};
+pub(crate) use data::DataSection;
+pub(crate) use environment::Environment;
+pub(crate) use http::{Addresses, HttpSection};
+pub(crate) use load::load;
+pub(crate) use log::{LogFormat, LogSection};
+pub(crate) use root_key::{Provider, RootKeySection};
+pub(crate) use setting::default_file;
+
+use auth::AuthSection;
+use cache::CacheSection;
+use jobs::JobsSection;
+use limits::LimitsSection;
+use ops::OpsSection;
+use setting::Section;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) http: HttpSection,
+    pub(crate) ops: OpsSection,
+    pub(crate) data: DataSection,
+    pub(crate) root_key: RootKeySection,
+    pub(crate) auth: AuthSection,
+    pub(crate) limits: LimitsSection,
+    pub(crate) cache: CacheSection,
+    pub(crate) jobs: JobsSection,
+    pub(crate) log: LogSection,
+    #[serde(rename = "account")]
+    pub(crate) accounts: Vec<AccountSection>,
+}
+
+/// All sections with settings, in the order of the default file. `[[account]]` has none: it lists objects.
+const SECTIONS: [&Section; 9] = [
+    &http::SECTION,
+    &ops::SECTION,
+    &data::SECTION,
+    &root_key::SECTION,
+    &auth::SECTION,
+    &limits::SECTION,
+    &cache::SECTION,
+    &jobs::SECTION,
+    &log::SECTION,
+];
+
+impl Config {
+    /// The sections in which `other` differs and which only a restart brings into force.
+    pub(crate) fn needs_restart_for(&self, other: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("http", self.http != other.http),
+            ("ops", self.ops != other.ops),
+            ("data", self.data != other.data),
+            ("root_key", self.root_key != other.root_key),
+            ("auth", self.auth != other.auth),
+            ("limits", self.limits != other.limits),
+            ("cache", self.cache != other.cache),
+            ("jobs", self.jobs != other.jobs),
+            ("log.format", self.log.format != other.log.format),
+        ];
+        differs.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    }
+}

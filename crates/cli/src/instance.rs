@@ -1,0 +1,318 @@
+//! A trent that serves: from an open data directory to the last signal.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use trent_server::{Credentials, Listen, Metrics, Server, Settings, Tls};
+use trent_service::{Service, Started};
+
+use crate::admin_socket::AdminSocket;
+use crate::config::{Config, Environment, HttpSection, Managed, configured_accounts};
+use crate::data_dir::DataDir;
+use crate::failure::misuse;
+use crate::first_start::{self, FirstAccessKey, credentials_file};
+use crate::logging::LogLevel;
+use crate::root_key::{Places, Source};
+use crate::wiring;
+
+/// What an instance is made of, all of it checked as far as that is possible without opening anything.
+pub(crate) struct Plan {
+    pub(crate) config: Config,
+    /// Reads the configuration again, as it was read for this one.
+    pub(crate) read_again: Box<dyn Fn() -> Result<Config>>,
+    pub(crate) environment: Environment,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) root_key: Source,
+    pub(crate) first_access_key: FirstAccessKey,
+    pub(crate) mode: Mode,
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) level: LogLevel,
+}
+
+/// What an instance is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Keys that count.
+    Serve,
+    /// Tests, with the access key `test`.
+    Dev,
+    /// Tests, with whatever credentials come.
+    DevAnyCredentials,
+}
+
+impl Plan {
+    /// Serves until a signal ends it.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let data_dir = DataDir::open(&self.data_dir)?;
+        // One thread for signals, jobs and the admin socket; requests have threads of their own.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.serve(&data_dir))
+    }
+
+    async fn serve(self, data_dir: &DataDir) -> Result<ExitCode> {
+        // Before anything else, so that no signal that comes early takes its default course.
+        let mut signals = Signals::new()?;
+        let accounts = configured_accounts(&self.config.accounts, &self.environment)?;
+        let managed = Arc::new(ArcSwap::from_pointee(Managed::of(&accounts)));
+        let (service, started) = self.open(data_dir.path()).await?;
+        service.configure(accounts).await.map_err(misuse)?;
+        let settings = self.settings(&service)?;
+        let server = Server::start(settings, Arc::clone(&service), &Metrics::new()).map_err(|error| {
+            misuse(format!("{error}; is another trent running? --listen names another address"))
+        })?;
+        let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), Arc::clone(&managed))?;
+        let jobs = Jobs::start(Arc::clone(&service), self.config.jobs.interval_seconds.seconds());
+        self.say_how_to_use(data_dir.path(), &service, &server, started);
+        say_ready(&self.config.http, &server);
+
+        let drain = self.config.http.drain_seconds.seconds();
+        let mut reload = Reload { plan: self, service: Arc::clone(&service), managed };
+        while let Asked::Reload = signals.next().await {
+            reload.run(&server).await;
+        }
+        tracing::info!("draining");
+        let drained = tokio::select! {
+            cut = server.drain(drain) => cut,
+            () = signals.stop_at_once() => {
+                tracing::warn!("stopped at once: a second signal came");
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        if drained > 0 {
+            tracing::warn!(connections = drained, "requests that took too long were cut");
+        }
+        drop(admin);
+        jobs.stop().await;
+        if let Err(error) = service.flush_last_usage().await {
+            tracing::error!(%error, "the last usages of keys could not be written");
+        }
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn open(&self, data_dir: &Path) -> Result<(Arc<Service>, Started)> {
+        let database = wiring::open_database(data_dir)?;
+        let places = Places::of(&self.config.root_key, data_dir);
+        let root_key = wiring::open_root_key(&*database, &self.root_key, &places).await?;
+        if root_key.made && self.mode == Mode::Serve {
+            warn_of_new_root_key(&self.root_key, &places);
+        }
+        let mut failure = None;
+        let bootstrap = || {
+            if !first_start::is_wanted(&self.config, &self.first_access_key) {
+                return None;
+            }
+            let account = self.config.data.account_id;
+            let prepared =
+                first_start::prepare(data_dir, account, &self.first_access_key, &*wiring::random());
+            prepared.map_err(|error| failure = Some(error)).ok()
+        };
+        let opened = wiring::open_service(database, root_key.keyring, &self.config, bootstrap).await?;
+        failure.map_or(Ok(opened), Err)
+    }
+
+    fn settings(&self, service: &Service) -> Result<Settings> {
+        let http = &self.config.http;
+        let listen = |address| Listen { address, tls: self.tls.clone() };
+        let defaults = Settings::default();
+        Ok(Settings {
+            listeners: http.listen.0.iter().copied().map(listen).collect(),
+            operations: self.config.ops.enabled.then_some(self.config.ops.listen),
+            cores: match http.threads.as_usize() {
+                0 => defaults.cores,
+                threads => threads,
+            },
+            limits: http.limits(),
+            path_prefix: http.path_prefix.clone(),
+            credentials: self.credentials(service)?,
+        })
+    }
+
+    fn credentials(&self, service: &Service) -> Result<Credentials> {
+        let test = service.access_key(first_start::TEST);
+        match (self.mode, test) {
+            (Mode::Serve, test) => {
+                if test.is_some() {
+                    tracing::warn!(
+                        "this data directory was made by `trent dev`: everybody knows the access key `test`"
+                    );
+                }
+                Ok(Credentials::Signed(self.config.auth.signatures()))
+            }
+            (Mode::Dev, Some(_)) => Ok(Credentials::Signed(self.config.auth.signatures())),
+            (Mode::DevAnyCredentials, Some(test)) => {
+                let root = trent_domain::identity::Caller::root(test.caller.account, first_start::TEST);
+                Ok(Credentials::Any(Arc::new(root)))
+            }
+            // Else the keys of a production server would be open to whoever reaches this machine.
+            (Mode::Dev | Mode::DevAnyCredentials, None) => {
+                Err(misuse("this data directory was not made by `trent dev`; `trent serve` serves it"))
+            }
+        }
+    }
+
+    fn say_how_to_use(&self, data_dir: &Path, service: &Service, server: &Server, started: Started) {
+        let endpoint = urls(&self.config.http, server).into_iter().next().unwrap_or_default();
+        let file = credentials_file(data_dir);
+        let credentials = match self.mode {
+            Mode::DevAnyCredentials | Mode::Dev => {
+                "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test".to_owned()
+            }
+            Mode::Serve if started == Started::First => {
+                eprintln!(
+                    "Made an account and its administrator `admin`; the access key is in {}.",
+                    file.display()
+                );
+                format!("AWS_SHARED_CREDENTIALS_FILE={}", file.display())
+            }
+            Mode::Serve => return,
+        };
+        let _ = service;
+        eprintln!("To use it:\n  export AWS_ENDPOINT_URL_KMS={endpoint} AWS_REGION=us-east-1 {credentials}");
+        eprintln!("  aws kms create-key");
+    }
+}
+
+fn warn_of_new_root_key(source: &Source, places: &Places) {
+    let place = source.place(places).display();
+    match source {
+        Source::File => tracing::warn!(
+            "made the root key {place}: whoever has this file and the database has all keys, and without it nobody \
+             has any; move it to a place of its own (root_key.file says where), and keep a copy apart from the \
+             database's"
+        ),
+        Source::Passphrase(_) => tracing::warn!(
+            "made the passphrase record {place}: without it or without the passphrase all keys are lost; keep copies \
+             of both apart from the database's"
+        ),
+    }
+}
+
+fn urls(http: &HttpSection, server: &Server) -> Vec<String> {
+    let scheme = if http.tls_certificate.is_some() { "https" } else { "http" };
+    server.addresses().iter().map(|address| format!("{scheme}://{address}{}", http.path_prefix)).collect()
+}
+
+/// The line that others wait for.
+fn say_ready(http: &HttpSection, server: &Server) {
+    let kms = urls(http, server).into_iter().map(|url| format!(" kms {url}"));
+    let ops = server.operations_address().map(|address| format!(" ops http://{address}"));
+    let line: String = kms.chain(ops).collect();
+    // Nobody need be listening.
+    let _ = writeln!(io::stdout(), "trent is ready:{line}");
+    let _ = io::stdout().flush();
+}
+
+/// The signals a server knows.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+enum Asked {
+    Reload,
+    Stop,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be received");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+
+    async fn stop_at_once(&mut self) {
+        while let Asked::Reload = self.next().await {}
+    }
+}
+
+/// Runs the jobs again and again.
+struct Jobs {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Jobs {
+    fn start(service: Arc<Service>, interval: Duration) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            while tokio::time::timeout(interval, stopped.wait_for(|stopped| *stopped)).await.is_err() {
+                run_jobs(&service).await;
+            }
+        });
+        Self { stop, task }
+    }
+
+    /// Lets a run that is under way end: what it took into its hands would be lost.
+    async fn stop(self) {
+        let _ = self.stop.send(true);
+        if self.task.await.is_err() {
+            tracing::error!("the jobs had ended before");
+        }
+    }
+}
+
+async fn run_jobs(service: &Service) {
+    if let Err(error) = service.run_jobs().await {
+        tracing::error!(%error, "a job failed; it is run again");
+        // The last job must not wait for one before it that fails every time.
+        if let Err(error) = service.flush_last_usage().await {
+            tracing::error!(%error, "the last usages of keys could not be written");
+        }
+    }
+}
+
+/// SIGHUP.
+struct Reload {
+    plan: Plan,
+    service: Arc<Service>,
+    managed: Arc<ArcSwap<Managed>>,
+}
+
+impl Reload {
+    /// Brings a changed configuration and changed certificates into force; of what is wrong, the old stays.
+    async fn run(&mut self, server: &Server) {
+        match self.configure().await {
+            Ok(()) => tracing::info!("configuration reloaded"),
+            Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),
+        }
+        for error in server.reload() {
+            tracing::error!("the certificate stays as it was: {error}");
+        }
+    }
+
+    async fn configure(&mut self) -> Result<()> {
+        let config = (self.plan.read_again)()?;
+        let accounts = configured_accounts(&config.accounts, &self.plan.environment)?;
+        let managed = Managed::of(&accounts);
+        self.service.configure(accounts).await.map_err(misuse)?;
+        self.managed.store(Arc::new(managed));
+        self.plan.level.set(&config.log.level)?;
+        let restart = config.needs_restart_for(&self.plan.config);
+        if !restart.is_empty() {
+            tracing::warn!(sections = restart.join(", "), "changes in these sections need a restart");
+        }
+        Ok(())
+    }
+}

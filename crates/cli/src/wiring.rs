@@ -1,0 +1,103 @@
+//! Puts the parts together: database, root key, key ring, store, service.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use trent_crypto::{Key256, Random, SystemRandom};
+use trent_database::{Database, Embedded};
+use trent_gate::{OpenError, Parts};
+use trent_keystore::{Keyring, SoftwareStore};
+use trent_service::{Bootstrap, Options, Service, Started};
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::failure::misuse;
+use crate::root_key::{Fingerprint, Places, Source, complete, hex};
+
+/// The row of the database that tells which root key sealed it.
+const FINGERPRINT: &str = "root-key-fingerprint";
+
+/// Opens the database of a data directory.
+pub(crate) fn open_database(data_dir: &Path) -> Result<Arc<Embedded>> {
+    let database = Embedded::open(data_dir);
+    Ok(Arc::new(
+        database.with_context(|| format!("the database in {} cannot be opened", data_dir.display()))?,
+    ))
+}
+
+/// Which root key the database was sealed with; nothing before the first start.
+pub(crate) async fn sealed_with(database: &dyn Database) -> Result<Option<Fingerprint>> {
+    fingerprint(trent_database::read(database, |records| records.setting(FINGERPRINT)).await?)
+}
+
+/// The same of the database of a directory that need not be this process's.
+pub(crate) fn directory_sealed_with(data_dir: &Path) -> Result<Option<Fingerprint>> {
+    fingerprint(Embedded::look(data_dir, |records| records.setting(FINGERPRINT))?)
+}
+
+fn fingerprint(row: Option<Vec<u8>>) -> Result<Option<Fingerprint>> {
+    let fingerprint = |row: Vec<u8>| {
+        row.try_into().map_err(|row: Vec<u8>| {
+            anyhow::anyhow!("setting `{FINGERPRINT}` of the database is broken: {}", hex(&row))
+        })
+    };
+    row.map(fingerprint).transpose()
+}
+
+/// A root key in force, and whether it was made just now.
+pub(crate) struct RootKey {
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) made: bool,
+}
+
+/// Opens the root key of a database, after completing a rekeying that was interrupted.
+pub(crate) async fn open_root_key(
+    database: &dyn Database,
+    source: &Source,
+    places: &Places,
+) -> Result<RootKey> {
+    let sealed_with = sealed_with(database).await?;
+    if let Some(fingerprint) = sealed_with
+        && complete(places, fingerprint)?.is_some()
+    {
+        tracing::warn!("completed a rekeying that was interrupted");
+    }
+    let opened = source.open(places, sealed_with, &*random())?;
+    Ok(RootKey { keyring: keyring(&opened.root), made: opened.made })
+}
+
+/// A key ring that has its root key only.
+pub(crate) fn keyring(root: &Key256) -> Arc<Keyring> {
+    Arc::new(Keyring::new(root, random()))
+}
+
+/// The randomness of the system.
+pub(crate) fn random() -> Arc<dyn Random> {
+    Arc::new(SystemRandom::new())
+}
+
+/// Opens the service; the first start makes what `bootstrap` says.
+pub(crate) async fn open_service(
+    database: Arc<dyn Database>,
+    keyring: Arc<Keyring>,
+    config: &Config,
+    bootstrap: impl FnOnce() -> Option<Bootstrap>,
+) -> Result<(Arc<Service>, Started)> {
+    let parts = Parts {
+        database,
+        store: Arc::new(SoftwareStore::new(Arc::clone(&keyring))),
+        keyring,
+        random: random(),
+        clock: Arc::new(SystemClock),
+        bounds: config.cache.bounds(),
+    };
+    let options = Options { keys_per_region_max: config.limits.keys_per_region.get() };
+    let (service, started) = Service::open(parts, options, bootstrap).await.map_err(|error| match error {
+        OpenError::WrongRootKey => {
+            misuse(format!("{error}; put the right one in place; nothing was changed"))
+        }
+        other => anyhow::Error::new(other).context("the service cannot be opened"),
+    })?;
+    Ok((Arc::new(service), started))
+}

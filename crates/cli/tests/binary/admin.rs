@@ -1,0 +1,119 @@
+//! `trent admin` and its socket.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{ACCESS_KEY, ACCOUNT, Server, finish, serve, trent};
+
+fn admin(data: &Path, arguments: &[&str]) -> (i32, String, String) {
+    finish(trent(&["admin", "--data-dir"]).arg(data).args(arguments))
+}
+
+#[track_caller]
+fn done(data: &Path, arguments: &[&str]) -> String {
+    let (code, stdout, stderr) = admin(data, arguments);
+    assert_eq!(code, 0, "{arguments:?}: {stderr}");
+    stdout
+}
+
+#[track_caller]
+fn refused(data: &Path, arguments: &[&str]) -> String {
+    let (code, _, stderr) = admin(data, arguments);
+    assert_eq!((code, stderr.trim_end().lines().count()), (1, 1), "{arguments:?}: {stderr}");
+    stderr
+}
+
+#[test]
+fn accounts_users_and_access_keys_are_added_and_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, server) = (dir.path(), Server::start(&mut serve(dir.path())));
+    done(data, &["account", "add", "444455556666", "--name", "second"]);
+    done(data, &["user", "add", "bob", "--account", "444455556666", "--path", "/eng/", "--administrator"]);
+    let made = done(data, &["access-key", "add", "--account", "444455556666", "--user", "bob", "--json"]);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let (status, answer) = server.call_as(id, secret, "CreateKey", &json!({}));
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["KeyMetadata"]["AWSAccountId"], "444455556666");
+
+    let accounts = done(data, &["account", "list"]);
+    assert!(
+        accounts.starts_with("ACCOUNT       NAME\n") && accounts.contains("444455556666  second\n"),
+        "{accounts}"
+    );
+    let users = done(data, &["user", "list"]);
+    assert!(users.contains("arn:aws:iam::444455556666:user/eng/bob"), "{users}");
+    let keys = done(data, &["access-key", "list"]);
+    assert!(keys.contains(ACCESS_KEY) && keys.contains("user bob") && !keys.contains(secret), "{keys}");
+}
+
+#[test]
+fn a_disabled_access_key_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&mut serve(dir.path()));
+    let status = || server.call("ListKeys", &json!({})).0;
+    assert_eq!(status(), 200);
+    done(dir.path(), &["access-key", "disable", ACCESS_KEY]);
+    assert_eq!(status(), 400);
+    assert!(done(dir.path(), &["access-key", "list"]).contains("Inactive"));
+    done(dir.path(), &["access-key", "enable", ACCESS_KEY]);
+    assert_eq!(status(), 200);
+}
+
+#[test]
+fn what_cannot_be_done_is_told_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = refused(dir.path(), &["account", "list"]);
+    assert!(missing.contains("no server runs"), "{missing}");
+    let _server = Server::start(&mut serve(dir.path()));
+    assert!(refused(dir.path(), &["access-key", "disable", "AKIANOTTHERE"]).contains("no access key"));
+    assert!(refused(dir.path(), &["account", "add", ACCOUNT, "--name", "x"]).contains("exists already"));
+    assert!(refused(dir.path(), &["user", "add", "x", "--account", "999999999999"]).contains("no account"));
+    let (code, _, _) = admin(dir.path(), &["account", "add", "123", "--name", "x"]);
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn what_the_file_manages_is_shown_and_not_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, file) = (dir.path().join("data"), dir.path().join("trent.toml"));
+    let text = "[[account]]\nid = \"777788889999\"\nname = \"filed\"\n[[account.user]]\nname = \"carol\"\n\
+                [[account.user.access_key]]\nid = \"AKIACAROLCAROLCAROL0\"\nsecret = \"secret-of-carol\"\n";
+    fs::write(&file, text).unwrap();
+    let _server = Server::start(serve(&data).arg("--config").arg(&file));
+    assert!(done(&data, &["account", "list"]).contains("filed"));
+    assert!(done(&data, &["user", "list"]).contains("carol"));
+    assert!(done(&data, &["access-key", "list"]).contains("AKIACAROLCAROLCAROL0"));
+    for arguments in [
+        &["account", "add", "777788889999", "--name", "x"][..],
+        &["user", "add", "carol", "--account", "777788889999"],
+        &["access-key", "add", "--account", "777788889999", "--user", "carol"],
+        &["access-key", "disable", "AKIACAROLCAROLCAROL0"],
+    ] {
+        assert!(refused(&data, arguments).contains("is in the configuration file"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_socket_bounds_and_survives_what_it_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let _server = Server::start(&mut serve(dir.path()));
+    let socket = dir.path().join("admin.sock");
+    let ask = |line: &[u8]| {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        // The server may close before all of it is sent.
+        let _ = stream.write_all(line);
+        let mut reply = String::new();
+        let _ = BufReader::new(stream).read_line(&mut reply);
+        reply
+    };
+    assert!(ask(b"nonsense\n").contains("not a command"));
+    assert!(ask(b"{\"command\":\"no-such\"}\n").contains("not a command"));
+    assert!(ask(b"{\"command\":\"list-users\",\"more\":1}\n").contains("refused"));
+    assert!(ask(&[b'x'; 70_000]).contains("at most 65536 bytes"));
+    assert!(ask(b"{\"command\":\"list-users\"}\n").contains("admin"));
+}
