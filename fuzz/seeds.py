@@ -1,0 +1,189 @@
+"""Writes the seeds in corpus/ from the crates' test data, and a few made by hand.
+
+Run it after test data has changed: python3 fuzz/seeds.py. Names are hashes of contents, as the fuzzer names them.
+"""
+
+import hashlib
+import hmac
+import json
+import pathlib
+import re
+
+HERE = pathlib.Path(__file__).parent
+CRATES = HERE.parent / "crates"
+FILES_MAX = 100
+
+
+def write(target, seeds):
+    directory = HERE / "corpus" / target
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.iterdir():
+        old.unlink()
+    # Short ones first: when there are too many, those that go are the long ones.
+    for seed in sorted(set(seeds), key=lambda seed: (len(seed), seed))[:FILES_MAX]:
+        (directory / hashlib.sha1(seed).hexdigest()[:16]).write_bytes(seed)
+
+
+def load(path):
+    return json.loads((CRATES / path).read_text())
+
+
+def ciphertext_blob():
+    for name in ["blob", "blob_rust"]:
+        for case in load(f"crypto/testdata/formats/v1/{name}.json")["cases"]:
+            blob = bytes.fromhex(case["blob"])
+            if len(blob) <= 512:
+                yield b"\0" + blob
+    # Sealed by the target itself: kind, key, material, two contexts, plaintext, alterations.
+    yield b"\1\0\1\2" + b"\1\1a\1b" + b"\1\1a\1b" + b"\x20" + bytes(32) + b"\0\0\1\0\5"
+    yield b"\1\1\1\2" + b"\0" + b"\1\0\0" + b"\0" + b"\0\3\0\0\4"
+    yield b"\1\0\1\2" + b"\1\1a\2bc" + b"\1\2ab\1c" + b"\4abcd" + b"\1\2\0\0\4\1\0\0\4"
+
+
+def sealed_record():
+    for case in load("crypto/testdata/formats/v1/envelope.json")["cases"]:
+        yield b"\0" + bytes.fromhex(case["envelope"])
+    yield b"\1" + b"\1\1" + b"\1\7account\x0c111122223333" * 2 + b"\x20" + bytes(32) + b"\0\0\1\0\5"
+    yield b"\1" + b"\0\1" + b"\0" + b"\1\0\0" + b"\0" + b"\0\3\0\0\4"
+    for case in load("crypto/testdata/formats/v1/root_key_file.json")["cases"]:
+        yield b"\2" + case["file"].encode()
+        yield b"\2# a comment\r\n\n  " + case["file"].upper().replace("TRENT-ROOT-KEY", "trent-root-key").encode()
+    for case in load("crypto/testdata/formats/v1/passphrase_record.json")["cases"]:
+        yield b"\3" + bytes.fromhex(case["record"])
+
+
+KINDS = {"resource": b"\0", "identity": b"\1", "trust": b"\2"}
+
+
+def policy_document():
+    for name in ["malformed", "rendering"]:
+        for case in load(f"policy/testdata/{name}.json"):
+            if len(case.get("text", " " * 9999)) <= 2048:
+                yield KINDS[case["kind"]] + case["text"].encode("utf-8", "surrogatepass")
+    for case in load("policy/testdata/access.json"):
+        yield KINDS[case["kind"]] + compact(case["document"])
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    for case in load("policy/testdata/conditions.json"):
+        yield b"\1" + compact({"Version": "2012-10-17", "Statement": {**statement, "Condition": case["condition"]}})
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+BODIES = {
+    "CreateKey": [
+        {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT", "Tags": [{"TagKey": "a", "TagValue": "b"}]},
+        {"Policy": "{}", "Description": "d", "MultiRegion": True, "Origin": "EXTERNAL"},
+    ],
+    "Encrypt": [
+        {"KeyId": "alias/a", "Plaintext": "aGVsbG8=", "EncryptionContext": {"a": "b", "n": 1.5, "t": True}},
+        {"KeyId": "k", "Plaintext": "AAAA", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256", "GrantTokens": ["t"]},
+    ],
+    "Decrypt": [{"CiphertextBlob": "AQEA", "EncryptionContext": {}, "DryRun": False}],
+    "GenerateDataKey": [{"KeyId": "k", "KeySpec": "AES_256", "NumberOfBytes": 32}],
+    "GenerateRandom": [{"NumberOfBytes": 1024}],
+    "GenerateMac": [{"KeyId": "k", "Message": "aGVsbG8=", "MacAlgorithm": "HMAC_SHA_256"}],
+    "Sign": [{"KeyId": "k", "Message": "aGVsbG8=", "MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256"}],
+    "Verify": [{"KeyId": "k", "Message": "aA==", "Signature": "aA==", "SigningAlgorithm": "ECDSA_SHA_256"}],
+    "CreateGrant": [
+        {
+            "KeyId": "k",
+            "GranteePrincipal": "arn:aws:iam::111122223333:user/a",
+            "Operations": ["Encrypt", "Decrypt"],
+            "Constraints": {"EncryptionContextSubset": {"a": "b"}},
+            "Name": "n",
+        }
+    ],
+    "CreateCustomKeyStore": [
+        {
+            "CustomKeyStoreName": "s",
+            "CustomKeyStoreType": "EXTERNAL_KEY_STORE",
+            "KeyStorePassword": "kmsPswd1",
+            "XksProxyUriEndpoint": "https://a.example.com",
+            "XksProxyUriPath": "/p/kms/xks/v1",
+            "XksProxyAuthenticationCredential": {
+                "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
+                "RawSecretAccessKey": "A" * 43,
+            },
+            "XksProxyConnectivity": "PUBLIC_ENDPOINT",
+        }
+    ],
+    "ScheduleKeyDeletion": [{"KeyId": "k", "PendingWindowInDays": 7}],
+    "ListKeys": [{"Limit": 1, "Marker": "m"}],
+    "ImportKeyMaterial": [
+        {"KeyId": "k", "ImportToken": "aA==", "EncryptedKeyMaterial": "aA==", "ValidTo": 1.5e9}
+    ],
+    "TagResource": [{"KeyId": "k", "Tags": [{"TagKey": "a", "TagValue": ""}]}],
+}
+
+
+def request_json():
+    source = (HERE / "targets" / "request_json.rs").read_text()
+    order = re.findall(r"^    (\w+)Request$", source, re.M)
+    for position, operation in enumerate(order):
+        for body in BODIES.get(operation, [{"KeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}]):
+            yield bytes([position]) + compact(body)
+    for odd in [b"", b"{}", b"[]", b"null", b'{"KeyId":null}', b'{"KeyId":"\\u0061","KeyId":7}']:
+        yield bytes([order.index("DescribeKey")]) + odd
+    for odd in [b'"\\u0061A=="', b'"\\ud83d\\ude00"', b'"\\ud83d"', b"7", b"[1]", b'""']:
+        yield bytes([order.index("Encrypt")]) + b'{"KeyId":"k","Plaintext":' + odd + b"}"
+
+
+HOST = b"host:kms.us-east-1.amazonaws.com\n"
+PLAIN = [
+    b"POST /\n" + HOST + b"x-amz-target:TrentService.Encrypt\ncontent-type:application/x-amz-json-1.1\n\n{}",
+    b"GET /?b=2&a=1&a=%20+x&c\n" + HOST + b"\n",
+    b"GET /a/../b//./c%20d/\n" + HOST + b"my-header:  a   b\t c \nMy-Header:second\n\n",
+    b"GET /%E1%88%B4?%E1%88%B4=bar\n" + HOST + b"User-Agent:x\nexpect:y\nx-trent-a:b\n\nbody",
+]
+SECRET = b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+
+
+def signed(service):
+    """A request that is signed rightly, with the simplest canonical form."""
+    scope = f"20150830/us-east-1/{service}/aws4_request"
+    canonical = "POST\n/\n\nhost:example.amazonaws.com\nx-amz-date:20150830T123600Z\n\nhost;x-amz-date\n"
+    canonical += hashlib.sha256(b"{}").hexdigest()
+    text = f"AWS4-HMAC-SHA256\n20150830T123600Z\n{scope}\n" + hashlib.sha256(canonical.encode()).hexdigest()
+    key = b"AWS4" + SECRET
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    return (
+        "POST /\nhost:example.amazonaws.com\nx-amz-date:20150830T123600Z\n"
+        f"authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{scope}, "
+        f"SignedHeaders=host;x-amz-date, Signature={signature}\n\n{{}}"
+    ).encode()
+
+
+def authorization_header():
+    yield from PLAIN
+    for service in ["kms", "service"]:
+        request = signed(service)
+        yield request
+        yield request.replace(b"x-amz-date:20150830T123600Z", b"date:Sun, 30 Aug 2015 12:36:00 GMT")
+        yield request.replace(b"20150830T123600Z", b"20150830T124600Z")
+        yield request.replace(b"aws4_request", b"aws3_request/x")
+        yield request.replace(b", Signed", b",,Signed").replace(b"Signature=", b"Signature")
+        yield request.replace(b"host;", b":authority;") + b"x"
+        yield request.replace(b"authorization:", b"x-amz-security-token:t\nauthorization:")
+    for expires in [b"60", b"0", b"604801", b"x"]:
+        yield (
+            b"GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fkms"
+            b"%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-Expires=" + expires + b"&X-Amz-SignedHeaders=host"
+            b"&X-Amz-Signature=00&X-Amz-Security-Token=t%2B\n" + HOST + b"\n"
+        )
+
+
+def main():
+    write("authorization_header", authorization_header())
+    write("canonical_request", PLAIN)
+    write("ciphertext_blob", ciphertext_blob())
+    write("policy_document", policy_document())
+    write("request_json", request_json())
+    write("sealed_record", sealed_record())
+
+
+if __name__ == "__main__":
+    main()
