@@ -25,7 +25,9 @@ struct Sdk {
 async fn sdk() -> Sdk {
     let kms = TestKms::new().await;
     let command = Command::AddAccessKey { account: ACCOUNT.parse().unwrap(), user: None };
-    let Reply::NewAccessKey { id, secret } = kms.service.administer(command).await else { panic!("no access key") };
+    let Reply::NewAccessKey { id, secret } = kms.service.administer(command).await else {
+        panic!("no access key")
+    };
     let listen = Listen { address: ([127, 0, 0, 1], 0).into(), tls: None };
     let settings = Settings { listeners: vec![listen], cores: 1, ..Settings::default() };
     let server = Server::start(settings, Arc::clone(&kms.service), &Metrics::new()).unwrap();
@@ -59,7 +61,8 @@ async fn what_was_encrypted_is_decrypted() {
     let sealed = sealed.send().await.unwrap();
     assert_eq!(sealed.key_id(), Some(key.as_str()));
     let blob = sealed.ciphertext_blob.unwrap();
-    let opened = sdk.client.decrypt().ciphertext_blob(blob.clone()).encryption_context("a", "1").send().await.unwrap();
+    let opened =
+        sdk.client.decrypt().ciphertext_blob(blob.clone()).encryption_context("a", "1").send().await.unwrap();
     assert_eq!(opened.plaintext.unwrap().as_ref(), b"hello");
     let refused = sdk.client.decrypt().ciphertext_blob(blob).send().await.unwrap_err();
     assert!(refused.as_service_error().unwrap().is_invalid_ciphertext_exception());
@@ -69,7 +72,8 @@ async fn what_was_encrypted_is_decrypted() {
 async fn a_data_key_comes_clear_and_sealed() {
     let sdk = sdk().await;
     let key = create_key(&sdk.client).await;
-    let made = sdk.client.generate_data_key().key_id(&key).key_spec(DataKeySpec::Aes256).send().await.unwrap();
+    let made =
+        sdk.client.generate_data_key().key_id(&key).key_spec(DataKeySpec::Aes256).send().await.unwrap();
     let opened = sdk.client.decrypt().ciphertext_blob(made.ciphertext_blob.unwrap()).send().await.unwrap();
     assert_eq!(opened.plaintext, made.plaintext);
 }
@@ -95,8 +99,13 @@ async fn keys_are_listed_page_by_page() {
         created.push(create_key(&sdk.client).await);
     }
     let listed = sdk.client.list_keys().into_paginator().page_size(2).items().send();
-    let mut listed: Vec<_> =
-        listed.collect::<Result<Vec<_>, _>>().await.unwrap().into_iter().filter_map(|key| key.key_arn).collect();
+    let mut listed: Vec<_> = listed
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(|key| key.key_arn)
+        .collect();
     created.sort();
     listed.sort();
     assert_eq!(listed, created);

@@ -1,16 +1,22 @@
 //! The whole service in this process, on a database of its own; requests go in as JSON, as the server takes them.
 
+use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trent_crypto::{Key256, Random, SecretBytes};
 use trent_database::{Database, Embedded};
 use trent_domain::identifier::{AccountId, Region};
-use trent_domain::identity::Caller;
+use trent_domain::identity::{Caller, User};
+use trent_domain::time::Clock;
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_protocol::Operation;
 use trent_service::{Bootstrap, CacheBounds, Call, JobReport, KmsError, Options, Parts, Service};
+use uuid::Uuid;
 
 use crate::clock::TestClock;
 use crate::random::SeededRandom;
@@ -30,45 +36,43 @@ pub type Answer = Result<Value, KmsError>;
 pub struct TestKms {
     /// The service.
     pub service: Arc<Service>,
+    /// Its records, past the service and its caches.
+    pub database: Arc<dyn Database>,
     /// Its clock.
     pub clock: Arc<TestClock>,
-    caller: Arc<Caller>,
-    region: Region,
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// The Region that the caller calls.
+    pub region: Region,
+    options: Options,
+    // Outlives a restart: the same randomness twice would give two keys one id.
+    random: Arc<SeededRandom>,
     dir: Arc<TempDir>,
 }
 
 impl TestKms {
     /// A new service, with an administrator of [`ACCOUNT`] calling in [`REGION`].
     pub async fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a directory for the database");
-        Self::open(Arc::new(dir), Arc::new(TestClock::default()), Options::default()).await
+        Self::with_options(Options::default()).await
     }
 
     /// A new service with other options.
     pub async fn with_options(options: Options) -> Self {
-        let dir = tempfile::tempdir().expect("a directory for the database");
-        Self::open(Arc::new(dir), Arc::new(TestClock::default()), options).await
+        let dir = Arc::new(tempfile::tempdir().expect("a directory for the database"));
+        let (clock, random) = (Arc::new(TestClock::default()), Arc::new(SeededRandom::new(1)));
+        let (service, database) = open(&dir, &clock, &random, options).await;
+        let signer = service.access_key(ACCESS_KEY).expect("the administrator's access key");
+        let (caller, region) = (Arc::clone(&signer.caller), REGION.parse().expect("a Region"));
+        Self { service: Arc::new(service), database, clock, caller, region, options, random, dir }
     }
 
     /// The service as it is after a restart of the process: nothing is left but the database and the root key.
     pub async fn restart(self) -> Self {
-        let Self { service, clock, dir, .. } = self;
-        let options = Options { ..Options::default() };
+        let Self { service, database, clock, caller, region, options, random, dir } = self;
         drop(Arc::into_inner(service).expect("nobody else uses the service"));
-        Self::open(dir, clock, options).await
-    }
-
-    async fn open(dir: Arc<TempDir>, clock: Arc<TestClock>, options: Options) -> Self {
-        let random: Arc<dyn Random> = Arc::new(SeededRandom::new(1));
-        let database: Arc<dyn Database> = Arc::new(Embedded::open(dir.path()).expect("the database opens"));
-        let keyring = Arc::new(Keyring::new(&Key256::new([7; 32]), Arc::clone(&random)));
-        let store = Arc::new(SoftwareStore::new(Arc::clone(&keyring)));
-        let parts =
-            Parts { database, keyring, store, random, clock: Arc::clone(&clock) as _, bounds: CacheBounds::default() };
-        let (service, _) = Service::open(parts, options, || Some(bootstrap())).await.expect("the service opens");
-        let signer = service.access_key(ACCESS_KEY).expect("the administrator's access key");
-        let region = REGION.parse().expect("a Region");
-        Self { service: Arc::new(service), clock, caller: Arc::clone(&signer.caller), region, dir }
+        drop(database);
+        let (service, database) = open(&dir, &clock, &random, options).await;
+        Self { service: Arc::new(service), database, clock, caller, region, options, random, dir }
     }
 
     /// The same service, called in another Region.
@@ -87,6 +91,19 @@ impl TestKms {
         self.called_by(Caller::root(account, "AKIAOTHEROTHEROTHERO"))
     }
 
+    /// The same service, called by a user of this account who has been given no rights.
+    pub fn as_user(&self, name: &str) -> Self {
+        let user = User {
+            account: self.caller.account,
+            name: name.to_owned(),
+            path: "/".to_owned(),
+            unique_id: "AIDATESTTESTTESTTESTT".to_owned(),
+            administrator: false,
+            created: self.clock.now(),
+        };
+        self.called_by(Caller::user(&user, "AKIAUSERUSERUSERUSER"))
+    }
+
     /// Runs one operation on a JSON body, from decoding to the encoded answer.
     pub async fn call(&self, operation: Operation, body: Value) -> Answer {
         self.call_bytes(operation, body.to_string().as_bytes()).await
@@ -94,14 +111,18 @@ impl TestKms {
 
     /// The same, on any body.
     pub async fn call_bytes(&self, operation: Operation, body: &[u8]) -> Answer {
-        let call = Call {
-            caller: Arc::clone(&self.caller),
-            region: self.region,
-            request_id: self.service.new_request_id(),
-            source: None,
-        };
+        self.call_with_request_id(operation, body, self.service.new_request_id()).await
+    }
+
+    /// The same, with the id that the request is to have.
+    pub async fn call_with_request_id(&self, operation: Operation, body: &[u8], request_id: Uuid) -> Answer {
+        let call = Call { caller: Arc::clone(&self.caller), region: self.region, request_id, source: None };
         let answer = trent_server::dispatch(&self.service, operation, body, &call).await?;
-        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer).expect("the answer is JSON") })
+        Ok(if answer.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&answer).expect("the answer is JSON")
+        })
     }
 
     /// Runs all jobs once.
@@ -109,16 +130,141 @@ impl TestKms {
         self.service.run_jobs().await.expect("jobs run")
     }
 
+    /// The answer of an operation that succeeds; what went wrong otherwise.
+    #[track_caller]
+    pub fn ok(&self, operation: Operation, body: Value) -> impl Future<Output = Value> + Send + '_ {
+        let here = Location::caller();
+        async move {
+            let asked = body.to_string();
+            match self.call(operation, body).await {
+                Ok(answer) => answer,
+                Err(error) => panic!("{here}: {operation} {asked}: {}", told(&error)),
+            }
+        }
+    }
+
+    /// The answer of an operation that is refused: `Code: text`, or the code alone where there is no text.
+    #[track_caller]
+    pub fn refused(&self, operation: Operation, body: Value) -> impl Future<Output = String> + Send + '_ {
+        let here = Location::caller();
+        async move {
+            let asked = body.to_string();
+            match self.call(operation, body).await {
+                Ok(answer) => panic!("{here}: {operation} {asked} succeeded: {answer}"),
+                Err(error) => told(&error),
+            }
+        }
+    }
+
     /// Creates a symmetric key and gives its id.
     pub async fn create_key(&self) -> String {
-        let answer = self.call(Operation::CreateKey, json!({})).await.expect("a key");
-        answer["KeyMetadata"]["KeyId"].as_str().expect("a key id").to_owned()
+        self.create_key_with(json!({})).await
+    }
+
+    /// Creates a key as the request says and gives its id.
+    pub async fn create_key_with(&self, request: Value) -> String {
+        text(&self.ok(Operation::CreateKey, request).await["KeyMetadata"]["KeyId"])
+    }
+
+    /// Gives a key another name.
+    pub async fn create_alias(&self, name: &str, key: &str) {
+        self.ok(Operation::CreateAlias, json!({"AliasName": name, "TargetKeyId": key})).await;
+    }
+
+    /// Encrypts and gives the ciphertext blob in base64.
+    pub async fn encrypt(&self, key: &str, plaintext: &[u8]) -> String {
+        let request = json!({"KeyId": key, "Plaintext": base64(plaintext)});
+        text(&self.ok(Operation::Encrypt, request).await["CiphertextBlob"])
+    }
+
+    /// Decrypts a ciphertext blob.
+    pub async fn decrypt(&self, blob: &str) -> Vec<u8> {
+        bytes(&self.ok(Operation::Decrypt, json!({"CiphertextBlob": blob})).await["Plaintext"])
+    }
+
+    /// Disables a key.
+    pub async fn disable(&self, key: &str) {
+        self.ok(Operation::DisableKey, json!({"KeyId": key})).await;
+    }
+
+    /// Enables a key.
+    pub async fn enable(&self, key: &str) {
+        self.ok(Operation::EnableKey, json!({"KeyId": key})).await;
+    }
+
+    /// Schedules the deletion of a key in seven days.
+    pub async fn schedule_deletion(&self, key: &str) {
+        self.ok(Operation::ScheduleKeyDeletion, json!({"KeyId": key, "PendingWindowInDays": 7})).await;
+    }
+
+    /// The metadata of a key.
+    pub async fn metadata(&self, key: &str) -> Value {
+        self.ok(Operation::DescribeKey, json!({"KeyId": key})).await["KeyMetadata"].take()
+    }
+
+    /// All items of a list: `member` of every page, each page asked for with the marker of the one before.
+    pub async fn list_all(&self, operation: Operation, request: &Value, member: &str) -> Vec<Value> {
+        let (mut items, mut request) = (Vec::new(), request.clone());
+        loop {
+            let mut page = self.ok(operation, request.clone()).await;
+            items.append(page[member].as_array_mut().expect("a list"));
+            let marker = page["NextMarker"].take();
+            assert_eq!(page["Truncated"], !marker.is_null(), "a marker, and only then more pages: {page}");
+            if marker.is_null() {
+                return items;
+            }
+            request["Marker"] = marker;
+        }
     }
 
     /// The ARN that a key of this caller's account and Region has.
     pub fn arn(&self, key_id: &str) -> String {
         format!("arn:aws:kms:{}:{}:key/{key_id}", self.region, self.caller.account)
     }
+
+    /// The ARN that an alias of this caller's account and Region has.
+    pub fn alias_arn(&self, name: &str) -> String {
+        format!("arn:aws:kms:{}:{}:{name}", self.region, self.caller.account)
+    }
+}
+
+/// An error as tests compare it: `Code: text`, or the code alone where there is no text.
+pub fn told(error: &KmsError) -> String {
+    match &error.message {
+        Some(message) => format!("{}: {message}", error.code),
+        None => error.code.to_string(),
+    }
+}
+
+/// Bytes as requests carry them.
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes of a blob in an answer.
+pub fn bytes(blob: &Value) -> Vec<u8> {
+    STANDARD.decode(blob.as_str().expect("a blob")).expect("base64")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}
+
+async fn open(
+    dir: &TempDir,
+    clock: &Arc<TestClock>,
+    random: &Arc<SeededRandom>,
+    options: Options,
+) -> (Service, Arc<dyn Database>) {
+    let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) =
+        (Arc::clone(clock) as _, Arc::clone(random) as _);
+    let database: Arc<dyn Database> = Arc::new(Embedded::open(dir.path()).expect("the database opens"));
+    let keyring = Arc::new(Keyring::new(&Key256::new([7; 32]), Arc::clone(&random)));
+    let store = Arc::new(SoftwareStore::new(Arc::clone(&keyring)));
+    let bounds = CacheBounds::default();
+    let parts = Parts { database: Arc::clone(&database), keyring, store, random, clock, bounds };
+    let (service, _) = Service::open(parts, options, || Some(bootstrap())).await.expect("the service opens");
+    (service, database)
 }
 
 fn bootstrap() -> Bootstrap {

@@ -1,11 +1,23 @@
-//! What tests need: a clock set by hand, randomness from a seed, and the whole service in this process.
+//! What tests need: a clock set by hand, randomness from a seed, the whole service in this process; and the binary
+//! as a process, with a client that signs.
 //!
 //! Used by tests alone; nothing that ships depends on it.
 
+mod client;
 mod clock;
+mod dice;
 mod kms;
+mod process;
 mod random;
+mod requests;
 
+pub use client::{Client, HttpAnswer, Signer, connect, receive};
 pub use clock::TestClock;
-pub use kms::{ACCOUNT, Answer, REGION, TestKms};
+pub use dice::Dice;
+pub use kms::{ACCOUNT, Answer, REGION, TestKms, base64, bytes, told};
+pub use process::{
+    FIRST_ACCESS_KEY, FIRST_SECRET, PATIENCE, Server, Starting, built_binary, command, finish, serve,
+    serve_at_random,
+};
 pub use random::SeededRandom;
+pub use requests::{Subject, file_name, request};

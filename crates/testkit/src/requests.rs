@@ -1,0 +1,122 @@
+//! One request for each operation of the API that nothing is wrong with, for tests that go through all of them.
+
+use serde_json::{Value, json};
+use trent_protocol::Operation;
+
+use crate::kms::{TestKms, base64};
+
+/// What the requests are about: a key, and what belongs to it.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The key, by id or ARN.
+    pub key: String,
+    /// A ciphertext that the key made.
+    pub blob: String,
+    /// An alias of the key.
+    pub alias: String,
+    /// An alias name that is free.
+    pub free_alias: String,
+}
+
+impl Subject {
+    /// A fresh key with an alias and a ciphertext.
+    pub async fn new(kms: &TestKms) -> Self {
+        let key = kms.create_key().await;
+        let alias = format!("alias/of-{key}");
+        kms.create_alias(&alias, &key).await;
+        let blob = kms.encrypt(&key, b"plaintext").await;
+        Self { free_alias: format!("alias/free-{key}"), key, blob, alias }
+    }
+}
+
+/// A request of `operation` on `subject`, with no more members than it takes.
+pub fn request(operation: Operation, subject: &Subject) -> Value {
+    use Operation as Op;
+
+    let Subject { key, blob, alias, free_alias } = subject;
+    let (message, store) = (base64(b"message"), "cks-1234567890abcdef0");
+    let role = "arn:aws:iam::111122223333:role/reader";
+    match operation {
+        Op::CreateAlias => json!({"AliasName": free_alias, "TargetKeyId": key}),
+        Op::UpdateAlias => json!({"AliasName": alias, "TargetKeyId": key}),
+        Op::DeleteAlias => json!({"AliasName": alias}),
+        Op::CreateKey | Op::DescribeCustomKeyStores | Op::ListAliases | Op::ListKeys => json!({}),
+        Op::ConnectCustomKeyStore | Op::DeleteCustomKeyStore | Op::DisconnectCustomKeyStore => {
+            json!({"CustomKeyStoreId": store})
+        }
+        Op::UpdateCustomKeyStore => json!({"CustomKeyStoreId": store, "NewCustomKeyStoreName": "renamed"}),
+        Op::CreateCustomKeyStore => json!({"CustomKeyStoreName": "store"}),
+        Op::CreateGrant => json!({"KeyId": key, "GranteePrincipal": role, "Operations": ["Decrypt"]}),
+        Op::RevokeGrant => json!({"KeyId": key, "GrantId": "0".repeat(64)}),
+        Op::RetireGrant => json!({"KeyId": key, "GrantId": "0".repeat(64)}),
+        Op::ListRetirableGrants => json!({"RetiringPrincipal": role}),
+        Op::Decrypt => json!({"CiphertextBlob": blob}),
+        Op::ReEncrypt => json!({"CiphertextBlob": blob, "DestinationKeyId": key}),
+        Op::Encrypt => json!({"KeyId": key, "Plaintext": message}),
+        Op::GenerateDataKey | Op::GenerateDataKeyWithoutPlaintext => {
+            json!({"KeyId": key, "KeySpec": "AES_256"})
+        }
+        Op::GenerateDataKeyPair | Op::GenerateDataKeyPairWithoutPlaintext => {
+            json!({"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"})
+        }
+        Op::GenerateRandom => json!({"NumberOfBytes": 32}),
+        Op::GenerateMac => json!({"KeyId": key, "Message": message, "MacAlgorithm": "HMAC_SHA_256"}),
+        Op::VerifyMac => {
+            json!({"KeyId": key, "Message": message, "Mac": message, "MacAlgorithm": "HMAC_SHA_256"})
+        }
+        Op::Sign => json!({"KeyId": key, "Message": message, "SigningAlgorithm": "ECDSA_SHA_256"}),
+        Op::Verify => {
+            json!({"KeyId": key, "Message": message, "Signature": message, "SigningAlgorithm": "ECDSA_SHA_256"})
+        }
+        Op::DeriveSharedSecret => {
+            json!({"KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": message})
+        }
+        Op::Encapsulate => json!({"KeyId": key, "EncapsulationAlgorithm": "ML_KEM"}),
+        Op::Decapsulate => {
+            json!({"KeyId": key, "EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": message})
+        }
+        Op::GetParametersForImport => {
+            json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
+        }
+        Op::ImportKeyMaterial => {
+            json!({"KeyId": key, "ImportToken": message, "EncryptedKeyMaterial": message})
+        }
+        Op::PutKeyPolicy => {
+            json!({"KeyId": key, "Policy": trent_policy::default_key_policy("aws", crate::ACCOUNT)})
+        }
+        Op::ReplicateKey => json!({"KeyId": key, "ReplicaRegion": "eu-west-1"}),
+        Op::UpdatePrimaryRegion => json!({"KeyId": key, "PrimaryRegion": "eu-west-1"}),
+        Op::TagResource => json!({"KeyId": key, "Tags": [{"TagKey": "team", "TagValue": "blue"}]}),
+        Op::UntagResource => json!({"KeyId": key, "TagKeys": ["team"]}),
+        Op::UpdateKeyDescription => json!({"KeyId": key, "Description": "described"}),
+        Op::CancelKeyDeletion
+        | Op::DeleteImportedKeyMaterial
+        | Op::DescribeKey
+        | Op::DisableKey
+        | Op::DisableKeyRotation
+        | Op::EnableKey
+        | Op::EnableKeyRotation
+        | Op::GetKeyLastUsage
+        | Op::GetKeyPolicy
+        | Op::GetKeyRotationStatus
+        | Op::GetPublicKey
+        | Op::ListGrants
+        | Op::ListKeyPolicies
+        | Op::ListKeyRotations
+        | Op::ListResourceTags
+        | Op::RotateKeyOnDemand
+        | Op::ScheduleKeyDeletion => json!({"KeyId": key}),
+    }
+}
+
+/// The name of the files of an operation, such as `re_encrypt` for ReEncrypt.
+pub fn file_name(operation: Operation) -> String {
+    let mut name = String::new();
+    for letter in operation.name().chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}

@@ -1,0 +1,125 @@
+//! Encrypt: names of keys, sizes, contexts and what the answer holds.
+
+use serde_json::json;
+use trent_protocol::Operation::{Decrypt, Encrypt};
+use trent_testkit::{TestKms, base64, bytes};
+
+#[tokio::test]
+async fn every_name_of_a_key_encrypts_and_the_answer_names_its_arn() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    kms.create_alias("alias/a", &key).await;
+    for name in [key.clone(), kms.arn(&key), "alias/a".to_owned(), kms.alias_arn("alias/a")] {
+        let answer = kms.ok(Encrypt, json!({"KeyId": name, "Plaintext": base64(b"text")})).await;
+        assert_eq!(answer["KeyId"], kms.arn(&key), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_has_no_key_material_id() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let answer = kms.ok(Encrypt, json!({"KeyId": key, "Plaintext": base64(b"text")})).await;
+    let members: Vec<_> = answer.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["CiphertextBlob", "EncryptionAlgorithm", "KeyId"]);
+    assert_eq!(answer["EncryptionAlgorithm"], "SYMMETRIC_DEFAULT");
+}
+
+#[tokio::test]
+async fn the_same_plaintext_never_gives_the_same_blob() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    assert_ne!(kms.encrypt(&key, b"text").await, kms.encrypt(&key, b"text").await);
+}
+
+#[tokio::test]
+async fn from_1_to_4096_bytes_are_encrypted_with_an_overhead_that_columns_for_aws_have_room_for() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    for length in [1, 32, 4096] {
+        let plaintext = vec![0xa5; length];
+        let blob = kms.encrypt(&key, &plaintext).await;
+        // AWS adds 140 to 165 bytes; the limit of a ciphertext is 6144.
+        assert!(bytes(&json!(blob)).len() <= length + 165, "{length} bytes");
+        assert_eq!(kms.decrypt(&blob).await, plaintext);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_plaintext_is_refused() {
+    let kms = TestKms::new().await;
+    assert_eq!(
+        kms.refused(Encrypt, json!({"KeyId": "k", "Plaintext": ""})).await,
+        "ValidationException: 1 validation error detected: Value at 'plaintext' failed to satisfy constraint: \
+         Member must have length greater than or equal to 1"
+    );
+}
+
+#[tokio::test]
+async fn a_plaintext_of_4097_bytes_is_refused() {
+    let kms = TestKms::new().await;
+    assert_eq!(
+        kms.refused(Encrypt, json!({"KeyId": "k", "Plaintext": base64(&[0; 4097])})).await,
+        "ValidationException: 1 validation error detected: Value at 'plaintext' failed to satisfy constraint: \
+         Member must have length less than or equal to 4096"
+    );
+}
+
+#[tokio::test]
+async fn an_algorithm_of_other_keys_is_refused() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    for algorithm in ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"] {
+        let request = json!({"KeyId": key, "Plaintext": base64(b"text"), "EncryptionAlgorithm": algorithm});
+        assert_eq!(
+            kms.refused(Encrypt, request).await,
+            format!(
+                "InvalidKeyUsageException: Algorithm {algorithm} is incompatible with key spec SYMMETRIC_DEFAULT."
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_alias_is_not_found() {
+    let kms = TestKms::new().await;
+    let refused =
+        kms.refused(Encrypt, json!({"KeyId": "alias/does-not-exist", "Plaintext": base64(b"text")})).await;
+    let arn = kms.alias_arn("alias/does-not-exist");
+    assert_eq!(refused, format!("NotFoundException: Alias {arn} is not found."));
+}
+
+#[tokio::test]
+async fn an_encryption_context_of_more_than_8192_bytes_is_refused() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    // AWS documents no limit. trent counts keys, values and the length of each in four bytes.
+    let fits = json!({"k": "v".repeat(8183)});
+    let request = json!({"KeyId": key, "Plaintext": base64(b"text"), "EncryptionContext": fits});
+    let blob = kms.ok(Encrypt, request).await["CiphertextBlob"].take();
+    kms.ok(Decrypt, json!({"CiphertextBlob": blob, "EncryptionContext": fits})).await;
+    let too_large = json!({"k": "v".repeat(8184)});
+    let request = json!({"KeyId": key, "Plaintext": base64(b"text"), "EncryptionContext": too_large});
+    assert_eq!(
+        kms.refused(Encrypt, request).await,
+        "ValidationException: EncryptionContext must not be larger than 8192 bytes"
+    );
+}
+
+#[tokio::test]
+async fn a_grant_token_that_trent_did_not_give_out_is_refused() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let request = json!({"KeyId": key, "Plaintext": base64(b"text"), "GrantTokens": ["token"]});
+    assert_eq!(
+        kms.refused(Encrypt, request).await,
+        "InvalidGrantTokenException: The grant token is invalid."
+    );
+}
+
+#[tokio::test]
+async fn an_empty_list_of_grant_tokens_is_none() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    kms.ok(Encrypt, json!({"KeyId": key, "Plaintext": base64(b"text"), "GrantTokens": []})).await;
+}

@@ -1,0 +1,136 @@
+//! GetKeyLastUsage: what counts as usage, what does not, and that it is kept.
+
+use serde_json::{Value, json};
+use trent_protocol::Operation::{
+    self, Decrypt, DescribeKey, DisableKey, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext,
+    GetKeyLastUsage, ReEncrypt, TagResource,
+};
+use trent_testkit::{TestKms, base64};
+
+const START: i64 = 1_767_225_600;
+const DAY: i64 = 24 * 60 * 60;
+
+async fn usage(kms: &TestKms, key: &str) -> Value {
+    kms.ok(GetKeyLastUsage, json!({"KeyId": key})).await["KeyLastUsage"].take()
+}
+
+#[tokio::test]
+async fn a_fresh_key_has_no_last_usage() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let answer = kms.ok(GetKeyLastUsage, json!({"KeyId": key})).await;
+    let expected = json!({
+        "KeyId": kms.arn(&key),
+        "KeyLastUsage": {},
+        "TrackingStartDate": START,
+        "KeyCreationDate": START,
+    });
+    assert_eq!(answer, expected);
+}
+
+#[tokio::test]
+async fn every_cryptographic_operation_counts() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let blob = kms.encrypt(&key, b"text").await;
+    let requests: [(Operation, Value); 5] = [
+        (Decrypt, json!({"CiphertextBlob": blob})),
+        (GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256"})),
+        (GenerateDataKeyWithoutPlaintext, json!({"KeyId": key, "KeySpec": "AES_256"})),
+        (ReEncrypt, json!({"CiphertextBlob": blob, "DestinationKeyId": key})),
+        (Encrypt, json!({"KeyId": key, "Plaintext": base64(b"text")})),
+    ];
+    for (day, (operation, request)) in (1..).zip(requests) {
+        kms.clock.advance_days(1);
+        kms.ok(operation, request).await;
+        let usage = usage(&kms, &key).await;
+        assert_eq!(
+            (&usage["Operation"], &usage["Timestamp"]),
+            (&json!(operation.name()), &json!(START + day * DAY))
+        );
+        assert_eq!(usage["KmsRequestId"].as_str().map(str::len), Some(36));
+        assert_eq!(usage["CloudTrailEventId"].as_str().map(str::len), Some(36));
+    }
+}
+
+#[tokio::test]
+async fn the_request_id_is_that_of_the_answer() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let id = kms.service.new_request_id();
+    let body = json!({"KeyId": key, "Plaintext": base64(b"text")}).to_string();
+    kms.call_with_request_id(Encrypt, body.as_bytes(), id).await.unwrap();
+    assert_eq!(usage(&kms, &key).await["KmsRequestId"], id.to_string());
+}
+
+#[tokio::test]
+async fn re_encryption_counts_for_both_keys_with_an_event_of_each() {
+    let kms = TestKms::new().await;
+    let (from, to) = (kms.create_key().await, kms.create_key().await);
+    let blob = kms.encrypt(&from, b"text").await;
+    kms.ok(ReEncrypt, json!({"CiphertextBlob": blob, "DestinationKeyId": to})).await;
+    let (source, destination) = (usage(&kms, &from).await, usage(&kms, &to).await);
+    assert_eq!((&source["Operation"], &destination["Operation"]), (&json!("ReEncrypt"), &json!("ReEncrypt")));
+    assert_eq!(source["KmsRequestId"], destination["KmsRequestId"]);
+    assert_ne!(source["CloudTrailEventId"], destination["CloudTrailEventId"]);
+}
+
+#[tokio::test]
+async fn failed_calls_dry_runs_and_other_operations_do_not_count() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let blob = kms.encrypt(&key, b"text").await;
+    let before = usage(&kms, &key).await;
+    kms.clock.advance_days(1);
+    let refused: [(Operation, Value); 4] = [
+        (Decrypt, json!({"CiphertextBlob": blob, "EncryptionContext": {"wrong": "one"}})),
+        (Encrypt, json!({"KeyId": key, "Plaintext": base64(b"text"), "DryRun": true})),
+        (GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256", "DryRun": true})),
+        (GenerateDataKey, json!({"KeyId": key})),
+    ];
+    for (operation, request) in refused {
+        kms.refused(operation, request).await;
+    }
+    kms.ok(DescribeKey, json!({"KeyId": key})).await;
+    kms.ok(TagResource, json!({"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": ""}]})).await;
+    kms.ok(DisableKey, json!({"KeyId": key})).await;
+    kms.refused(Decrypt, json!({"CiphertextBlob": blob})).await;
+    assert_eq!(usage(&kms, &key).await, before);
+}
+
+#[tokio::test]
+async fn the_last_usage_outlives_a_restart_once_the_job_has_run() {
+    let kms = TestKms::new().await;
+    let (key, unused) = (kms.create_key().await, kms.create_key().await);
+    kms.encrypt(&key, b"text").await;
+    let before = usage(&kms, &key).await;
+    assert_eq!(kms.run_jobs().await.usages, 1);
+    assert_eq!(kms.run_jobs().await.usages, 0);
+    let kms = kms.restart().await;
+    assert_eq!(usage(&kms, &key).await, before);
+    assert_eq!(usage(&kms, &unused).await, json!({}));
+}
+
+#[tokio::test]
+async fn a_later_usage_takes_the_place_of_the_written_one() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let blob = kms.encrypt(&key, b"text").await;
+    kms.run_jobs().await;
+    kms.clock.advance_days(1);
+    kms.decrypt(&blob).await;
+    assert_eq!(usage(&kms, &key).await["Operation"], "Decrypt");
+    kms.run_jobs().await;
+    assert_eq!(usage(&kms, &key).await["Operation"], "Decrypt");
+}
+
+#[tokio::test]
+async fn aliases_are_not_accepted() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    kms.create_alias("alias/a", &key).await;
+    let refused = kms.refused(GetKeyLastUsage, json!({"KeyId": "alias/a"})).await;
+    assert_eq!(refused, "NotFoundException: Invalid keyId 'alias/a'");
+    let refused = kms.refused(GetKeyLastUsage, json!({"KeyId": kms.alias_arn("alias/a")})).await;
+    assert_eq!(refused, "InvalidArnException: Key Aliases are not supported for this operation.");
+}

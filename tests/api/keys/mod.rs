@@ -1,0 +1,11 @@
+//! Keys: creation, description, state, deletion.
+
+mod cancel_key_deletion;
+mod create_key;
+mod describe_key;
+mod disable_key;
+mod enable_key;
+mod get_key_last_usage;
+mod list_keys;
+mod schedule_key_deletion;
+mod update_key_description;

@@ -1,0 +1,19 @@
+//! Each operation by its behaviour: the folders are the families of `crates/service/src/operations`, with one
+//! file for each operation; beside them what all operations have in common.
+//!
+//! Codes and texts are those that AWS KMS gives, as far as they are recorded or documented; which are trent's
+//! own choice is said where they stand.
+
+mod aliases;
+mod cryptographic;
+mod keys;
+mod policies;
+mod rotation;
+mod tags;
+
+mod aws_managed_keys;
+mod dry_runs;
+mod identifiers;
+mod isolation;
+mod paging;
+mod wire;

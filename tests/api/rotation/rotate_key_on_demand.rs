@@ -1,0 +1,113 @@
+//! RotateKeyOnDemand: new material now, 25 times at most.
+
+use serde_json::{Value, json};
+use trent_protocol::Operation::{
+    Decrypt, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand,
+};
+use trent_testkit::TestKms;
+
+#[tokio::test]
+async fn the_key_has_new_material_and_keeps_its_names() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    kms.create_alias("alias/a", &key).await;
+    let (before, blob) = (kms.metadata(&key).await, kms.encrypt(&key, b"text").await);
+    assert_eq!(kms.ok(RotateKeyOnDemand, json!({"KeyId": key})).await, json!({"KeyId": kms.arn(&key)}));
+    let mut after = kms.metadata("alias/a").await;
+    assert_ne!(after["CurrentKeyMaterialId"], before["CurrentKeyMaterialId"]);
+    after["CurrentKeyMaterialId"] = before["CurrentKeyMaterialId"].clone();
+    assert_eq!(after, before);
+    let decrypted = kms.ok(Decrypt, json!({"CiphertextBlob": blob})).await;
+    assert_eq!(decrypted["KeyMaterialId"], before["CurrentKeyMaterialId"]);
+}
+
+#[tokio::test]
+async fn the_automatic_schedule_stays() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    kms.ok(EnableKeyRotation, json!({"KeyId": key})).await;
+    let before = kms.ok(GetKeyRotationStatus, json!({"KeyId": key})).await;
+    kms.clock.advance_days(10);
+    kms.ok(RotateKeyOnDemand, json!({"KeyId": key})).await;
+    assert_eq!(kms.ok(GetKeyRotationStatus, json!({"KeyId": key})).await, before);
+}
+
+#[tokio::test]
+async fn the_26th_rotation_is_refused_and_automatic_ones_do_not_count() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    kms.ok(EnableKeyRotation, json!({"KeyId": key, "RotationPeriodInDays": 90})).await;
+    kms.clock.advance_days(90);
+    kms.run_jobs().await;
+    for _ in 0..25 {
+        kms.ok(RotateKeyOnDemand, json!({"KeyId": key})).await;
+    }
+    assert_eq!(
+        kms.refused(RotateKeyOnDemand, json!({"KeyId": key})).await,
+        format!(
+            "LimitExceededException: The on-demand rotations limit has been reached for the given keyId. No more \
+             on-demand rotations can be performed for this key: {}",
+            kms.arn(&key)
+        )
+    );
+    kms.clock.advance_days(90);
+    assert_eq!(kms.run_jobs().await.rotated, 1);
+    assert_eq!(kms.list_all(ListKeyRotations, &json!({"KeyId": key}), "Rotations").await.len(), 27);
+}
+
+#[tokio::test]
+async fn an_automatic_rotation_that_is_due_within_20_minutes_is_a_conflict() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    kms.ok(EnableKeyRotation, json!({"KeyId": key, "RotationPeriodInDays": 90})).await;
+    let twenty_minutes = 20 * 60 * 1000;
+    kms.clock.advance_millis(90 * 24 * 60 * 60 * 1000 - twenty_minutes - 1);
+    kms.ok(RotateKeyOnDemand, json!({"KeyId": key})).await;
+    kms.clock.advance_millis(1);
+    // The code is documented, the text is trent's.
+    assert_eq!(
+        kms.refused(RotateKeyOnDemand, json!({"KeyId": key})).await,
+        format!("ConflictException: An automatic rotation of {} is due within 20 minutes.", kms.arn(&key))
+    );
+    kms.clock.advance_millis(twenty_minutes);
+    kms.run_jobs().await;
+    kms.ok(RotateKeyOnDemand, json!({"KeyId": key})).await;
+}
+
+#[tokio::test]
+async fn a_disabled_key_is_refused() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    kms.disable(&key).await;
+    let refused = kms.refused(RotateKeyOnDemand, json!({"KeyId": key})).await;
+    assert_eq!(refused, format!("DisabledException: {} is disabled.", kms.arn(&key)));
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_not_found() {
+    let kms = TestKms::new().await;
+    let unknown = "12345678-90ab-cdef-1234-567890abcdef";
+    let refused = kms.refused(RotateKeyOnDemand, json!({"KeyId": unknown})).await;
+    assert_eq!(refused, format!("NotFoundException: Key '{}' does not exist", kms.arn(unknown)));
+}
+
+#[tokio::test]
+async fn rotations_at_once_each_make_a_material_of_their_own() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let request = json!({"KeyId": key});
+    tokio::join!(
+        kms.ok(RotateKeyOnDemand, request.clone()),
+        kms.ok(RotateKeyOnDemand, request.clone()),
+        kms.ok(RotateKeyOnDemand, request.clone()),
+    );
+    let all = json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
+    let materials = kms.list_all(ListKeyRotations, &all, "Rotations").await;
+    let mut ids: Vec<_> = materials.iter().map(|material| material["KeyMaterialId"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+    let current: Vec<&Value> =
+        materials.iter().filter(|material| material["KeyMaterialState"] == "CURRENT").collect();
+    assert_eq!(current.len(), 1);
+}

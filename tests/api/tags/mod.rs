@@ -1,0 +1,5 @@
+//! Tags of keys.
+
+mod list_resource_tags;
+mod tag_resource;
+mod untag_resource;

@@ -1,0 +1,190 @@
+//! Bad input for every operation, against the tables in `data/bad_input/`: each case is answered word for word and
+//! changes nothing.
+//!
+//! A table is a list of cases: what is wrong, the request and the answer. The request is a `body`, or `raw` text
+//! where JSON could not say it. An answer is `Code: text`, or the code alone where AWS gives no text; one that ends in
+//! `…` leaves the words to trent, since those of AWS are not known. The words come from recordings of AWS and its
+//! documentation, not from this implementation.
+//!
+//! Names in braces stand for what [`World`] has, such as `{key}`; `{x*12}` for twelve times `x`, and `{base64*12}`
+//! for twelve zero bytes in base64.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use trent_protocol::Operation::{self, *};
+use trent_testkit::{TestKms, base64, bytes, file_name, told};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    case: String,
+    body: Option<Value>,
+    raw: Option<String>,
+    answer: String,
+}
+
+fn table(operation: Operation) -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/bad_input");
+    let path = folder.join(file_name(operation) + ".json");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What requests can be about: keys in every state, in other Regions and of other accounts, and what belongs to them.
+struct World {
+    kms: TestKms,
+    places: [TestKms; 3],
+    names: Vec<(&'static str, String)>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let kms = TestKms::new().await;
+        let (far, foreign) = (kms.in_region("us-west-2"), kms.in_account("444455556666"));
+        let mut names = vec![
+            ("unknown", "12345678-90ab-cdef-1234-567890abcdef".to_owned()),
+            ("alias", "alias/bad-input".to_owned()),
+            ("alias_arn", kms.alias_arn("alias/bad-input")),
+            ("caller", kms.caller.arn.to_string()),
+        ];
+        let tags = json!([{"TagKey": "team", "TagValue": "blue"}]);
+        let key = kms.create_key_with(json!({"Description": "mine", "Tags": tags})).await;
+        kms.create_alias("alias/bad-input", &key).await;
+        kms.ok(EnableKeyRotation, json!({"KeyId": key})).await;
+        let (disabled, dying) = (kms.create_key().await, kms.create_key().await);
+        kms.disable(&disabled).await;
+        kms.schedule_deletion(&dying).await;
+        let managed = kms.metadata("alias/aws/s3").await["KeyId"].as_str().expect("an id").to_owned();
+        let (far_key, foreign_key) = (far.create_key().await, foreign.create_key().await);
+        foreign.create_alias("alias/theirs", &foreign_key).await;
+
+        let blob = bytes(&json!(kms.encrypt(&key, b"text").await));
+        let (last, rest) = blob.split_last().expect("a ciphertext");
+        names.extend([
+            ("blob", base64(&blob)),
+            ("blob_with_a_byte_more", base64(&[&blob[..], b"\0"].concat())),
+            ("blob_with_a_byte_less", base64(rest)),
+            ("altered_blob", base64(&[rest, &[last ^ 1]].concat())),
+            ("far_blob", far.encrypt(&far_key, b"text").await),
+            ("foreign_blob", foreign.encrypt(&foreign_key, b"text").await),
+            ("arn", kms.arn(&key)),
+            ("disabled_arn", kms.arn(&disabled)),
+            ("dying_arn", kms.arn(&dying)),
+            ("managed_arn", kms.arn(&managed)),
+            ("unknown_arn", kms.arn("12345678-90ab-cdef-1234-567890abcdef")),
+            ("far_arn", far.arn(&far_key)),
+            ("foreign_arn", foreign.arn(&foreign_key)),
+            ("key", key),
+            ("other", kms.create_key().await),
+            ("disabled", disabled),
+            ("dying", dying),
+            ("managed", managed),
+            ("far", far_key),
+            ("foreign", foreign_key),
+        ]);
+        Self { places: [kms.clone(), far, foreign], kms, names }
+    }
+
+    /// Everything that can be read in all places.
+    async fn state(&self) -> Vec<Value> {
+        let mut state = Vec::new();
+        for kms in &self.places {
+            let keys = kms.list_all(ListKeys, &json!({}), "Keys").await;
+            state.push(kms.ok(ListAliases, json!({})).await);
+            for key in keys {
+                for read in [
+                    DescribeKey,
+                    GetKeyLastUsage,
+                    GetKeyPolicy,
+                    GetKeyRotationStatus,
+                    ListKeyRotations,
+                    ListResourceTags,
+                ] {
+                    state.push(kms.ok(read, json!({"KeyId": key["KeyId"]})).await);
+                }
+            }
+        }
+        state
+    }
+
+    /// What a text of a table stands for.
+    fn fill(&self, text: &str) -> String {
+        let (mut filled, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let inside = after.split_once('}').filter(|(inside, _)| !inside.contains('{'));
+            match inside.and_then(|(inside, after)| Some((self.meaning(inside)?, after))) {
+                Some((meaning, after)) => {
+                    filled.push_str(&meaning);
+                    rest = after;
+                }
+                None => {
+                    filled.push('{');
+                    rest = after;
+                }
+            }
+        }
+        filled + rest
+    }
+
+    fn meaning(&self, inside: &str) -> Option<String> {
+        if let Some((_, meaning)) = self.names.iter().find(|(name, _)| *name == inside) {
+            return Some(meaning.clone());
+        }
+        let (what, count) = inside.rsplit_once('*')?;
+        let count = count.parse().ok()?;
+        Some(if what == "base64" { base64(&vec![0; count]) } else { what.repeat(count) })
+    }
+
+    /// Says what is wrong with the answer to a case, if something is.
+    async fn judge(&self, operation: Operation, case: &Case) -> Result<(), String> {
+        let body = match (&case.body, &case.raw) {
+            (Some(body), None) => self.fill(&body.to_string()),
+            (None, Some(raw)) => self.fill(raw),
+            _ => return Err("it has neither or both of `body` and `raw`".to_owned()),
+        };
+        let expected = self.fill(&case.answer);
+        let answered = match self.kms.call_bytes(operation, body.as_bytes()).await {
+            Ok(answer) => return Err(format!("succeeded: {answer}")),
+            Err(error) => told(&error),
+        };
+        let fits = match expected.strip_suffix('…') {
+            Some(code) => answered.len() > code.len() && answered.starts_with(code),
+            None => answered == expected,
+        };
+        if fits { Ok(()) } else { Err(format!("expected {expected:.600}\n    answered {answered:.600}")) }
+    }
+}
+
+#[tokio::test]
+async fn every_case_is_answered_as_its_table_says_and_changes_nothing() {
+    let mut wrong = Vec::new();
+    for operation in Operation::ALL {
+        let world = World::new().await;
+        let before = world.state().await;
+        for case in table(operation) {
+            if let Err(problem) = world.judge(operation, &case).await {
+                wrong.push(format!("{operation}, {}: {problem}", case.case));
+            }
+            if world.state().await != before {
+                wrong.push(format!("{operation}, {}: something has changed", case.case));
+                break;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_case_of_a_table_is_another_one() {
+    for operation in Operation::ALL {
+        let mut cases: Vec<_> = table(operation).into_iter().map(|case| case.case).collect();
+        let count = cases.len();
+        cases.sort();
+        cases.dedup();
+        assert_eq!(cases.len(), count, "{operation}");
+    }
+}

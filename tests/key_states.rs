@@ -1,0 +1,114 @@
+//! Every operation on a key in every state that keys can be in, against `data/key_states.json`.
+//!
+//! The table is that of the developer guide, its codes written out as answers: so each cell is run on a fresh
+//! key that was brought into the state, and answered word for word.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use trent_protocol::Operation;
+use trent_testkit::{Subject, TestKms, request, told};
+
+/// The table as it is in the file.
+struct Table {
+    states: Vec<String>,
+    answers: BTreeMap<String, Option<String>>,
+    rows: BTreeMap<String, Vec<String>>,
+}
+
+impl Table {
+    fn read() -> Self {
+        let mut file: Value = serde_json::from_str(include_str!("data/key_states.json")).expect("JSON");
+        let mut part = |name: &str| file[name].take();
+        Self {
+            states: serde_json::from_value(part("states")).expect("a list of states"),
+            answers: serde_json::from_value(part("answers")).expect("answers by name"),
+            rows: serde_json::from_value(part("operations")).expect("rows by operation"),
+        }
+    }
+}
+
+/// The operation of a row; `ReEncrypt, source` and `ReEncrypt, destination` are both rows of ReEncrypt.
+fn operation(row: &str) -> Operation {
+    let name = row.split(", ").next().unwrap_or_default();
+    Operation::ALL
+        .into_iter()
+        .find(|operation| operation.name() == name)
+        .unwrap_or_else(|| panic!("no operation {row}"))
+}
+
+/// The request of a row on `subject`; in rows with two keys, the other one is `other`.
+fn request_of(row: &str, subject: &Subject, other: &Subject) -> Value {
+    let mut request = request(operation(row), subject);
+    match row {
+        "ReEncrypt, source" => request["DestinationKeyId"] = json!(other.key),
+        "ReEncrypt, destination" => request["CiphertextBlob"] = json!(other.blob),
+        "UpdateAlias, current target" => request["TargetKeyId"] = json!(other.key),
+        "UpdateAlias, new target" => request["AliasName"] = json!(other.alias),
+        "ListAliases" => request["KeyId"] = json!(subject.key),
+        _ => assert!(!row.contains(", "), "no request for row {row}"),
+    }
+    request
+}
+
+async fn bring_into(kms: &TestKms, state: &str, key: &str) {
+    match state {
+        "Enabled" => {}
+        "Disabled" => kms.disable(key).await,
+        "PendingDeletion" => kms.schedule_deletion(key).await,
+        _ => panic!("no way into state {state}"),
+    }
+    assert_eq!(kms.metadata(key).await["KeyState"], state);
+}
+
+#[test]
+fn every_operation_has_a_row() {
+    let table = Table::read();
+    for operation in Operation::ALL {
+        let rows = table.rows.keys().filter(|row| self::operation(row) == operation).count();
+        assert!(rows > 0, "{operation} has no row");
+    }
+    assert!(
+        table.rows.values().all(|row| row.len() == table.states.len()),
+        "a row has one answer for each state"
+    );
+}
+
+#[tokio::test]
+async fn every_cell_is_answered_as_the_table_says() {
+    let (kms, table) = (TestKms::new().await, Table::read());
+    let mut wrong = Vec::new();
+    for (row, answers) in &table.rows {
+        for (state, answer) in table.states.iter().zip(answers) {
+            let (subject, other) = (Subject::new(&kms).await, Subject::new(&kms).await);
+            bring_into(&kms, state, &subject.key).await;
+            let answer =
+                table.answers.get(answer).unwrap_or_else(|| panic!("{row}: `{answer}` is no answer"));
+            let expected = answer.as_ref().map(|answer| {
+                answer.replace("{key}", &kms.arn(&subject.key)).replace("{operation}", operation(row).name())
+            });
+            let answered = kms.call(operation(row), request_of(row, &subject, &other)).await;
+            let answered = answered.err().as_ref().map(told);
+            if answered != expected {
+                wrong.push(format!("{row} on {state}: expected {expected:?}, answered {answered:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_refused_operation_leaves_the_state_alone() {
+    let (kms, table) = (TestKms::new().await, Table::read());
+    for (row, answers) in &table.rows {
+        for (state, answer) in table.states.iter().zip(answers) {
+            if answer != "ok" {
+                let (subject, other) = (Subject::new(&kms).await, Subject::new(&kms).await);
+                bring_into(&kms, state, &subject.key).await;
+                let before = kms.metadata(&subject.key).await;
+                kms.refused(operation(row), request_of(row, &subject, &other)).await;
+                assert_eq!(kms.metadata(&subject.key).await, before, "{row} on {state}");
+            }
+        }
+    }
+}
