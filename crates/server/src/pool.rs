@@ -45,8 +45,13 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(address)?;
     // Listening registers with a reactor; this one lives for just that.
     let runtime = Builder::new_current_thread().enable_io().build()?;
-    let _entered = runtime.enter();
-    socket.listen(BACKLOG)?.into_std()
+    let listening = {
+        let _entered = runtime.enter();
+        socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std)
+    };
+    // Merely dropping it would panic where the caller is itself on a runtime.
+    runtime.shutdown_background();
+    listening
 }
 
 impl Pool {

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trent_server::Settings;
+use trent_server::{Metrics, Server, Settings};
 
 use crate::support::{Running, connect, exchange, is_closed, loopback, plain, receive};
 
@@ -88,4 +89,13 @@ fn a_dropped_server_is_gone() {
     assert!(is_closed(&mut idle));
     std::thread::sleep(Duration::from_millis(200));
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_server_can_be_started_and_dropped_on_a_runtime() {
+    let running = Running::start(plain());
+    running.runtime.block_on(async {
+        let other = Server::start(plain(), Arc::clone(&running.service), &Metrics::new()).unwrap();
+        assert!(TcpStream::connect(other.addresses()[0]).is_ok());
+    });
 }
