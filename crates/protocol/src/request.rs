@@ -60,7 +60,9 @@ fn read<'de, R: Raw<'de>>(body: &'de [u8]) -> Result<R, DecodeError> {
     if body.is_empty() {
         return Ok(R::default());
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
+    // As a whole, since members that are skipped would not be looked at.
+    let text = std::str::from_utf8(body).map_err(|_| DecodeError::Serialization)?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let raw = Structure::<R>::deserialize(&mut json)?;
     json.end()?;
     Ok(raw.0)

@@ -44,6 +44,9 @@ fn malformed_bodies_are_serialization_errors() {
     }
     let not_utf8 = b"{\"KeyId\":\"\xff\",\"Plaintext\":\"aGk=\"}";
     assert_eq!(EncryptRequest::decode(not_utf8).map(drop), Err(DecodeError::Serialization));
+    let not_utf8_in_a_member_that_is_skipped = b"{\"Foo\":\"\xff\"}";
+    let decoded = CreateKeyRequest::decode(not_utf8_in_a_member_that_is_skipped).map(drop);
+    assert_eq!(decoded, Err(DecodeError::Serialization));
 }
 
 #[test]
