@@ -125,7 +125,9 @@ fn add_to_count(connection: &Connection, key: &Key, difference: i64) -> Result<(
     if key.is_aws_managed() {
         return Ok(());
     }
-    let text = "INSERT INTO key_counts (account, region, customer_keys) VALUES (:account, :region, :difference) \
+    // The row is made with zero keys: SQLite checks the row of an INSERT before it sees the conflict, and one
+    // with -1 keys would not do.
+    let text = "INSERT INTO key_counts (account, region, customer_keys) VALUES (:account, :region, max(:difference, 0)) \
                 ON CONFLICT (account, region) DO UPDATE SET customer_keys = customer_keys + :difference";
     connection.prepare_cached(text)?.execute(named_params! {
         ":account": key.account.as_str(),
