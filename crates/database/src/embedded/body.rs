@@ -82,7 +82,7 @@ pub(super) fn write_key(key: &Key) -> Result<String, DatabaseError> {
     serde_json::to_string(&body).map_err(DatabaseError::engine)
 }
 
-pub(super) fn read_key(row: KeyRow) -> Result<Key, DatabaseError> {
+pub(super) fn read_key(row: &KeyRow) -> Result<Key, DatabaseError> {
     let broken =
         |column| DatabaseError::Broken { table: "keys", column, id: format!("{}/{}", row.region, row.id) };
     let body: KeyBody<'_> = serde_json::from_str(&row.body).map_err(|_| broken("body"))?;

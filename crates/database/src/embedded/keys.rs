@@ -31,7 +31,7 @@ pub(super) fn find(connection: &Connection, region: Region, id: KeyId) -> Result
             body: row.get(4)?,
         })
     });
-    row.optional()?.map(body::read_key).transpose()
+    row.optional()?.map(|row| body::read_key(&row)).transpose()
 }
 
 pub(super) fn list(

@@ -13,6 +13,8 @@ mod readers;
 mod ring;
 mod rows;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod writer;
 

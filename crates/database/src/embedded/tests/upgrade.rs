@@ -1,0 +1,122 @@
+//! Databases as released versions wrote them, which every later one must read.
+
+use rusqlite::Connection;
+use trent_domain::identifier::{KeyId, MaterialId};
+use trent_domain::identity::{AccessKeyStatus, Owner};
+use trent_domain::lifecycle::Lifecycle;
+use trent_domain::rotation::{Material, Rotation, Schedule};
+use trent_domain::time::Timestamp;
+use trent_protocol::{KeyManager, KeySpec, KeyUsage, Origin, RotationType, TrackedOperation};
+
+use crate::{DatabaseError, Embedded, Records, RingKey};
+
+/// When everything in the fixture happened, but for some milliseconds.
+const THEN: i64 = 1_764_000_000_123;
+
+#[test]
+fn a_database_of_schema_1_is_read() -> Result<(), DatabaseError> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dump = include_str!("../../../testdata/schema-1.sql");
+    Connection::open(dir.path().join("trent.db"))?.execute_batch(dump)?;
+    drop(Embedded::open(dir.path())?);
+    Embedded::check(dir.path())?;
+    Embedded::look(dir.path(), |records| {
+        the_plain_key(records)?;
+        the_full_key(records)?;
+        what_is_around_them(records)?;
+        the_identities(records)?;
+        the_ring(records)
+    })
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(THEN + millis)
+}
+
+fn material(number: u8, created: Timestamp, rotation: Option<Rotation>) -> Material {
+    Material { id: MaterialId([number; 32]), created, rotation, sealed: vec![number; 3] }
+}
+
+fn ids() -> [KeyId; 2] {
+    ["0199b2c4-7c00-7abc-8def-0123456789ab", "mrk-0199b2c47c007abc8def0123456789ac"]
+        .map(|id| id.parse().expect("a key id"))
+}
+
+fn the_plain_key(records: &dyn Records) -> Result<(), DatabaseError> {
+    let key = records.key("eu-central-1".parse().expect("a Region"), ids()[0])?.expect("the key");
+    assert_eq!(key.arn().to_string(), format!("arn:aws:kms:eu-central-1:111122223333:key/{}", ids()[0]));
+    assert_eq!((key.spec, key.usage), (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt));
+    assert_eq!((key.origin, key.manager), (Origin::AwsKms, KeyManager::Customer));
+    assert_eq!((key.created, key.version), (at(0), 1));
+    assert_eq!((key.description.as_str(), key.lifecycle, key.policy), ("", Lifecycle::Enabled, None));
+    assert!(key.tags.is_empty() && key.schedule.is_none());
+    assert_eq!(key.materials, [material(1, at(0), None)]);
+    Ok(())
+}
+
+fn the_full_key(records: &dyn Records) -> Result<(), DatabaseError> {
+    let key = records.key("eu-central-1".parse().expect("a Region"), ids()[1])?.expect("the key");
+    assert_eq!((key.description.as_str(), key.version), ("all there is", 4));
+    let delete_at = at(7 * 24 * 60 * 60 * 1000);
+    assert_eq!(key.lifecycle, Lifecycle::PendingDeletion { delete_at, window_days: 7 });
+    assert_eq!(key.policy.as_deref(), Some("{\"Version\":\"2012-10-17\",\"Statement\":[]}"));
+    assert_eq!(
+        key.tags.into_iter().collect::<Vec<_>>(),
+        [("a".into(), "b".into()), ("c".into(), String::new())]
+    );
+    assert_eq!(key.schedule, Some(Schedule { period_days: 90, next: at(90 * 24 * 60 * 60 * 1000) }));
+    let rotated = |millis, kind| Some(Rotation { at: at(millis), kind });
+    assert_eq!(
+        key.materials,
+        [
+            material(2, at(0), None),
+            material(3, at(5), rotated(5, RotationType::OnDemand)),
+            material(4, at(6), rotated(6, RotationType::Automatic)),
+        ]
+    );
+    Ok(())
+}
+
+fn what_is_around_them(records: &dyn Records) -> Result<(), DatabaseError> {
+    let (account, region) =
+        ("111122223333".parse().expect("an account"), "eu-central-1".parse().expect("a Region"));
+    assert_eq!(records.keys(account, region, None, 9)?, ids());
+    assert_eq!(records.customer_key_count(account, region)?, 2);
+    assert_eq!(records.due_keys(at(i64::MAX / 2), 9)?, [(region, ids()[1])]);
+    let alias = records.alias(account, region, "alias/first")?.expect("the alias");
+    assert_eq!((alias.target, alias.created, alias.updated), (ids()[0], at(0), at(1)));
+    let usage = records.last_usage(region, ids()[0])?.expect("the usage");
+    assert_eq!((usage.operation, usage.at), (TrackedOperation::Encrypt, at(377)));
+    assert_eq!(usage.request_id.to_string(), "4f1c1d1e-0000-4000-8000-000000000001");
+    assert_eq!(usage.event_id.to_string(), "4f1c1d1e-0000-4000-8000-000000000002");
+    Ok(())
+}
+
+fn the_identities(records: &dyn Records) -> Result<(), DatabaseError> {
+    let accounts: Vec<_> =
+        records.accounts()?.into_iter().map(|account| (account.id.to_string(), account.name)).collect();
+    assert_eq!(accounts, [("111122223333".to_owned(), "main".to_owned())]);
+    let users: Vec<_> =
+        records.users()?.into_iter().map(|user| (user.arn(), user.administrator, user.created)).collect();
+    let arn = |name: &str| format!("arn:aws:iam::111122223333:user/{name}");
+    assert_eq!(users, [(arn("admin"), true, at(0)), (arn("team/reader"), false, at(1))]);
+    let keys = records.access_keys()?;
+    let keys: Vec<_> =
+        keys.into_iter().map(|key| (key.id, key.owner, key.status, key.sealed_secret)).collect();
+    let (admin, root) = (Owner::User("admin".to_owned()), Owner::Root);
+    assert_eq!(
+        keys,
+        [
+            ("AKIAAAAAAAAAAAAAAAAA".to_owned(), admin, AccessKeyStatus::Active, vec![1, 2]),
+            ("AKIABBBBBBBBBBBBBBBB".to_owned(), root, AccessKeyStatus::Inactive, vec![3, 4]),
+        ]
+    );
+    Ok(())
+}
+
+fn the_ring(records: &dyn Records) -> Result<(), DatabaseError> {
+    let key = |name: &str, sealed| RingKey { name: name.to_owned(), sealed: vec![sealed] };
+    assert_eq!(records.ring_keys()?, [key("domain/111122223333/eu-central-1", 5), key("markers", 6)]);
+    assert_eq!(records.setting("root-key-fingerprint")?, Some((0..16).collect()));
+    Ok(())
+}

@@ -1,0 +1,101 @@
+-- A database as schema version 1 wrote it. Never changed: whatever comes later must read it.
+-- Times are milliseconds since 1970-01-01T00:00:00Z. What is sealed is described in the book, page "Formats".
+
+-- Rows lie in order of creation; the narrow indexes beside them are in order of time-ordered ids. That makes adding
+-- keys some five times cheaper than a tree whose key is an id.
+CREATE TABLE keys (
+    row INTEGER PRIMARY KEY,
+    region TEXT NOT NULL,
+    id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    due_at INTEGER,
+    body TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX keys_by_id ON keys (id, region);
+CREATE INDEX keys_by_account ON keys (account, region, id);
+CREATE INDEX keys_by_due ON keys (due_at) WHERE due_at IS NOT NULL;
+
+-- Counting rows would take longer the more there are.
+CREATE TABLE key_counts (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    customer_keys INTEGER NOT NULL CHECK (customer_keys >= 0),
+    PRIMARY KEY (account, region)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE last_usages (
+    key TEXT NOT NULL,
+    region TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    PRIMARY KEY (key, region)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE aliases (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    target TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    PRIMARY KEY (account, region, name),
+    FOREIGN KEY (target, region) REFERENCES keys (id, region)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX aliases_by_target ON aliases (target, region, name);
+
+CREATE TABLE accounts (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE users (
+    account TEXT NOT NULL REFERENCES accounts (id),
+    name TEXT NOT NULL,
+    path TEXT NOT NULL,
+    unique_id TEXT NOT NULL,
+    administrator INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;
+
+-- An access key without a user is the root's.
+CREATE TABLE access_keys (
+    id TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES accounts (id),
+    user TEXT,
+    active INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    sealed_secret BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ring_keys (
+    name TEXT NOT NULL PRIMARY KEY,
+    sealed BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE settings (
+    name TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+PRAGMA application_id = 1951551060;
+PRAGMA user_version = 1;
+INSERT INTO keys (region, id, account, version, due_at, body) VALUES
+    ('eu-central-1', '0199b2c4-7c00-7abc-8def-0123456789ab', '111122223333', 1, NULL,
+     '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS","manager":"CUSTOMER","created":1764000000123,"lifecycle":"Enabled","materials":[{"id":"0101010101010101010101010101010101010101010101010101010101010101","created":1764000000123,"sealed":"AQEB"}]}'),
+    ('eu-central-1', 'mrk-0199b2c47c007abc8def0123456789ac', '111122223333', 4, 1764604800123,
+     '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS","manager":"CUSTOMER","description":"all there is","created":1764000000123,"lifecycle":{"PendingDeletion":{"delete_at":1764604800123,"window_days":7}},"policy":"{\"Version\":\"2012-10-17\",\"Statement\":[]}","tags":{"a":"b","c":""},"schedule":{"period_days":90,"next":1771776000123},"materials":[{"id":"0202020202020202020202020202020202020202020202020202020202020202","created":1764000000123,"sealed":"AgIC"},{"id":"0303030303030303030303030303030303030303030303030303030303030303","created":1764000000128,"rotation":{"at":1764000000128,"kind":"ON_DEMAND"},"sealed":"AwMD"},{"id":"0404040404040404040404040404040404040404040404040404040404040404","created":1764000000129,"rotation":{"at":1764000000129,"kind":"AUTOMATIC"},"sealed":"BAQE"}]}');
+INSERT INTO key_counts VALUES ('111122223333', 'eu-central-1', 2);
+INSERT INTO last_usages VALUES ('0199b2c4-7c00-7abc-8def-0123456789ab', 'eu-central-1', 'Encrypt', 1764000000500,
+    '4f1c1d1e-0000-4000-8000-000000000001', '4f1c1d1e-0000-4000-8000-000000000002');
+INSERT INTO aliases VALUES ('111122223333', 'eu-central-1', 'alias/first', '0199b2c4-7c00-7abc-8def-0123456789ab', 1764000000123, 1764000000124);
+INSERT INTO accounts VALUES ('111122223333', 'main');
+INSERT INTO users VALUES ('111122223333', 'admin', '/', 'AIDAAAAAAAAAAAAAAAAAA', 1, 1764000000123),
+    ('111122223333', 'reader', '/team/', 'AIDABBBBBBBBBBBBBBBBB', 0, 1764000000124);
+INSERT INTO access_keys VALUES ('AKIAAAAAAAAAAAAAAAAA', '111122223333', 'admin', 1, 1764000000123, x'0102'),
+    ('AKIABBBBBBBBBBBBBBBB', '111122223333', NULL, 0, 1764000000124, x'0304');
+INSERT INTO ring_keys VALUES ('domain/111122223333/eu-central-1', x'05'), ('markers', x'06');
+INSERT INTO settings VALUES ('root-key-fingerprint', x'000102030405060708090a0b0c0d0e0f');
