@@ -3,7 +3,7 @@
 //! ```text
 //! offset  bytes
 //!      0      1  version: 01
-//!      1      1  kind of key: 01 single-Region, 02 multi-Region
+//!      1      1  kind of key: 73 (`s`) single-Region, 6d (`m`) multi-Region
 //!      2     16  key id: the bytes of its UUID
 //!     18     32  material id
 //!     50     16  nonce
@@ -31,8 +31,10 @@ use crate::secret::SecretBytes;
 
 /// The version this code writes.
 pub const VERSION: u8 = 1;
-const SINGLE_REGION: u8 = 1;
-const MULTI_REGION: u8 = 2;
+// No kind is a version, nor will be one: the id of a key begins with a time, so with 01 for years to come, and a
+// blob that has lost its first byte must not look like one of a key that does not exist.
+const SINGLE_REGION: u8 = b's';
+const MULTI_REGION: u8 = b'm';
 /// Version, kind, key id, material id.
 const PREFIX_BYTES: usize = 1 + 1 + 16 + 32;
 
@@ -294,6 +296,17 @@ mod tests {
     }
 
     #[test]
+    fn a_blob_without_its_first_byte_names_no_key() {
+        // As ids are made: they begin with a time, whose first byte is 01 until 2039.
+        let key = BlobKeyId { multi_region: false, uuid: [VERSION; 16] };
+        for key in [key, BlobKeyId { multi_region: true, ..key }] {
+            let context = context(&[]);
+            let blob = seal(&[1; 32], key, &[2; 32], &context, b"secret", &SystemRandom::new()).unwrap();
+            assert_eq!(read_header(&blob[1..]), Err(InvalidCiphertext));
+        }
+    }
+
+    #[test]
     fn contexts_that_would_concatenate_alike_are_told_apart() {
         let alike = [
             context(&[]),
@@ -336,7 +349,7 @@ mod tests {
     #[test]
     fn unknown_versions_and_kinds_are_refused() {
         let blob = sealed(&context(&[]), b"secret");
-        for (at, known) in [(0, vec![1]), (1, vec![1, 2])] {
+        for (at, known) in [(0, vec![VERSION]), (1, vec![SINGLE_REGION, MULTI_REGION])] {
             for value in (0..=255).filter(|value| !known.contains(value)) {
                 let mut altered = blob.clone();
                 altered[at] = value;

@@ -34,7 +34,7 @@ def canonical_context(context):
 
 
 def key_id_bytes(multi_region, uuid):
-    return bytes([2 if multi_region else 1]) + uuid
+    return (b"m" if multi_region else b"s") + uuid
 
 
 def seal_blob(material, multi_region, uuid, material_id, context, plaintext, nonce, iv):
@@ -45,13 +45,13 @@ def seal_blob(material, multi_region, uuid, material_id, context, plaintext, non
 
 def open_blob(material, context, blob):
     """Gives (multi-Region?, UUID, material id, plaintext)."""
-    if blob[0] != 1 or blob[1] not in (1, 2):
+    if blob[0] != 1 or blob[1:2] not in (b"s", b"m"):
         raise ValueError("unknown version or kind")
     header, sealed = blob[:78], blob[78:]
     uuid, material_id, nonce, iv = header[2:18], header[18:50], header[50:66], header[66:78]
     key = kdf(material, b"trent/ciphertext/v1", nonce)
     plaintext = AESGCM(key).decrypt(iv, sealed, header + canonical_context(context))
-    return blob[1] == 2, uuid, material_id, plaintext
+    return blob[1:2] == b"m", uuid, material_id, plaintext
 
 
 def material_id(id_key, multi_region, uuid, material):
