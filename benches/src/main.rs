@@ -1,0 +1,79 @@
+//! Measures trent against its promises: `cargo xtask bench`.
+//!
+//! Starts the binary `trent` and the floor beside this one, loads them over real sockets with signed requests,
+//! and prints each figure beside its promise. Fails when an answer is wrong, never because a figure is: figures
+//! are for people, who know how busy the machine was.
+
+mod answer;
+mod client;
+mod compare;
+mod load;
+mod million;
+mod operations;
+mod process;
+mod report;
+mod request;
+mod suite;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use million::Million;
+use report::Report;
+use suite::Suite;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures trent against its promises.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    /// Takes half a minute instead of a few: for a look, and for whether all answers are right.
+    #[arg(long)]
+    short: bool,
+    /// Measures with a million keys, which takes minutes to make the first time.
+    #[arg(long)]
+    million: bool,
+    /// With --million: another number of keys.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    keys: u64,
+    /// Measures only this operation.
+    #[arg(long, value_name = "OPERATION", conflicts_with = "million")]
+    only: Option<String>,
+    /// Writes the figures to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let own = std::env::current_exe()?;
+    let beside = own.parent().context("no folder of programs")?;
+    // Beside the builds, and so on a real disk: in a file system in memory nothing is durable, and all is fast.
+    let folder = beside.join("bench-data");
+    fs::create_dir_all(&folder)?;
+    let mut report = Report::default();
+    measure(&arguments, beside, &folder, &mut report)?;
+    report.summarize();
+    if let Some(file) = &arguments.json {
+        fs::write(file, report.json()).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn measure(arguments: &Arguments, programs: &Path, folder: &Path, report: &mut Report) -> Result<()> {
+    let (trent, folder) = (programs.join("trent"), folder.to_owned());
+    let (pairs, millis) = if arguments.short { (3, 400) } else { (9, 1000) };
+    let run = Duration::from_millis(millis);
+    if arguments.million {
+        return Million { trent, folder, keys: arguments.keys, pairs, run }.run(report);
+    }
+    let floor = programs.join("trent-floor");
+    let starts = if arguments.short { 3 } else { 9 };
+    Suite { trent, floor, folder, only: arguments.only.clone(), starts, pairs, run }.run(report)
+}

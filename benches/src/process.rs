@@ -1,0 +1,104 @@
+//! Servers under measurement: started, asked what they took of the machine, stopped.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::request::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that runs; killed when dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    /// When it was started, just before the program was run.
+    pub(crate) begun: Instant,
+    child: Child,
+}
+
+impl Server {
+    /// The floor.
+    pub(crate) fn floor(program: &Path) -> Result<Self> {
+        Self::start(Command::new(program).stderr(Stdio::inherit()))
+    }
+
+    /// `trent serve` on a data directory, with its log beside it.
+    pub(crate) fn trent(program: &Path, data_dir: &Path) -> Result<Self> {
+        let log = File::create(data_dir.with_extension("log"))?;
+        let mut command = Command::new(program);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).stderr(log);
+        command.env_clear();
+        command.env("TRENT_BOOTSTRAP_ACCESS_KEY_ID", ACCESS_KEY_ID);
+        command.env("TRENT_BOOTSTRAP_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
+        // The quota is no part of what is measured.
+        command.env("TRENT_LIMITS__KEYS_PER_REGION", "1000000000");
+        Self::start(&mut command).with_context(|| {
+            let log = fs::read_to_string(data_dir.with_extension("log")).unwrap_or_default();
+            format!("trent does not start: {}", log.trim())
+        })
+    }
+
+    fn start(command: &mut Command) -> Result<Self> {
+        let begun = Instant::now();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().context("no standard output")?;
+        let mut server = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), begun, child };
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            // Read to the end: a server whose output nobody takes would wait for that.
+            BufReader::new(stdout).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+        });
+        let ready = lines.recv_timeout(PATIENCE).context("it did not say that it is ready")?;
+        let address = ready.split_once(" kms http://").and_then(|(_, rest)| rest.split([' ', '/']).next());
+        server.address = address.context("it says no address")?.parse()?;
+        Ok(server)
+    }
+
+    /// The time of processors that its threads have taken so far.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        let mut nanos = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // Of threads that end meanwhile nothing is left to read.
+            let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+            nanos += text.split(' ').next().context("`schedstat` is empty")?.parse::<u64>()?;
+        }
+        ensure!(nanos > 0, "the system does not tell the time that threads take (`schedstat`)");
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// Bytes of memory that it occupies.
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no `VmRSS`")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let end = Instant::now() + PATIENCE;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > end {
+                bail!("the server does not end");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
