@@ -24,6 +24,10 @@ codegen:
 tidy:
     cargo xtask tidy
 
+# Measures the release build against its promises; `just bench --short` takes half a minute.
+bench *ARGUMENTS:
+    cargo xtask bench {{ARGUMENTS}}
+
 # What CI runs, in the same order.
 ci:
     cargo xtask ci

@@ -2,6 +2,7 @@
 //!
 //! One line a task; what a task does is in the module of its name.
 
+mod bench;
 mod codegen;
 mod process;
 mod setup;
@@ -21,7 +22,9 @@ const USAGE: &str = "usage: cargo xtask <task>
   quick            the tests of the workspace, without clients
   tidy [--bless]   the rules that compilers do not know; --bless records the lengths of long functions
   codegen [--check]  writes the files made from model/, or says which are stale
-  setup            installs what the client tests need";
+  setup            installs what the client tests need
+  bench [--short] [--million] [--only OPERATION] [--json FILE]
+                   measures the release build against its promises; --million with a million keys";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +48,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<()> {
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
         ["setup"] => setup::run(),
+        ["bench", rest @ ..] => bench::run_with(rest),
         _ => bail!("{USAGE}"),
     }
 }

@@ -1,0 +1,13 @@
+//! `cargo xtask bench`: builds what is shipped, and measures it.
+//!
+//! What is measured, and how, is in `benches/`; its arguments are passed on.
+
+use crate::process::{cargo, command, run};
+use crate::setup::target_folder;
+
+/// Builds `trent`, the floor and the load generator, and runs the measurements.
+pub(crate) fn run_with(arguments: &[&str]) -> anyhow::Result<()> {
+    let packages = ["--package", "trent-cli", "--package", "trent-benches"];
+    run(cargo(&["build", "--release", "--locked"]).args(packages))?;
+    run(&mut command(target_folder()?.join("release/trent-bench"), arguments))
+}
