@@ -1,7 +1,10 @@
 //! PutKeyPolicy: lock-out, principals, documents that are no policy, sizes, names.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use trent_protocol::Operation::{GetKeyPolicy, PutKeyPolicy};
+use trent_service::Call;
 use trent_service::admin::{Command, Reply};
 use trent_testkit::{ACCOUNT, TestKms};
 
@@ -92,6 +95,32 @@ async fn whoever_could_put_another_policy_is_not_locked_out() {
         json!({"Condition": {"ArnEquals": {"aws:PrincipalArn": ADMIN}, "StringEquals": {"aws:username": "admin"}}}),
     ] {
         assert_eq!(put(&policy(fine.clone())).await, Ok(()), "{fine}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_could_put_another_policy_from_here_and_now_is_not_locked_out() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let from = |source: &str| Call {
+        caller: Arc::clone(&kms.caller),
+        region: kms.region,
+        request_id: kms.service.new_request_id(),
+        source: Some(source.parse().expect("an address")),
+    };
+    for (condition, fine) in [
+        (json!({"IpAddress": {"aws:SourceIp": "10.1.0.0/16"}}), true),
+        (json!({"IpAddress": {"aws:SourceIp": "10.2.0.0/16"}}), false),
+        (json!({"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}), true),
+        (json!({"DateLessThan": {"aws:CurrentTime": "2025-01-01T00:00:00Z"}}), false),
+        (json!({"NumericGreaterThan": {"aws:EpochTime": "1700000000"}}), true),
+        (json!({"StringEquals": {"aws:ResourceAccount": ACCOUNT}}), true),
+    ] {
+        let request = json!({"KeyId": key, "Policy": policy(json!({"Condition": condition}))}).to_string();
+        let put =
+            trent_server::dispatch(&kms.service, PutKeyPolicy, request.as_bytes(), &from("10.1.2.3")).await;
+        let expected = if fine { Ok(()) } else { Err(LOCKED_OUT.to_owned()) };
+        assert_eq!(put.map(drop).map_err(|error| trent_testkit::told(&error)), expected, "{condition}");
     }
 }
 

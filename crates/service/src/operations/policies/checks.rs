@@ -29,7 +29,7 @@ pub(crate) fn check(text: &str, arn: &KeyArn, bypass: bool, ctx: &Context<'_>) -
         };
         KmsError::new(code, error.wire_text())
     })?;
-    if bypass || lets_the_author_change_it(&document, arn, &ctx.call.caller) {
+    if bypass || lets_the_author_change_it(&document, arn, ctx) {
         return Ok(());
     }
     let text = "The new key policy will not allow you to update the key policy in the future.";
@@ -38,9 +38,14 @@ pub(crate) fn check(text: &str, arn: &KeyArn, bypass: bool, ctx: &Context<'_>) -
 
 // The lock-out check asks about the new policy alone: may this caller put another one later? A policy that only
 // delegates to the account suffices where the caller's own rights allow the action.
-fn lets_the_author_change_it(document: &Document, arn: &KeyArn, caller: &Caller) -> bool {
-    let resource = arn.to_string();
-    let keys = RequestKeys { caller, region: arn.region.as_str() };
+fn lets_the_author_change_it(document: &Document, arn: &KeyArn, ctx: &Context<'_>) -> bool {
+    let (caller, resource) = (&*ctx.call.caller, arn.to_string());
+    let keys = RequestKeys {
+        caller,
+        arn,
+        source: ctx.call.source.map(|source| source.to_string()),
+        seconds: ctx.now.seconds().to_string(),
+    };
     let facts = Facts {
         action: PutKeyPolicy::NAME,
         resource: Some(&resource),
@@ -63,10 +68,12 @@ fn lets_the_author_change_it(document: &Document, arn: &KeyArn, caller: &Caller)
     allowed && evaluation.denied_by.is_none()
 }
 
-/// The condition keys of the PutKeyPolicy request that the check imagines.
+/// The condition keys of the PutKeyPolicy request that the check imagines: made from where, and when, this one is.
 struct RequestKeys<'a> {
     caller: &'a Caller,
-    region: &'a str,
+    arn: &'a KeyArn,
+    source: Option<String>,
+    seconds: String,
 }
 
 impl ConditionKeys for RequestKeys<'_> {
@@ -83,7 +90,10 @@ impl ConditionKeys for RequestKeys<'_> {
                 Principal::Administrator | Principal::User => "User",
             },
             "aws:principalisawsservice" | "aws:viaawsservice" => "false",
-            "aws:requestedregion" => self.region,
+            "aws:requestedregion" => self.arn.region.as_str(),
+            "aws:resourceaccount" => self.arn.account.as_str(),
+            "aws:sourceip" => self.source.as_deref()?,
+            "aws:currenttime" | "aws:epochtime" => &self.seconds,
             _ => return None,
         };
         Some(Values::One(value))
