@@ -203,7 +203,7 @@ fn add_managed(reply: &mut Reply, managed: &Managed) {
 
 fn log_change(command: &Command) {
     match command {
-        Command::ListAccounts | Command::ListUsers | Command::ListAccessKeys => {}
+        Command::ListAccounts {} | Command::ListUsers {} | Command::ListAccessKeys {} => {}
         // No command has a secret in it.
         change => tracing::info!(command = ?change, "an operator changes identities"),
     }

@@ -14,12 +14,12 @@ use trent_domain::limits::ACCESS_KEYS_PER_USER_MAX;
 use crate::error::KmsError;
 use crate::open::Service;
 
-/// A command of the admin socket.
+/// A command of the admin socket. Those without members have braces, since serde lets unit variants have unknown ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     /// All accounts of the database.
-    ListAccounts,
+    ListAccounts {},
     /// A new account.
     AddAccount {
         /// Its 12 digits.
@@ -28,7 +28,7 @@ pub enum Command {
         name: String,
     },
     /// All users of the database.
-    ListUsers,
+    ListUsers {},
     /// A new user.
     AddUser {
         /// Its account.
@@ -41,7 +41,7 @@ pub enum Command {
         administrator: bool,
     },
     /// All access keys of the database, without their secrets.
-    ListAccessKeys,
+    ListAccessKeys {},
     /// A new access key of a user, or of the account's root.
     AddAccessKey {
         /// The account.
@@ -149,13 +149,13 @@ impl Service {
     /// Does what an operator asked for.
     pub async fn administer(&self, command: Command) -> Reply {
         let done = match command {
-            Command::ListAccounts => self.list_accounts().await,
+            Command::ListAccounts {} => self.list_accounts().await,
             Command::AddAccount { id, name } => self.add_account(Account { id, name }).await,
-            Command::ListUsers => self.list_users().await,
+            Command::ListUsers {} => self.list_users().await,
             Command::AddUser { account, name, path, administrator } => {
                 self.add_user(account, name, path, administrator).await
             }
-            Command::ListAccessKeys => self.list_access_keys().await,
+            Command::ListAccessKeys {} => self.list_access_keys().await,
             Command::AddAccessKey { account, user } => self.add_access_key(account, user).await,
             Command::EnableAccessKey { id } => self.set_access_key(id, AccessKeyStatus::Active).await,
             Command::DisableAccessKey { id } => self.set_access_key(id, AccessKeyStatus::Inactive).await,

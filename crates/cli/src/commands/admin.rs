@@ -21,13 +21,13 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
 
 fn command(command: AdminCommand) -> Command {
     match command {
-        AdminCommand::Account(AccountCommand::List) => Command::ListAccounts,
+        AdminCommand::Account(AccountCommand::List) => Command::ListAccounts {},
         AdminCommand::Account(AccountCommand::Add { id, name }) => Command::AddAccount { id, name },
-        AdminCommand::User(UserCommand::List) => Command::ListUsers,
+        AdminCommand::User(UserCommand::List) => Command::ListUsers {},
         AdminCommand::User(UserCommand::Add { name, account, path, administrator }) => {
             Command::AddUser { account, name, path, administrator }
         }
-        AdminCommand::AccessKey(AccessKeyCommand::List) => Command::ListAccessKeys,
+        AdminCommand::AccessKey(AccessKeyCommand::List) => Command::ListAccessKeys {},
         AdminCommand::AccessKey(AccessKeyCommand::Add { account, user }) => {
             Command::AddAccessKey { account, user }
         }

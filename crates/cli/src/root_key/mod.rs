@@ -15,7 +15,7 @@ use trent_crypto::root::{self, PassphraseError, PassphraseParams, PassphraseReco
 use trent_crypto::{Key256, Random, SecretBytes};
 
 pub(crate) use passphrase::PassphraseSource;
-pub(crate) use rekey::{Pending, complete, crash_point, is_pending, leftovers};
+pub(crate) use rekey::{Pending, complete, crash_point, is_file_pending, is_pending, leftovers};
 
 use crate::config::{Provider, RootKeySection};
 use crate::data_dir::{mode, write_durably};
@@ -57,7 +57,10 @@ impl Source {
         };
         match passphrase {
             Some(passphrase) => Ok(Self::Passphrase(passphrase)),
-            None if provider == Provider::Auto && !places.record.exists() => Ok(Self::File),
+            // A move to a file that was interrupted leaves the record in its place until the next start.
+            None if provider == Provider::Auto && (!places.record.exists() || is_file_pending(places)) => {
+                Ok(Self::File)
+            }
             None => Err(misuse(
                 "the root key needs a passphrase; give it with --passphrase-file, --passphrase-fd or \
                  TRENT_ROOT_PASSPHRASE",

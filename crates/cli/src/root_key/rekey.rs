@@ -93,6 +93,16 @@ pub(crate) fn is_pending(places: &Places, sealed_with: Fingerprint) -> bool {
     [&places.file, &places.record].into_iter().any(|place| beside(place, PENDING, &sealed_with).exists())
 }
 
+/// Whether some rekeying to a root key file has not been completed.
+pub(crate) fn is_file_pending(places: &Places) -> bool {
+    let mut start = places.file.file_name().unwrap_or_default().to_owned();
+    start.push(PENDING);
+    let start = start.to_string_lossy();
+    let of_file =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&*start));
+    leftovers(places).iter().any(of_file)
+}
+
 /// Files that rekeying left behind: keys that are in force no more, or never were.
 pub(crate) fn leftovers(places: &Places) -> Vec<PathBuf> {
     let directories = [&places.file, &places.record].map(|place| place.parent().unwrap_or(Path::new(".")));

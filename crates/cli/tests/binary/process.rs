@@ -91,7 +91,7 @@ fn sighup_reloads_identities_and_keeps_them_when_the_file_is_wrong() {
     fs::write(&file, configuration("third-secret", "info") + "[htp]\n").unwrap();
     server.signal(Signal::HUP);
     server.wait_for_log("the configuration stays as it was");
-    server.wait_for_log("trent.toml:11:2: unknown field `htp`");
+    server.wait_for_log("trent.toml:12:2: unknown field `htp`");
     assert_eq!((status("second-secret"), status("third-secret")), (200, 400));
 
     fs::write(&file, configuration("third-secret", "trace") + "[jobs]\ninterval_seconds = 9\n").unwrap();
