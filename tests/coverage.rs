@@ -105,10 +105,13 @@ fn each_operation_has_a_row_of_key_states() {
 
 #[test]
 fn each_operation_has_a_table_of_bad_input() {
+    let gaps = known_gaps();
     for operation in Operation::ALL {
         let path = root().join("tests/data/bad_input").join(file_name(operation) + ".json");
         let table: Value = serde_json::from_str(&read(&path)).expect("JSON");
-        assert!(table.as_array().is_some_and(|cases| cases.len() > 1), "{}", path.display());
+        // What is not built can be wrong on the wire alone.
+        let least = if gaps.contains_key(&operation) { 3 } else { 8 };
+        assert!(table.as_array().is_some_and(|cases| cases.len() >= least), "{}", path.display());
     }
 }
 
