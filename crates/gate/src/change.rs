@@ -62,7 +62,7 @@ impl<A: MayChange> Authorized<'_, A> {
             assert!(
                 matches!(rules(A::OPERATION).effect, Effect::Changes),
                 "the operation table says: no change"
-            )
+            );
         }
         let arn = self.arn();
         trent_database::write(&*self.gate.database, name, move |transaction| {
