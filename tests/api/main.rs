@@ -12,6 +12,7 @@ mod rotation;
 mod tags;
 
 mod aws_managed_keys;
+mod denials;
 mod dry_runs;
 mod identifiers;
 mod isolation;
