@@ -98,8 +98,8 @@ fn record_finding(tree: &Tree, family: &str, name: &str) -> Option<String> {
     let source = tree.file(&path).and_then(|file| file.source.as_ref());
     let handled =
         source.is_some_and(|source| handlers(&source.shipped).iter().any(|handler| handler == name));
-    let item = format!("- `{name}`");
-    let recorded = tree.text(GAPS).unwrap_or_default().lines().any(|line| line == item);
+    let row = format!("| `{name}` |");
+    let recorded = tree.text(GAPS).unwrap_or_default().lines().any(|line| line.starts_with(&row));
     match (source.is_some(), handled, recorded) {
         (true, false, _) => Some(format!("{path}: does not handle `{name}`")),
         (_, true, true) => Some(format!("{GAPS}: lists `{name}`, which is there; remove the line")),
@@ -169,7 +169,7 @@ mod tests {
         let about_sign = |files: &[(&str, &str)]| record_finding(&Tree::of(files), "cryptographic", "Sign");
         assert!(about_sign(&[]).is_some());
         assert!(about_sign(&[handler]).is_none());
-        assert!(about_sign(&[(GAPS, "- `Sign`\n")]).is_none());
-        assert!(about_sign(&[handler, (GAPS, "- `Sign`\n")]).is_some());
+        assert!(about_sign(&[(GAPS, "| `Sign` | keys |\n")]).is_none());
+        assert!(about_sign(&[handler, (GAPS, "| `Sign` | keys |\n")]).is_some());
     }
 }
