@@ -23,12 +23,12 @@ fuzz_target!(|data: &[u8]| {
 
 fn foreign(blob: &[u8]) {
     let whole = (BLOB_OVERHEAD_BYTES..=BLOB_BYTES_MAX).contains(&blob.len());
-    let readable = whole && blob[0] == 1 && matches!(blob[1], 1 | 2);
+    let readable = whole && blob[0] == 1 && matches!(blob[1], b's' | b'm');
     let header = read_header(blob);
     assert_eq!(header.is_ok(), readable);
     if let Ok(header) = header {
         assert_eq!(header.key_id.uuid, blob[2..18]);
-        assert_eq!(header.key_id.multi_region, blob[1] == 2);
+        assert_eq!(header.key_id.multi_region, blob[1] == b'm');
         assert_eq!(header.material_id, blob[18..50]);
     }
     assert!(open(UNUSED.expose(), &CanonicalContext::new(None), blob).is_err(), "a forgery opened");

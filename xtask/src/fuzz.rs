@@ -13,8 +13,10 @@ use anyhow::{Context, bail, ensure};
 const USAGE: &str = "usage: cargo xtask fuzz [TARGET] [--seconds N | --short | --input FILE]";
 const SHORT_SECONDS: u32 = 20;
 const DEFAULT_SECONDS: u32 = 60;
+/// How many targets run side by side: as many as the smallest machine has cores.
+const AT_ONCE: usize = 2;
 /// Longest time and most memory one input may take: inputs are at most a few KiB.
-const LIMITS: [&str; 3] = ["-timeout=10", "-rss_limit_mb=2048", "-verbosity=0"];
+const LIMITS: [&str; 4] = ["-timeout=10", "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1"];
 const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
@@ -36,16 +38,28 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<()> {
         ensure!(chosen.len() == 1, "--input needs a target\n{USAGE}");
         return places.replay(chosen.first().map_or("", String::as_str), input);
     }
-    let mut failed = Vec::new();
-    for target in &chosen {
-        println!("fuzz: {target}, {} s", wish.seconds);
-        if let Err(error) = places.fuzz(target, wish.seconds) {
-            eprintln!("fuzz: {error:#}");
-            failed.push(target.as_str());
-        }
-    }
+    let failed: Vec<&str> =
+        chosen.chunks(AT_ONCE).flat_map(|some| fuzz_some(&places, some, wish.seconds)).collect();
     ensure!(failed.is_empty(), "fuzzing failed: {}", failed.join(", "));
     Ok(())
+}
+
+/// Runs targets side by side, and gives those that failed.
+fn fuzz_some<'t>(places: &Places, targets: &'t [String], seconds: u32) -> Vec<&'t str> {
+    let one = |target: &'t String| match places.fuzz(target, seconds) {
+        Ok(runs) => {
+            println!("fuzz: {target}: {runs} inputs in {seconds} s");
+            None
+        }
+        Err(error) => {
+            eprintln!("fuzz: {error:#}");
+            Some(target.as_str())
+        }
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = targets.iter().map(|target| scope.spawn(move || one(target))).collect();
+        running.into_iter().filter_map(|thread| thread.join().unwrap_or(Some("a thread"))).collect()
+    })
 }
 
 /// What the command line asks for.
@@ -64,7 +78,9 @@ impl Wish {
                 "--short" => wish.seconds = SHORT_SECONDS,
                 "--seconds" => wish.seconds = rest.next().context(USAGE)?.parse().context(USAGE)?,
                 "--input" => wish.input = Some(rest.next().context(USAGE)?.into()),
-                name if !name.starts_with('-') && wish.target.is_none() => wish.target = Some(name.to_owned()),
+                name if !name.starts_with('-') && wish.target.is_none() => {
+                    wish.target = Some(name.to_owned())
+                }
                 _ => bail!(USAGE),
             }
         }
@@ -88,7 +104,10 @@ impl Places {
         let build = program.ancestors().nth(2).context("no target directory")?.join("fuzz");
         let version = Command::new("rustc").arg("-vV").output().context("rustc")?;
         let version = String::from_utf8(version.stdout)?;
-        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?;
+        let host = version
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))
+            .context("rustc -vV names no host")?;
         Ok(Self { fuzz, build, host: host.to_owned() })
     }
 
@@ -122,8 +141,8 @@ impl Places {
         Command::new(self.build.join(&self.host).join("release").join(target))
     }
 
-    /// New inputs go to `corpus-run/`, which is not checked in; `corpus/` is only read.
-    fn fuzz(&self, target: &str, seconds: u32) -> anyhow::Result<()> {
+    /// Gives how many inputs were tried. New ones go to `corpus-run/`, which is not checked in; `corpus/` is only read.
+    fn fuzz(&self, target: &str, seconds: u32) -> anyhow::Result<u64> {
         let found = self.fuzz.join("corpus-run").join(target);
         let crashes = self.build.join("crashes").join(target);
         std::fs::create_dir_all(&found)?;
@@ -139,9 +158,15 @@ impl Places {
         if dictionary.exists() {
             program.arg(joined("-dict=", &dictionary));
         }
-        if program.status().with_context(|| target.to_owned())?.success() {
-            return Ok(());
+        let done = program.output().with_context(|| target.to_owned())?;
+        let told = String::from_utf8_lossy(&done.stderr);
+        if done.status.success() {
+            let runs = told.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+            return runs
+                .and_then(|runs| runs.trim().parse().ok())
+                .context("the fuzzer does not tell what it did");
         }
+        eprintln!("{told}");
         match newest(&crashes)?.filter(|now| Some(now) != before.as_ref()) {
             Some((_, input)) => bail!(
                 "{target} failed on {input}\nreproduce: cargo xtask fuzz {target} --input {input}",

@@ -4,6 +4,7 @@
 
 mod bench;
 mod codegen;
+mod fuzz;
 mod process;
 mod setup;
 mod stages;
@@ -23,6 +24,8 @@ const USAGE: &str = "usage: cargo xtask <task>
   tidy [--bless]   the rules that compilers do not know; --bless records the lengths of long functions
   codegen [--check]  writes the files made from model/, or says which are stale
   setup            installs what the client tests need
+  fuzz [TARGET] [--seconds N | --short | --input FILE]
+                   throws random input at the parsers: 60 s each, or 20 with --short
   bench [--short] [--million] [--only OPERATION] [--json FILE]
                    measures the release build against its promises; --million with a million keys";
 
@@ -48,6 +51,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<()> {
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
         ["setup"] => setup::run(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run_with(rest),
         _ => bail!("{USAGE}"),
     }

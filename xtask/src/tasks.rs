@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::process::{cargo, command, root, run, succeeds};
 use crate::stages::{self, Stage};
-use crate::{codegen, setup, tidy};
+use crate::{codegen, fuzz, setup, tidy};
 
 /// Cheapest first, so that a slip is told within seconds.
 const CHECKS: [Stage; 5] = [
@@ -25,6 +25,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
         ("build trent", build_trent),
         ("clients: Python, command lines", python_clients),
         ("clients: JavaScript", javascript_client),
+        ("fuzz: 20 s each", short_fuzz),
     ]);
     stages::run("test", &all)
 }
@@ -76,6 +77,10 @@ fn doc_tests() -> anyhow::Result<()> {
 
 fn build_trent() -> anyhow::Result<()> {
     run(&mut cargo(&["build", "--locked", "--package", "trent-cli", "--bin", "trent"]))
+}
+
+fn short_fuzz() -> anyhow::Result<()> {
+    fuzz::run(&["--short"])
 }
 
 fn trent() -> anyhow::Result<PathBuf> {

@@ -29,6 +29,12 @@ def kms(trent):
 
 
 @pytest.fixture
+def unchecked_kms(trent):
+    """A client that sends what its own model of the API forbids."""
+    return trent.client(parameter_validation=False)
+
+
+@pytest.fixture
 def region():
     """A Region that no other test uses."""
     return f"eu-test-{next(FRESH_REGIONS)}"

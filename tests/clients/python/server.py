@@ -110,14 +110,19 @@ class Server:
         """The operations listener, which the line that says ready names second."""
         return "http://" + re.findall(r"127\.0\.0\.1:\d+", self.ready_line)[1]
 
-    def client(self, region: str = REGION, service: str = "kms", **changed):
+    def client(self, region: str = REGION, service: str = "kms", parameter_validation: bool = True, **changed):
         """A boto3 client, by default the administrator's, that does not hide failures by trying again."""
         settings = {
             "endpoint_url": self.endpoint,
             "region_name": region,
             "aws_access_key_id": self.access_key_id,
             "aws_secret_access_key": self.secret,
-            "config": Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
+            "config": Config(
+                retries={"total_max_attempts": 1},
+                connect_timeout=5,
+                read_timeout=30,
+                parameter_validation=parameter_validation,
+            ),
         }
         # Of a fresh session: no profile, no cached credentials.
         return boto3.session.Session().client(service, **(settings | changed))

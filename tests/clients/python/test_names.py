@@ -92,9 +92,9 @@ def test_not_all_tags_can_be_set(kms, key, refused, tags, message):
     assert refused(kms.tag_resource, KeyId=key, Tags=tags) == ("TagException", message)
 
 
-def test_all_that_is_wrong_with_tags_is_told_at_once(kms, key, refused):
+def test_all_that_is_wrong_with_tags_is_told_at_once(unchecked_kms, key, refused):
     tags = [{"TagKey": "", "TagValue": "x"}, {"TagKey": "k", "TagValue": "x" * 257}]
-    code, message = refused(kms.tag_resource, KeyId=key, Tags=tags)
+    code, message = refused(unchecked_kms.tag_resource, KeyId=key, Tags=tags)
     assert code == "ValidationException"
     assert message.startswith("2 validation errors detected: Value '' at 'tags.1.member.tagKey' failed")
     assert "at 'tags.2.member.tagValue' failed to satisfy constraint: Member must have length less than" in message

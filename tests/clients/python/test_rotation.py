@@ -21,8 +21,8 @@ def test_a_year_is_the_default(kms, key):
     assert kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"] == 365
 
 
-def test_a_period_has_90_to_2560_days(kms, key, refused):
-    code, message = refused(kms.enable_key_rotation, KeyId=key, RotationPeriodInDays=89)
+def test_a_period_has_90_to_2560_days(unchecked_kms, key, refused):
+    code, message = refused(unchecked_kms.enable_key_rotation, KeyId=key, RotationPeriodInDays=89)
     assert code == "ValidationException"
     assert "Value '89' at 'rotationPeriodInDays' failed to satisfy constraint" in message
 
