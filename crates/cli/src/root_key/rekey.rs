@@ -73,7 +73,7 @@ pub(crate) fn complete(places: &Places, sealed_with: Fingerprint) -> Result<Opti
                 Ok(()) => replaced.push(aside),
                 // The new key does not need the place of the old one, which may be on a medium of its own.
                 Err(error) if old == other => {
-                    tracing::warn!(%error, "{} could not be renamed", old.display())
+                    tracing::warn!(%error, "{} could not be renamed", old.display());
                 }
                 Err(error) => {
                     return Err(error).with_context(|| format!("{} cannot be renamed", old.display()));
