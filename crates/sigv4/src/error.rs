@@ -1,8 +1,8 @@
 //! Why a request was not taken for signed: one variant for each failure, with the codes and texts of AWS.
 //!
 //! The texts are wire texts: clients read some of them (SDKs correct their clock on `Signature expired`), so they
-//! stand here word for word, trailing spaces included. None of them repeats more of the `Authorization` header than the
-//! part that is wrong, because answers end up in logs that headers are kept out of.
+//! stand here word for word, trailing spaces included. None of them repeats more of the `Authorization` header than
+//! the part that is wrong, because answers end up in logs that headers are kept out of.
 
 use std::fmt;
 
