@@ -1,4 +1,5 @@
-//! What a connection is doing, and since when: that is what its time-outs depend on.
+//! What a connection is doing, and since when: that is what its time-outs depend on. And how much it may still read
+//! before others have their turn.
 //!
 //! Everything here is written and read by the one core that owns the connection (and, for HTTP/2, by tasks of
 //! the same core), so relaxed atomics do; they are atomics only to keep futures `Send`.
@@ -12,6 +13,9 @@ use crate::limits::Limits;
 
 /// How long a connection may take to end once it was told to.
 const CLOSING: Duration = Duration::from_secs(5);
+/// What a connection may read in one turn. Without it a client that sends without a pause keeps its core to itself for
+/// as long as there is something to read: up to a megabyte of the smallest HTTP/2 frames, sixty thousand of them.
+const TURN_BYTES: u32 = 16 * 1024;
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,7 @@ pub(crate) struct Activity {
     closing: AtomicBool,
     http2: AtomicBool,
     linger: AtomicBool,
+    turn_bytes_left: AtomicU32,
 }
 
 impl Activity {
@@ -48,13 +53,26 @@ impl Activity {
             closing: AtomicBool::new(false),
             http2: AtomicBool::new(http2),
             linger: AtomicBool::new(false),
+            turn_bytes_left: AtomicU32::new(TURN_BYTES),
         };
         activity.now();
         activity
     }
 
+    /// The connection has its turn.
+    pub(crate) fn begin_turn(&self) {
+        self.turn_bytes_left.store(TURN_BYTES, Relaxed);
+    }
+
+    /// Whether it has read so much that others come first.
+    pub(crate) fn turn_is_over(&self) -> bool {
+        self.turn_bytes_left.load(Relaxed) == 0
+    }
+
     /// Bytes have arrived.
-    pub(crate) fn received(&self) {
+    pub(crate) fn received(&self, bytes: usize) {
+        let left = self.turn_bytes_left.load(Relaxed);
+        self.turn_bytes_left.store(left.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX)), Relaxed);
         // HTTP/2 has traffic between requests, and its heads are bounded by the idle time.
         if self.answering.load(Relaxed) == 0 && !self.head.load(Relaxed) && !self.http2.load(Relaxed) {
             self.head.store(true, Relaxed);
@@ -131,9 +149,9 @@ mod tests {
         let limits = Limits::default();
         let activity = Activity::new(Instant::now(), false);
         tokio::time::advance(Duration::from_secs(50)).await;
-        activity.received();
+        activity.received(1);
         tokio::time::advance(Duration::from_secs(5)).await;
-        activity.received();
+        activity.received(1);
         assert_eq!(activity.doing(), Doing::Head);
         assert_eq!(activity.due(&limits), Some(Instant::now() + Duration::from_secs(5)));
     }
@@ -142,7 +160,7 @@ mod tests {
     async fn idleness_is_timed_from_the_last_answer() {
         let limits = Limits::default();
         let activity = Activity::new(Instant::now(), false);
-        activity.received();
+        activity.received(1);
         activity.begin(false);
         activity.begin(false);
         activity.end();
@@ -153,10 +171,21 @@ mod tests {
         assert_eq!(activity.due(&limits), Some(Instant::now() + limits.idle));
     }
 
+    #[tokio::test]
+    async fn a_turn_has_an_end() {
+        let activity = Activity::new(Instant::now(), false);
+        activity.received(1000);
+        assert!(!activity.turn_is_over());
+        activity.received(usize::MAX);
+        assert!(activity.turn_is_over());
+        activity.begin_turn();
+        assert!(!activity.turn_is_over());
+    }
+
     #[test]
     fn traffic_of_http2_between_requests_is_no_head() {
         let activity = Activity::new(Instant::now(), true);
-        activity.received();
+        activity.received(1);
         assert_eq!(activity.doing(), Doing::Idle);
     }
 }

@@ -171,6 +171,7 @@ struct Attended<'c, C, E> {
 
 impl<C: Future, E> Attended<'_, C, E> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.activity.begin_turn();
         loop {
             if self.connection.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());

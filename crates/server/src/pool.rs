@@ -22,6 +22,10 @@ use crate::sources::Sources;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
 
+/// How many turns connections that always have something to do may take before others are looked for. A core whose
+/// connections wait now and then looks each time that all of them do.
+const TURNS: u32 = 16;
+
 /// Running threads.
 pub(crate) struct Pool {
     addresses: Vec<SocketAddr>,
@@ -130,7 +134,7 @@ fn spawn(
     running: &Arc<watch::Sender<usize>>,
     body: impl FnOnce(&Runtime) + Send + 'static,
 ) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread().enable_all().event_interval(TURNS).build()?;
     running.send_modify(|running| *running += 1);
     let counted = Counted(Arc::clone(running));
     thread::Builder::new().name(name).spawn(move || {

@@ -91,10 +91,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.activity.turn_is_over() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let read = ready!(this.inner().poll_read(cx, buf));
-        if buf.filled().len() > before {
-            this.activity.received();
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
+            this.activity.received(bytes);
         }
         Poll::Ready(read)
     }
