@@ -45,7 +45,9 @@ impl Listed {
         if keys.len() != listed.len() {
             return Err("ListKeys has a key twice".to_owned());
         }
-        let listed = pages(client, "ListAliases", json!({"Limit": 13}), "Aliases")?;
+        let mut listed = pages(client, "ListAliases", json!({"Limit": 13}), "Aliases")?;
+        // Names that the API has for services, most of them for no key.
+        listed.retain(|alias| !text(&alias["AliasName"]).starts_with("alias/aws/"));
         let pair = |alias: &Value| (text(&alias["AliasName"]), text(&alias["TargetKeyId"]));
         let aliases: BTreeMap<_, _> = listed.iter().map(pair).collect();
         match aliases.len() == listed.len() {
@@ -72,12 +74,14 @@ impl Listed {
         }
         unknown.extend(self.keys.iter().filter(|key| !known.contains(key)));
         for id in unknown {
-            let description = text(&ask(client, "DescribeKey", &json!({"KeyId": id}))?["KeyMetadata"]["Description"]);
+            let description =
+                text(&ask(client, "DescribeKey", &json!({"KeyId": id}))?["KeyMetadata"]["Description"]);
             let mut callers = callers.iter_mut();
             let asked = |caller: &&mut Caller| {
                 caller.wanted.as_ref().is_some_and(|wanted| wanted.description == description)
             };
-            let caller = callers.find(asked).ok_or_else(|| format!("nobody asked for {id} `{description}`"))?;
+            let caller =
+                callers.find(asked).ok_or_else(|| format!("nobody asked for {id} `{description}`"))?;
             caller.keys.extend(caller.wanted.take().map(|wanted| Key::new(id, wanted)));
         }
         // What is not there now was never made.
@@ -171,7 +175,8 @@ impl Key {
     }
 
     fn check_materials(&mut self, client: &mut Client) -> Result<(), String> {
-        let rotations = pages(client, "ListKeyRotations", json!({"KeyId": self.id, "Limit": 3}), "Rotations")?;
+        let rotations =
+            pages(client, "ListKeyRotations", json!({"KeyId": self.id, "Limit": 3}), "Rotations")?;
         self.rotations.found(rotations.len()).map_err(|problem| format!("rotations: {problem}"))?;
         let all = json!({"KeyId": self.id, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
         let all = pages(client, "ListKeyRotations", all, "Rotations")?;
@@ -189,7 +194,11 @@ impl Key {
         let own: BTreeSet<_> = own.iter().map(|alias| text(&alias["AliasName"])).collect();
         let all: BTreeSet<_> =
             listed.aliases.iter().filter(|(_, key)| **key == self.id).map(|(name, _)| name.clone()).collect();
-        if own == all { Ok(()) } else { Err(format!("its aliases are {own:?}, and in the whole list {all:?}")) }
+        if own == all {
+            Ok(())
+        } else {
+            Err(format!("its aliases are {own:?}, and in the whole list {all:?}"))
+        }
     }
 
     /// Everything decrypts, and it can go on being used; or neither, in a state that forbids both.

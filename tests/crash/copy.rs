@@ -25,7 +25,8 @@ pub(crate) fn back_up(
     copy: &Path,
     kill_after: Option<Duration>,
 ) -> Result<Copied, String> {
-    let mut backup = command(binary, ["backup".as_ref(), copy.as_os_str(), "--data-dir".as_ref(), data.as_os_str()]);
+    let mut backup =
+        command(binary, ["backup".as_ref(), copy.as_os_str(), "--data-dir".as_ref(), data.as_os_str()]);
     let begun = Instant::now();
     if let Some(wait) = kill_after {
         let backup = Starting::new(&mut backup);
@@ -80,6 +81,6 @@ fn usable(client: &mut Client, key: &str) -> Result<(), String> {
 }
 
 fn decrypt_those_before(client: &mut Client, blobs: &[Blob], time: Instant) -> Result<(), String> {
-    let before = blobs.iter().filter(|blob| blob.at < time);
-    before.map(|blob| Ok(decrypts(client, blob)?)).collect()
+    let mut before = blobs.iter().filter(|blob| blob.at < time);
+    Ok(before.try_for_each(|blob| decrypts(client, blob))?)
 }

@@ -60,7 +60,7 @@ fn is_complete(binary: &Path, data: &Path) -> Result<(), String> {
     }
     for (what, member) in [("account", "accounts"), ("user", "users"), ("access-key", "access_keys")] {
         let (code, told, stderr) =
-            finish(command(binary, ["admin", "--json", what, "list", "--data-dir"]).arg(data));
+            finish(command(binary, ["admin", "--json", "--data-dir"]).arg(data).args([what, "list"]));
         let list: Value = serde_json::from_str(&told).unwrap_or_default();
         let count = list.as_array().or_else(|| list[member].as_array()).map(Vec::len);
         if code != 0 || count != Some(1) {

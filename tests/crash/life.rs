@@ -73,7 +73,11 @@ impl<'b> Life<'b> {
             Ok(()) => Ok(self.tally),
             Err(problem) => {
                 let kept = self.folder.keep();
-                Err(format!("after {} kills: {problem}\nthe data are kept in {}", self.tally.kills, kept.display()))
+                Err(format!(
+                    "after {} kills: {problem}\nthe data are kept in {}",
+                    self.tally.kills,
+                    kept.display()
+                ))
             }
         }
     }
@@ -183,7 +187,11 @@ impl<'b> Life<'b> {
     /// A backup that is there is whole, whoever was killed while it was made.
     fn look_through(&mut self, copied: &Copied, copy: &Path) -> Result<(), String> {
         if !copy.exists() {
-            return if copied.is_answered { Err("a backup that was answered is not there".to_owned()) } else { Ok(()) };
+            return if copied.is_answered {
+                Err("a backup that was answered is not there".to_owned())
+            } else {
+                Ok(())
+            };
         }
         let restored = self.folder.path().join("restored");
         let looked = copy::look_through(self.binary, copy, &restored, &self.data(), copied, &self.callers);

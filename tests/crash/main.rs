@@ -28,7 +28,9 @@ const KILLS_OF_FIRST_STARTS: usize = 24;
 /// A number that `cargo xtask crash` passes on.
 #[expect(clippy::disallowed_methods, reason = "a test has no arguments")]
 fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 fn dice() -> (u64, Dice) {
@@ -41,7 +43,8 @@ fn dice() -> (u64, Dice) {
 fn every_answered_change_outlives_a_kill() {
     let (begun, (seed, mut dice)) = (Instant::now(), dice());
     let binary = built_binary();
-    let kills = setting("TRENT_CRASH_KILLS").map_or(KILLS, |kills| usize::try_from(kills).expect("a number of kills"));
+    let kills = setting("TRENT_CRASH_KILLS")
+        .map_or(KILLS, |kills| usize::try_from(kills).expect("a number of kills"));
     let mut all = Tally::default();
     while all.kills < kills {
         let life = Life::new(&binary, dice.fork());

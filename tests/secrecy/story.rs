@@ -1,0 +1,210 @@
+//! What the binary goes through before its traces are searched: all that touches a secret, and all that may go wrong
+//! with one in hand, at the level of the log at which most is told.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use trent_testkit::{
+    Client, Dice, FIRST_SECRET, Server, Signer, base64, bytes, command, connect, finish, receive, serve,
+};
+
+use crate::needles::Needles;
+
+const CONFIGURED_SECRET: &str = "a-secret-of-the-configuration-file-00000";
+
+/// The traces of a story, and the secrets that its client knows.
+pub(crate) struct Told {
+    /// Holds `data`, `tmp` and backups, which are searched, and `outside`, which is not.
+    pub(crate) folder: TempDir,
+    /// All that was logged and printed.
+    pub(crate) output: Vec<(String, String)>,
+    pub(crate) needles: Needles,
+    /// A blob and its plaintext.
+    pub(crate) sample: (Vec<u8>, Vec<u8>),
+}
+
+/// One who lives it.
+struct Teller<'b> {
+    binary: &'b Path,
+    level: &'b str,
+    told: Told,
+    dice: Dice,
+    blobs: Vec<Value>,
+    keys: Vec<Value>,
+}
+
+/// Lives through it.
+pub(crate) fn live(binary: &Path, level: &str) -> Told {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["tmp", "outside"] {
+        fs::create_dir(folder.path().join(name)).expect("a folder in it");
+    }
+    let told = Told { folder, output: Vec::new(), needles: Needles::default(), sample: Default::default() };
+    let dice = Dice::new(Dice::any_seed());
+    let mut teller = Teller { binary, level, told, dice, blobs: Vec::new(), keys: Vec::new() };
+    teller.told.needles.add("the administrator's secret", FIRST_SECRET.as_bytes());
+    teller.told.needles.add("the configured secret", CONFIGURED_SECRET.as_bytes());
+    teller.use_and_kill();
+    teller.use_and_stop();
+    teller.command("rekey", &["--to", "file"]);
+    let server = teller.start();
+    teller.decrypt_all(&server);
+    teller.end(server);
+    teller.told
+}
+
+impl Teller<'_> {
+    fn path(&self, name: &str) -> PathBuf {
+        self.told.folder.path().join(name)
+    }
+
+    fn start(&self) -> Server {
+        let file = self.path("outside/trent.toml");
+        let configured = format!(
+            "[[account]]\nid = \"444455556666\"\nname = \"other\"\n[[account.user]]\nname = \"alice\"\n\
+             [[account.user.access_key]]\nid = \"AKIAALICEALICEALICE0\"\nsecret = \"{CONFIGURED_SECRET}\"\n"
+        );
+        fs::write(&file, configured).expect("a file");
+        let mut command = serve(self.binary, &self.path("data"));
+        command.args(["--log", self.level, "--config"]).arg(file);
+        Server::start(command.env("TMPDIR", self.path("tmp")))
+    }
+
+    fn end(&mut self, server: Server) {
+        let log = server.log();
+        self.told.output.push(("the log".to_owned(), log));
+        assert_eq!(server.stop(), 0);
+    }
+
+    /// Everything, then signal 9: the write-ahead log stays as it is.
+    fn use_and_kill(&mut self) {
+        let server = self.start();
+        self.use_keys(&server);
+        self.provoke_errors(&server);
+        self.told.output.push(("the log of the killed".to_owned(), server.log()));
+        server.kill();
+    }
+
+    fn use_and_stop(&mut self) {
+        let server = self.start();
+        self.decrypt_all(&server);
+        self.use_keys(&server);
+        server.signal(Signal::HUP);
+        server.wait_for_log("configuration reloaded");
+        self.add_access_key(&server);
+        let backup = self.path("backup.db");
+        self.command("backup", &[backup.to_str().expect("a path")]);
+        self.end(server);
+    }
+
+    fn command(&mut self, name: &str, arguments: &[&str]) -> String {
+        let mut command: Command = command(self.binary, [name, "--data-dir"]);
+        command.arg(self.path("data")).args(arguments);
+        let (code, told, problem) = finish(command.env("TMPDIR", self.path("tmp")));
+        assert_eq!(code, 0, "trent {name}: {problem}");
+        self.told.output.push((format!("trent {name}"), problem));
+        told
+    }
+
+    fn client(server: &Server) -> Client {
+        Client::new(server.kms, Signer::default())
+    }
+
+    fn use_keys(&mut self, server: &Server) {
+        let mut client = Self::client(server);
+        for _ in 0..5 {
+            let key = client.ok("CreateKey", &json!({}))["KeyMetadata"]["KeyId"].take();
+            for _ in 0..3 {
+                self.encrypt(&mut client, &key);
+                self.make_data_key(&mut client, &key);
+                client.ok("RotateKeyOnDemand", &json!({"KeyId": key}));
+            }
+            self.keys.push(key);
+        }
+        let random = client.ok("GenerateRandom", &json!({"NumberOfBytes": 64}));
+        self.told.needles.add("random bytes", &bytes(&random["Plaintext"]));
+        let again = json!({"CiphertextBlob": self.blobs[0], "DestinationKeyId": self.keys[1]});
+        self.blobs.push(client.ok("ReEncrypt", &again)["CiphertextBlob"].take());
+    }
+
+    fn encrypt(&mut self, client: &mut Client, key: &Value) {
+        let plaintext = self.dice.bytes(48);
+        self.told.needles.add("a plaintext", &plaintext);
+        let answer = client.ok("Encrypt", &json!({"KeyId": key, "Plaintext": base64(&plaintext)}));
+        self.told.sample = (bytes(&answer["CiphertextBlob"]), plaintext);
+        self.blobs.push(answer["CiphertextBlob"].clone());
+    }
+
+    fn make_data_key(&mut self, client: &mut Client, key: &Value) {
+        let request = json!({"KeyId": key, "KeySpec": "AES_256"});
+        let answer = client.ok("GenerateDataKey", &request);
+        self.told.needles.add("a data key", &bytes(&answer["Plaintext"]));
+        let sealed = client.ok("GenerateDataKeyWithoutPlaintext", &request);
+        let opened = client.ok("Decrypt", &json!({"CiphertextBlob": sealed["CiphertextBlob"]}));
+        self.told.needles.add("a data key", &bytes(&opened["Plaintext"]));
+    }
+
+    fn decrypt_all(&self, server: &Server) {
+        let mut client = Self::client(server);
+        for blob in &self.blobs {
+            client.ok("Decrypt", &json!({"CiphertextBlob": blob}));
+        }
+    }
+
+    /// Requests that are refused, with a plaintext in each: what is refused is more likely to be logged.
+    fn provoke_errors(&mut self, server: &Server) {
+        let plaintext = self.dice.bytes(48);
+        self.told.needles.add("a plaintext of a refused request", &plaintext);
+        let text = base64(&plaintext);
+        let (mut client, key) = (Self::client(server), self.keys[0].clone());
+        let disabled = self.keys[1].clone();
+        client.ok("DisableKey", &json!({"KeyId": disabled}));
+        for (operation, request) in [
+            ("Encrypt", json!({"KeyId": disabled, "Plaintext": text})),
+            ("Encrypt", json!({"KeyId": "alias/nobody", "Plaintext": text})),
+            ("Encrypt", json!({"KeyId": key, "Plaintext": [text]})),
+            ("Encrypt", json!({"KeyId": key, "Plaintext": text, "EncryptionAlgorithm": "NONE"})),
+            ("Encrypt", json!({"KeyId": key, "Plaintext": text.repeat(200)})),
+            ("Decrypt", json!({"CiphertextBlob": text})),
+            ("Sign", json!({"KeyId": key, "Message": text, "SigningAlgorithm": "ECDSA_SHA_256"})),
+            ("GenerateMac", json!({"KeyId": key, "Message": text, "MacAlgorithm": "HMAC_SHA_256"})),
+        ] {
+            let (status, answer) = client.call(operation, &request).expect("an answer");
+            assert_ne!(status, 200, "{operation} {request}: {answer}");
+        }
+        client.ok("EnableKey", &json!({"KeyId": disabled}));
+        self.provoke_strangers(server, &text);
+    }
+
+    fn provoke_strangers(&mut self, server: &Server, text: &str) {
+        let body = json!({"KeyId": self.keys[0], "Plaintext": text}).to_string();
+        let host = server.kms.to_string();
+        let right = Signer::default().request(&host, "Encrypt", body.as_bytes());
+        let wrong = Signer::new("AKIAFIRSTFIRSTFIRST0", "a-wrong-secret-of-tests-40-characters-00");
+        let wrong = wrong.request(&host, "Encrypt", body.as_bytes());
+        let cut = &right[..right.len() - 10];
+        let no_json = Signer::default().request(&host, "Encrypt", text.as_bytes());
+        for request in [&wrong, &no_json] {
+            let mut stream = connect(server.kms).expect("a connection");
+            std::io::Write::write_all(&mut stream, request).expect("it is sent");
+            assert_eq!(receive(&mut stream).expect("an answer").status, 400);
+        }
+        let mut stream = connect(server.kms).expect("a connection");
+        std::io::Write::write_all(&mut stream, cut).expect("it is sent");
+    }
+
+    /// The secret is shown this once, on standard output.
+    fn add_access_key(&mut self, server: &Server) {
+        let told =
+            self.command("admin", &["--json", "access-key", "add", "--account", trent_testkit::ACCOUNT]);
+        let made: Value = serde_json::from_str(&told).expect("JSON");
+        let text = |name: &str| made[name].as_str().expect("a text").to_owned();
+        let (id, secret) = (text("id"), text("secret"));
+        self.told.needles.add("the secret of a new access key", secret.as_bytes());
+        Client::new(server.kms, Signer::new(&id, &secret)).ok("ListKeys", &json!({}));
+    }
+}
