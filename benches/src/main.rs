@@ -45,6 +45,9 @@ struct Arguments {
     /// Measures only this operation.
     #[arg(long, value_name = "OPERATION", conflicts_with = "million")]
     only: Option<String>,
+    /// Measures a change instead: against this `trent`, built before it.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "million")]
+    against: Option<PathBuf>,
     /// Writes the figures to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -75,5 +78,9 @@ fn measure(arguments: &Arguments, programs: &Path, folder: &Path, report: &mut R
     }
     let floor = programs.join("trent-floor");
     let starts = if arguments.short { 3 } else { 9 };
-    Suite { trent, floor, folder, only: arguments.only.clone(), starts, pairs, run }.run(report)
+    let suite = Suite { trent, floor, folder, only: arguments.only.clone(), starts, pairs, run };
+    match &arguments.against {
+        Some(before) => suite.run_against(before, report),
+        None => suite.run(report),
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,16 +41,46 @@ impl Suite {
         }
         let (floor, trent) = (Server::floor(&self.floor)?, self.fresh("small")?);
         let all = operations::prepare(&mut Client::connect(trent.address)?)?;
-        let wanted = |name: &str| self.only.as_deref().is_none_or(|only| only == name);
-        for measured in all.iter().filter(|measured| wanted(measured.name)) {
+        for measured in all.iter().filter(|measured| self.wants(measured.name)) {
             self.against_floor(measured, &floor, &trent, report)?;
         }
-        if wanted("CreateKey") {
+        if self.wants("CreateKey") {
             self.create_keys(&trent, report)?;
         }
         let name = "memory after all of this";
         report.add(Figure::new(name, trent.resident_bytes()? as f64 / MIB, "MiB"));
         trent.stop()
+    }
+
+    /// Measures a change: this trent against one from before it, as both are against the floor otherwise.
+    pub(crate) fn run_against(&self, before: &Path, report: &mut Report) -> Result<()> {
+        let before = fresh_server(before, &self.folder.join("before"))?;
+        let after = self.fresh("small")?;
+        let prepare = |server: &Server| {
+            let mut all = operations::prepare(&mut Client::connect(server.address)?)?;
+            all.retain(|measured| self.wants(measured.name));
+            let questions = all.into_iter().map(|measured| measured.questions);
+            Ok::<_, anyhow::Error>(questions.chain(self.wants("CreateKey").then(operations::create_key)))
+        };
+        for (base, other) in prepare(&before)?.zip(prepare(&after)?) {
+            let name = other.first().map_or("", |question| question.operation);
+            let base = Side { server: &before, questions: &base };
+            let other = Side { server: &after, questions: &other };
+            Pairs::run(base, other, 1, [Pace::Closed(self.run / 4); 2])?;
+            let pairs = Pairs::run(base, other, self.pairs, [Pace::Closed(self.run); 2])?;
+            let [was, is] = pairs.medians(|sample| sample.cpu_micros);
+            println!("        {name}: {was:.1} us of CPU per request, now {is:.1}");
+            let cpu = pairs.ratios(|sample| sample.cpu_micros);
+            report.add(Figure::of(format!("{name}: CPU per request"), &cpu, "x before"));
+            let rate = pairs.ratios(|sample| sample.per_second);
+            report.add(Figure::of(format!("{name}: requests per second"), &rate, "x before"));
+        }
+        before.stop()?;
+        after.stop()
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == name)
     }
 
     /// A trent on an empty data directory.
@@ -156,7 +186,7 @@ const ABSOLUTE: [Absolute; 4] = [
 ];
 
 /// A trent on a data directory that is made anew.
-pub(crate) fn fresh_server(trent: &std::path::Path, data_dir: &std::path::Path) -> Result<Server> {
+pub(crate) fn fresh_server(trent: &Path, data_dir: &Path) -> Result<Server> {
     if data_dir.exists() {
         fs::remove_dir_all(data_dir)?;
     }
