@@ -22,6 +22,7 @@ use crate::endpoint::{Answer, Endpoint, Origin};
 use crate::guard::{Failure, guarded};
 use crate::limits::Limits;
 use crate::metrics::{ConnectionMetrics, DoingLabel, Ended, Metrics, Shard};
+use crate::request_ids::RequestIds;
 use crate::respond::{Refusal, Stamp, respond};
 
 /// What the endpoints of all cores share.
@@ -40,6 +41,7 @@ pub(crate) struct Kms {
     api: Arc<Api>,
     authenticator: Authenticator,
     dates: Dates,
+    request_ids: RequestIds,
     shard: Arc<Shard>,
 }
 
@@ -48,6 +50,7 @@ impl Kms {
         Self {
             authenticator: Authenticator::new(&api.credentials),
             dates: Dates::new(),
+            request_ids: RequestIds::default(),
             shard: api.metrics.requests.shard(),
             api: Arc::clone(api),
         }
@@ -69,7 +72,7 @@ impl Endpoint for Kms {
         let mut exchange = Exchange {
             started: Instant::now(),
             now: service.now(),
-            request_id: service.new_request_id(),
+            request_id: self.request_ids.next(service),
             operation: None,
         };
         let version = request.version();

@@ -26,6 +26,7 @@ mod limits;
 mod metrics;
 mod ops;
 mod pool;
+mod request_ids;
 mod respond;
 mod server;
 mod sources;

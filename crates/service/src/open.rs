@@ -108,6 +108,16 @@ impl Service {
         self.random_uuid().unwrap_or_default()
     }
 
+    /// Request ids, many at once: that takes little longer than one.
+    pub fn new_request_ids(&self) -> [Uuid; 64] {
+        let mut bytes = [[0; 16]; 64];
+        // As for one: without randomness the nil id is answered.
+        let drawn = self.random.fill(bytes.as_flattened_mut());
+        drawn.map_or([Uuid::nil(); 64], |()| {
+            bytes.map(|bytes| uuid::Builder::from_random_bytes(bytes).into_uuid())
+        })
+    }
+
     /// Whether requests can be answered; otherwise why not.
     pub async fn ready(&self) -> Result<(), String> {
         let read = trent_database::read(&*self.database, |records| records.setting("ready")).await;
