@@ -39,6 +39,11 @@ impl<A> Authorized<'_, A> {
     pub fn arn(&self) -> KeyArn {
         self.entry.key.arn()
     }
+
+    /// The key's full name, written out.
+    pub fn arn_text(&self) -> &str {
+        &self.entry.arn
+    }
 }
 
 impl<A: Action> fmt::Debug for Authorized<'_, A> {

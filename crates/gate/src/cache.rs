@@ -40,6 +40,8 @@ impl Default for CacheBounds {
 /// A key as it is kept in memory.
 pub(crate) struct Entry {
     pub(crate) key: Key,
+    /// The key's full name, which most answers carry.
+    pub(crate) arn: Box<str>,
     /// The current material, opened on first use; it goes when the entry goes.
     pub(crate) current: OnceLock<Arc<dyn SymmetricKey>>,
     generation: u64,
@@ -89,7 +91,8 @@ impl KeyCache {
     /// Keeps a row that was read after `generation` was taken.
     pub(crate) fn insert_key(&self, key: Key, generation: u64) -> Arc<Entry> {
         let place = (key.region, key.id);
-        let entry = Arc::new(Entry { key, current: OnceLock::new(), generation });
+        let arn = key.arn().to_string().into();
+        let entry = Arc::new(Entry { key, arn, current: OnceLock::new(), generation });
         self.keys.insert(place, Arc::clone(&entry));
         entry
     }

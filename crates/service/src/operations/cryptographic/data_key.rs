@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use trent_crypto::SecretBytes;
 use trent_domain::encryption_context::EncryptionContext;
-use trent_domain::identifier::KeyArn;
 use trent_gate::{Encrypted, MayGenerateDataKey, UseError};
 use trent_protocol::{DataKeySpec, EncryptionAlgorithm, TrackedOperation};
 
@@ -25,7 +24,7 @@ pub(super) struct Order {
 pub(super) struct DataKey {
     pub(super) plaintext: SecretBytes,
     pub(super) sealed: Encrypted,
-    pub(super) key: KeyArn,
+    pub(super) key_arn: String,
 }
 
 /// Makes a data key with a permit for `A`.
@@ -44,7 +43,7 @@ pub(super) async fn generate<A: MayGenerateDataKey>(
     let plaintext = key.random_data_key(bytes)?;
     let sealed = key.encrypt(plaintext.expose(), EncryptionAlgorithm::SymmetricDefault, &context).await?;
     ctx.record_usage(&key, operation)?;
-    Ok(DataKey { plaintext, sealed, key: key.arn() })
+    Ok(DataKey { plaintext, sealed, key_arn: key.arn_text().to_owned() })
 }
 
 fn length(spec: Option<DataKeySpec>, number_of_bytes: Option<i32>) -> Result<usize, KmsError> {

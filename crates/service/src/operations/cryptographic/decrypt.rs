@@ -32,7 +32,7 @@ impl Handle for DecryptRequest {
         }
         ctx.record_usage(&key, TrackedOperation::Decrypt)?;
         Ok(DecryptResponse {
-            key_id: Some(key.arn().to_string()),
+            key_id: Some(key.arn_text().to_owned()),
             plaintext: Some(SecretBlob::new(opened.plaintext.expose().clone())),
             encryption_algorithm: Some(algorithm),
             key_material_id: Some(opened.material.to_string()),

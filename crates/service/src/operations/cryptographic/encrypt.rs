@@ -22,7 +22,7 @@ impl Handle for EncryptRequest {
         Ok(EncryptResponse {
             // The material's id is not told: Encrypt is the one operation that leaves it out.
             ciphertext_blob: Some(sealed.blob),
-            key_id: Some(key.arn().to_string()),
+            key_id: Some(key.arn_text().to_owned()),
             encryption_algorithm: Some(algorithm),
         })
     }

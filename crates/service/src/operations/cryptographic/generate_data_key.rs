@@ -18,7 +18,7 @@ impl Handle for GenerateDataKeyRequest {
         Ok(GenerateDataKeyResponse {
             ciphertext_blob: Some(made.sealed.blob),
             plaintext: Some(SecretBlob::new(made.plaintext.expose().clone())),
-            key_id: Some(made.key.to_string()),
+            key_id: Some(made.key_arn),
             key_material_id: Some(made.sealed.material.to_string()),
             ..GenerateDataKeyResponse::default()
         })

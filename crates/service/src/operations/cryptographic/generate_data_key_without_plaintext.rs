@@ -18,7 +18,7 @@ impl Handle for GenerateDataKeyWithoutPlaintextRequest {
         let made = generate::<GenerateDataKeyWithoutPlaintext>(order, operation, ctx).await?;
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(made.sealed.blob),
-            key_id: Some(made.key.to_string()),
+            key_id: Some(made.key_arn),
             key_material_id: Some(made.sealed.material.to_string()),
         })
     }

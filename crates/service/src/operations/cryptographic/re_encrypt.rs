@@ -40,8 +40,8 @@ impl Handle for ReEncryptRequest {
         ctx.record_usage(&destination, TrackedOperation::ReEncrypt)?;
         Ok(ReEncryptResponse {
             ciphertext_blob: Some(sealed.blob),
-            source_key_id: Some(source.arn().to_string()),
-            key_id: Some(destination.arn().to_string()),
+            source_key_id: Some(source.arn_text().to_owned()),
+            key_id: Some(destination.arn_text().to_owned()),
             source_encryption_algorithm: Some(from),
             destination_encryption_algorithm: Some(to),
             source_key_material_id: Some(opened.material.to_string()),
