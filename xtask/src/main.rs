@@ -4,6 +4,7 @@
 
 mod bench;
 mod codegen;
+mod crash;
 mod fuzz;
 mod process;
 mod setup;
@@ -27,7 +28,9 @@ const USAGE: &str = "usage: cargo xtask <task>
   fuzz [TARGET] [--seconds N | --short | --input FILE]
                    throws random input at the parsers: 60 s each, or 20 with --short
   bench [--short] [--million] [--only OPERATION] [--json FILE]
-                   measures the release build against its promises; --million with a million keys";
+                   measures the release build against its promises; --million with a million keys
+  crash [--kills N] [--seed S]
+                   kills the binary under load, 500 times by default, and looks for what was answered";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +55,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<()> {
         ["codegen", "--check"] => codegen::check(),
         ["setup"] => setup::run(),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["crash", rest @ ..] => crash::run(rest),
         ["bench", rest @ ..] => bench::run_with(rest),
         _ => bail!("{USAGE}"),
     }

@@ -20,9 +20,9 @@ pub(crate) fn test() -> anyhow::Result<()> {
     let mut all: Vec<Stage> = vec![("setup", setup::run)];
     all.extend(CHECKS);
     all.extend([
-        ("workspace tests", workspace_tests as fn() -> anyhow::Result<()>),
+        ("build trent", build_trent as fn() -> anyhow::Result<()>),
+        ("workspace tests", workspace_tests),
         ("doc tests", doc_tests),
-        ("build trent", build_trent),
         ("clients: Python, command lines", python_clients),
         ("clients: JavaScript", javascript_client),
         ("fuzz: 20 s each", short_fuzz),
@@ -37,7 +37,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
 
 /// The tests that need nothing but the toolchain.
 pub(crate) fn quick() -> anyhow::Result<()> {
-    stages::run("quick", &[("workspace tests", workspace_tests)])
+    stages::run("quick", &[("build trent", build_trent), ("workspace tests", workspace_tests)])
 }
 
 fn format() -> anyhow::Result<()> {
@@ -75,7 +75,8 @@ fn doc_tests() -> anyhow::Result<()> {
     run(&mut cargo(&["test", "--quiet", "--locked", "--workspace", "--doc"]))
 }
 
-fn build_trent() -> anyhow::Result<()> {
+/// Before the tests of the workspace: some of them run the binary.
+pub(crate) fn build_trent() -> anyhow::Result<()> {
     run(&mut cargo(&["build", "--locked", "--package", "trent-cli", "--bin", "trent"]))
 }
 
