@@ -79,7 +79,7 @@ impl Wish {
                 "--seconds" => wish.seconds = rest.next().context(USAGE)?.parse().context(USAGE)?,
                 "--input" => wish.input = Some(rest.next().context(USAGE)?.into()),
                 name if !name.starts_with('-') && wish.target.is_none() => {
-                    wish.target = Some(name.to_owned())
+                    wish.target = Some(name.to_owned());
                 }
                 _ => bail!(USAGE),
             }

@@ -7,6 +7,7 @@ mod changelog;
 mod documents;
 mod edges;
 mod functions;
+mod licences;
 mod modules;
 mod operations;
 mod places;
@@ -22,8 +23,9 @@ use tree::Tree;
 /// A rule: what it finds wrong, a line each.
 type Rule = fn(&Tree) -> anyhow::Result<Vec<String>>;
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     edges::findings,
+    licences::findings,
     modules::findings,
     places::findings,
     functions::findings,
