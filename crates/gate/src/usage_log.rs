@@ -12,8 +12,11 @@ use crate::opening::Gate;
 use crate::refusal::Refusal;
 
 const SHARDS: usize = 64;
+/// How many usages are written in one transaction: other writes get their turn in between.
+const BATCH: usize = 256;
 
-type Shard = Mutex<HashMap<(Region, KeyId), LastUsage>>;
+type Place = (Region, KeyId);
+type Shard = Mutex<HashMap<Place, LastUsage>>;
 
 /// The last usages that are not in the database yet.
 pub(crate) struct UsageLog {
@@ -28,30 +31,38 @@ impl Default for UsageLog {
 }
 
 impl UsageLog {
-    fn record(&self, place: (Region, KeyId), usage: LastUsage) {
+    fn record(&self, place: Place, usage: LastUsage) {
         if let Some(shard) = self.shard(&place) {
             shard.lock().insert(place, usage);
         }
     }
 
-    fn pending(&self, place: &(Region, KeyId)) -> Option<LastUsage> {
+    fn pending(&self, place: &Place) -> Option<LastUsage> {
         self.shard(place).and_then(|shard| shard.lock().get(place).copied())
     }
 
-    fn take(&self) -> Vec<((Region, KeyId), LastUsage)> {
-        self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock())).collect()
+    fn all(&self) -> Vec<(Place, LastUsage)> {
+        let noted =
+            |shard: &Shard| shard.lock().iter().map(|(place, usage)| (*place, *usage)).collect::<Vec<_>>();
+        self.shards.iter().flat_map(noted).collect()
     }
 
-    // Puts back what could not be written, unless something newer has come.
-    fn put_back(&self, taken: Vec<((Region, KeyId), LastUsage)>) {
-        for (place, usage) in taken {
-            if let Some(shard) = self.shard(&place) {
-                shard.lock().entry(place).or_insert(usage);
+    /// Drops what is in the database now, unless something newer has come.
+    fn forget(&self, written: &[(Place, LastUsage)]) {
+        for (place, usage) in written {
+            let Some(shard) = self.shard(place) else { continue };
+            let mut noted = shard.lock();
+            if noted.get(place) == Some(usage) {
+                noted.remove(place);
+            }
+            if noted.is_empty() {
+                // What one busy moment needed is not kept for good.
+                noted.shrink_to_fit();
             }
         }
     }
 
-    fn shard(&self, place: &(Region, KeyId)) -> Option<&Shard> {
+    fn shard(&self, place: &Place) -> Option<&Shard> {
         let index = usize::try_from(self.hasher.hash_one(place)).unwrap_or_default() % SHARDS;
         self.shards.get(index)
     }
@@ -74,27 +85,23 @@ impl<A> Authorized<'_, A> {
 }
 
 impl Gate {
-    /// Writes the usages noted since the last time; says how many.
+    /// Writes the usages noted so far, a batch at a time; says how many.
+    ///
+    /// Each stays noted until it is on disk: a failure, or a caller who goes away, loses none, and whoever asks
+    /// meanwhile is told of it. Two at once write the same, which does no harm.
     pub async fn flush_usage(&self) -> Result<usize, Refusal> {
-        let taken = self.usage.take();
-        if taken.is_empty() {
-            return Ok(0);
+        let noted = self.usage.all();
+        for batch in noted.chunks(BATCH) {
+            let usages = batch.to_vec();
+            trent_database::write(&*self.database, "record last usage", move |transaction| {
+                usages
+                    .iter()
+                    .try_for_each(|((region, id), usage)| transaction.record_usage(*region, *id, usage))?;
+                Ok::<_, Refusal>(())
+            })
+            .await??;
+            self.usage.forget(batch);
         }
-        let batch = taken.clone();
-        let written = trent_database::write(&*self.database, "record last usage", move |transaction| {
-            batch
-                .iter()
-                .try_for_each(|((region, id), usage)| transaction.record_usage(*region, *id, usage))?;
-            Ok::<_, Refusal>(())
-        })
-        .await;
-        let count = taken.len();
-        match written.map_err(Refusal::from).and_then(|result| result) {
-            Ok(()) => Ok(count),
-            Err(error) => {
-                self.usage.put_back(taken);
-                Err(error)
-            }
-        }
+        Ok(noted.len())
     }
 }

@@ -19,6 +19,7 @@ use trent_service::{Bootstrap, CacheBounds, Call, JobReport, KmsError, Options, 
 use uuid::Uuid;
 
 use crate::clock::TestClock;
+use crate::faults::FaultyDatabase;
 use crate::random::SeededRandom;
 
 /// The account of the caller that a [`TestKms`] has at first.
@@ -58,9 +59,27 @@ impl TestKms {
 
     /// A new service with other options.
     pub async fn with_options(options: Options) -> Self {
+        Self::on_database(options, |database| database).await
+    }
+
+    /// A new service on a database that fails when it is told to, until the first restart.
+    pub async fn with_faults() -> (Self, Arc<FaultyDatabase>) {
+        let mut faulty = None;
+        let kms = Self::on_database(Options::default(), |database| {
+            Arc::clone(faulty.insert(Arc::new(FaultyDatabase::new(database)))) as _
+        });
+        let kms = kms.await;
+        (kms, faulty.expect("the database was opened"))
+    }
+
+    async fn on_database(
+        options: Options,
+        wrap: impl FnOnce(Arc<dyn Database>) -> Arc<dyn Database>,
+    ) -> Self {
         let dir = Arc::new(tempfile::tempdir().expect("a directory for the database"));
         let (clock, random) = (Arc::new(TestClock::default()), Arc::new(SeededRandom::new(1)));
-        let (service, database) = open(&dir, &clock, &random, options).await;
+        let database = wrap(open_database(&dir));
+        let service = open(&database, &clock, &random, options).await;
         let signer = service.access_key(ACCESS_KEY).expect("the administrator's access key");
         let (caller, region) = (Arc::clone(&signer.caller), REGION.parse().expect("a Region"));
         Self { service: Arc::new(service), database, clock, caller, region, options, random, dir }
@@ -71,7 +90,8 @@ impl TestKms {
         let Self { service, database, clock, caller, region, options, random, dir } = self;
         drop(Arc::into_inner(service).expect("nobody else uses the service"));
         drop(database);
-        let (service, database) = open(&dir, &clock, &random, options).await;
+        let database = open_database(&dir);
+        let service = open(&database, &clock, &random, options).await;
         Self { service: Arc::new(service), database, clock, caller, region, options, random, dir }
     }
 
@@ -250,21 +270,24 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
+fn open_database(dir: &TempDir) -> Arc<dyn Database> {
+    Arc::new(Embedded::open(dir.path()).expect("the database opens"))
+}
+
 async fn open(
-    dir: &TempDir,
+    database: &Arc<dyn Database>,
     clock: &Arc<TestClock>,
     random: &Arc<SeededRandom>,
     options: Options,
-) -> (Service, Arc<dyn Database>) {
+) -> Service {
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) =
         (Arc::clone(clock) as _, Arc::clone(random) as _);
-    let database: Arc<dyn Database> = Arc::new(Embedded::open(dir.path()).expect("the database opens"));
     let keyring = Arc::new(Keyring::new(&Key256::new([7; 32]), Arc::clone(&random)));
     let store = Arc::new(SoftwareStore::new(Arc::clone(&keyring)));
     let bounds = CacheBounds::default();
-    let parts = Parts { database: Arc::clone(&database), keyring, store, random, clock, bounds };
+    let parts = Parts { database: Arc::clone(database), keyring, store, random, clock, bounds };
     let (service, _) = Service::open(parts, options, || Some(bootstrap())).await.expect("the service opens");
-    (service, database)
+    service
 }
 
 fn bootstrap() -> Bootstrap {

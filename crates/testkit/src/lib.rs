@@ -1,11 +1,12 @@
-//! What tests need: a clock set by hand, randomness from a seed, the whole service in this process; and the binary
-//! as a process, with a client that signs.
+//! What tests need: a clock set by hand, randomness from a seed, the whole service in this process, on a database that can
+//! be made to fail; and the binary as a process, with a client that signs.
 //!
 //! Used by tests alone; nothing that ships depends on it.
 
 mod client;
 mod clock;
 mod dice;
+mod faults;
 mod kms;
 mod process;
 mod random;
@@ -14,6 +15,7 @@ mod requests;
 pub use client::{Client, HttpAnswer, Signer, connect, receive};
 pub use clock::TestClock;
 pub use dice::Dice;
+pub use faults::FaultyDatabase;
 pub use kms::{ACCOUNT, Answer, REGION, TestKms, base64, bytes, told};
 pub use process::{
     FIRST_ACCESS_KEY, FIRST_SECRET, PATIENCE, Server, Starting, built_binary, command, finish, serve,

@@ -125,6 +125,44 @@ async fn a_later_usage_takes_the_place_of_the_written_one() {
 }
 
 #[tokio::test]
+async fn last_usages_are_written_in_batches() {
+    let (kms, faults) = TestKms::with_faults().await;
+    for _ in 0..300 {
+        let key = kms.create_key().await;
+        kms.encrypt(&key, b"text").await;
+    }
+    assert_eq!(kms.run_jobs().await.usages, 300);
+    assert_eq!(faults.written("record last usage"), 2);
+}
+
+#[tokio::test]
+async fn a_last_usage_that_could_not_be_written_is_written_by_the_next_run() {
+    let (kms, faults) = TestKms::with_faults().await;
+    let key = kms.create_key().await;
+    kms.encrypt(&key, b"text").await;
+    let before = usage(&kms, &key).await;
+    faults.fail_next("record last usage");
+    kms.service.run_jobs().await.expect_err("the write fails");
+    assert_eq!(usage(&kms, &key).await, before);
+    assert_eq!(kms.run_jobs().await.usages, 1);
+    drop(faults);
+    assert_eq!(usage(&kms.restart().await, &key).await, before);
+}
+
+#[tokio::test]
+async fn a_usage_that_comes_while_the_one_before_is_written_is_kept() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let blob = kms.encrypt(&key, b"text").await;
+    let (first, second, _) =
+        tokio::join!(kms.service.flush_last_usage(), kms.service.flush_last_usage(), kms.decrypt(&blob));
+    assert_eq!((first.expect("written"), second.expect("written")), (1, 1));
+    assert_eq!(usage(&kms, &key).await["Operation"], "Decrypt");
+    kms.run_jobs().await;
+    assert_eq!(usage(&kms.restart().await, &key).await["Operation"], "Decrypt");
+}
+
+#[tokio::test]
 async fn aliases_are_not_accepted() {
     let kms = TestKms::new().await;
     let key = kms.create_key().await;

@@ -1,0 +1,67 @@
+//! A database that fails when a test says so, and counts what is written.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use trent_database::{Database, DatabaseError, Observer, ReadJob, WriteJob};
+
+/// Passes everything on to another database, but for the writes that are to fail.
+pub struct FaultyDatabase {
+    inner: Arc<dyn Database>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    failing: Vec<&'static str>,
+    written: Vec<&'static str>,
+}
+
+impl FaultyDatabase {
+    /// A database without faults so far.
+    pub fn new(inner: Arc<dyn Database>) -> Self {
+        Self { inner, state: Mutex::default() }
+    }
+
+    /// Makes the next write of this name fail, as one does that finds too many others waiting.
+    pub fn fail_next(&self, name: &'static str) {
+        self.with(|state| state.failing.push(name));
+    }
+
+    /// How many writes of this name were passed on.
+    pub fn written(&self, name: &str) -> usize {
+        self.with(|state| state.written.iter().filter(|written| **written == name).count())
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Database for FaultyDatabase {
+    fn submit_read(&self, job: Box<dyn ReadJob>) {
+        self.inner.submit_read(job);
+    }
+
+    fn submit_write(&self, job: Box<dyn WriteJob>) {
+        let name = job.name();
+        let fails = self.with(|state| match state.failing.iter().position(|failing| *failing == name) {
+            Some(place) => {
+                state.failing.remove(place);
+                true
+            }
+            None => {
+                state.written.push(name);
+                false
+            }
+        });
+        if fails {
+            job.finish(Err(DatabaseError::Busy));
+        } else {
+            self.inner.submit_write(job);
+        }
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.inner.observe(observer);
+    }
+}
