@@ -7,6 +7,7 @@
 //! Invariant: a value of a type of this crate is valid; everything that comes from a request passes one of
 //! the parsing constructors first.
 
+pub mod algorithms;
 pub mod alias;
 pub mod encryption_context;
 pub mod identifier;
