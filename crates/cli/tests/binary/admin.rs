@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{ACCESS_KEY, ACCOUNT, Server, finish, serve, trent};
+use crate::support::{ACCESS_KEY, ACCOUNT, Ask, Server, finish, serve, trent};
 
 fn admin(data: &Path, arguments: &[&str]) -> (i32, String, String) {
     finish(trent(&["admin", "--data-dir"]).arg(data).args(arguments))

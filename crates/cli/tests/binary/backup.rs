@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::{Server, finish, misused, serve, trent};
+use crate::support::{Ask, Server, finish, misused, serve, trent};
 
 #[test]
 fn a_backup_of_a_server_that_runs_is_restored_and_serves() {

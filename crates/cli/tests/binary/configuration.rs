@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::{Server, finish, misused, serve, trent};
+use crate::support::{Ask, Server, finish, misused, serve, trent};
 
 #[test]
 fn the_default_file_is_valid_and_changes_nothing() {

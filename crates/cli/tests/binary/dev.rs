@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::{ACCESS_KEY, SECRET, Server, exchange, misused, names_in, serve, trent};
+use crate::support::{ACCESS_KEY, Ask, SECRET, Server, exchange, misused, names_in, serve, trent};
 
 const DEV: [&str; 3] = ["dev", "--listen", "127.0.0.1:0"];
 

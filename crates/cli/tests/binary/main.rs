@@ -1,11 +1,20 @@
 //! The binary, run as users run it: real processes, real sockets, real signals.
 
+#[cfg(test)]
 mod admin;
+#[cfg(test)]
 mod backup;
+#[cfg(test)]
 mod configuration;
+#[cfg(test)]
 mod dev;
+#[cfg(test)]
 mod doctor;
+#[cfg(test)]
 mod process;
+#[cfg(test)]
 mod root_key;
+#[cfg(test)]
 mod start;
+#[cfg(test)]
 mod support;

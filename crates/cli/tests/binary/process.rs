@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{ACCOUNT, Server, serve};
+use crate::support::{ACCOUNT, Ask, Server, serve};
 
 #[test]
 fn sigterm_ends_it_within_the_drain_time() {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{Server, contents_of, finish, misused, names_in, serve, trent};
+use crate::support::{Ask, Server, contents_of, finish, misused, names_in, serve, trent};
 
 /// A data directory with a key, and a ciphertext under it.
 struct Used {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::{ACCESS_KEY, ACCOUNT, SECRET, Server, exchange, misused, serve, trent};
+use crate::support::{ACCESS_KEY, ACCOUNT, Ask, SECRET, Server, exchange, misused, serve, trent};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
