@@ -58,19 +58,27 @@ pub(crate) struct Life<'b> {
     folder: TempDir,
     callers: Vec<Caller>,
     dice: Dice,
-    pub(crate) tally: Tally,
+    tally: Tally,
+    /// What is done to the data after each kill under load, to see whether it is noticed.
+    sabotage: Option<fn(&Path)>,
 }
 
 impl<'b> Life<'b> {
     pub(crate) fn new(binary: &'b Path, dice: Dice) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the data");
-        Self { binary, folder, callers: Vec::new(), dice, tally: Tally::default() }
+        Self { binary, folder, callers: Vec::new(), dice, tally: Tally::default(), sabotage: None }
+    }
+
+    /// One whose data are tampered with.
+    pub(crate) fn sabotaged(binary: &'b Path, dice: Dice, sabotage: fn(&Path)) -> Self {
+        Self { sabotage: Some(sabotage), ..Self::new(binary, dice) }
     }
 
     /// Lives through this many kills; the folder is kept, and named, when something is wrong.
     pub(crate) fn live(mut self, kills: usize) -> Result<Tally, String> {
         match self.try_to_live(kills) {
             Ok(()) => Ok(self.tally),
+            Err(problem) if self.sabotage.is_some() => Err(problem),
             Err(problem) => {
                 let kept = self.folder.keep();
                 Err(format!(
@@ -176,6 +184,9 @@ impl<'b> Life<'b> {
             callers.into_iter().map(|caller| caller.join().expect("it does not panic")).collect()
         });
         self.tally.kills += 1;
+        if let Some(sabotage) = self.sabotage {
+            sabotage(&self.data());
+        }
         outcomes.into_iter().collect::<Result<(), String>>()?;
         if let Some(copied) = copied {
             self.tally.backups += 1;

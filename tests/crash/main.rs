@@ -14,6 +14,8 @@ mod first_start;
 mod life;
 mod model;
 
+use std::fs::OpenOptions;
+use std::path::Path;
 use std::time::Instant;
 
 use life::{Life, Tally};
@@ -62,6 +64,23 @@ fn a_first_start_that_is_killed_is_done_by_the_next() {
     if let Err(problem) = first_start::kill_first_starts(&built_binary(), KILLS_OF_FIRST_STARTS, &mut dice) {
         panic!("seed {seed}: {problem}");
     }
+}
+
+/// What a database does that answers before it has written: the end of the write-ahead log is missing.
+fn lose_the_last_commits(data: &Path) {
+    const COMMITS: u64 = 8;
+    const PAGE_BYTES: u64 = 4096 + 24;
+    let log = OpenOptions::new().write(true).open(data.join("trent.db-wal")).unwrap();
+    let bytes = log.metadata().unwrap().len();
+    log.set_len(bytes.saturating_sub(COMMITS * 4 * PAGE_BYTES)).unwrap();
+}
+
+#[test]
+fn a_server_that_loses_what_it_has_answered_is_caught() {
+    let (seed, mut dice) = dice();
+    let outcome = Life::sabotaged(&built_binary(), dice.fork(), lose_the_last_commits).live(1);
+    let problem = outcome.expect_err("changes that were answered are gone");
+    assert!(problem.contains("things are wrong") || problem.contains("lacks"), "seed {seed}: {problem}");
 }
 
 #[test]
