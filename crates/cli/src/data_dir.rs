@@ -74,7 +74,10 @@ fn make(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let made: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // Else a power failure could take the whole directory away, with all that was synced in it.
+    made.into_iter().filter(|folder| !folder.as_os_str().is_empty()).try_for_each(sync_parent)
 }
 
 /// Writes a file that only its owner may read, so that after a crash it is there whole or not at all.
