@@ -15,6 +15,7 @@ mod aws_managed_keys;
 mod denials;
 mod dry_runs;
 mod identifiers;
+mod identities;
 mod isolation;
 mod paging;
 mod wire;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use tokio::sync::Mutex;
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::AccountId;
@@ -58,7 +58,9 @@ pub struct Service {
     random: Arc<dyn Random>,
     clock: Arc<dyn Clock>,
     directory: ArcSwap<Directory>,
-    configured: Mutex<Arc<Vec<ConfiguredAccount>>>,
+    // Held while the directory is read and replaced: of two changes at once, the one that read before the other was
+    // committed must not replace the directory after it, or an access key that was disabled would sign again.
+    configured: Mutex<Vec<ConfiguredAccount>>,
 }
 
 impl Service {
@@ -126,9 +128,9 @@ impl Service {
 
     /// Replaces the accounts of the configuration file.
     pub async fn configure(&self, accounts: Vec<ConfiguredAccount>) -> Result<(), String> {
-        let accounts = Arc::new(accounts);
+        let mut configured = self.configured.lock().await;
         let directory = self.read_directory(&accounts).await?;
-        *self.configured.lock() = accounts;
+        *configured = accounts;
         self.directory.store(Arc::new(directory));
         Ok(())
     }
@@ -154,7 +156,7 @@ impl Service {
 
     /// Takes changed identities into memory. On an error, which is told in words, those in memory stay.
     pub(crate) async fn reload_identities(&self) -> Result<(), String> {
-        let configured = Arc::clone(&self.configured.lock());
+        let configured = self.configured.lock().await;
         let directory = self.read_directory(&configured).await?;
         self.directory.store(Arc::new(directory));
         Ok(())
