@@ -176,3 +176,19 @@ async fn nothing_about_a_key_pending_deletion_can_be_changed_but_its_policy() {
     let policy = trent_policy::default_key_policy("aws", trent_testkit::ACCOUNT);
     kms.ok(trent_protocol::Operation::PutKeyPolicy, json!({"KeyId": key, "Policy": policy})).await;
 }
+
+#[tokio::test]
+async fn a_key_that_cannot_be_deleted_keeps_no_other_from_it() {
+    let (kms, faults) = TestKms::with_faults().await;
+    let (keys, used) = ([kms.create_key().await, kms.create_key().await], kms.create_key().await);
+    for key in &keys {
+        kms.schedule_deletion(key).await;
+    }
+    kms.encrypt(&used, b"text").await;
+    kms.clock.advance_days(7);
+    faults.fail_next("delete expired key");
+    kms.service.run_jobs().await.expect_err("one of the writes fails");
+    assert_eq!(faults.written("delete expired key"), 1);
+    assert_eq!(faults.written("record last usage"), 1);
+    assert_eq!(kms.run_jobs().await.deleted, 1);
+}

@@ -2,7 +2,7 @@
 
 use trent_gate::DeleteExpiredKey;
 
-use super::BATCH;
+use super::{BATCH, Tally};
 use crate::error::KmsError;
 use crate::open::Service;
 
@@ -10,13 +10,11 @@ impl Service {
     pub(super) async fn delete_expired_keys(&self) -> Result<usize, KmsError> {
         let now = self.now();
         let due = trent_database::read(&*self.database, move |records| records.due_keys(now, BATCH)).await?;
-        let mut deleted = 0;
+        let mut tally = Tally::default();
         for (region, id) in due {
-            if self.gate.as_system::<DeleteExpiredKey>(region, id).delete(now).await? {
-                tracing::info!(%region, key = %id, "key deleted after its waiting period");
-                deleted += 1;
-            }
+            let done = self.gate.as_system::<DeleteExpiredKey>(region, id).delete(now).await;
+            tally.count("key deleted after its waiting period", (region, id), done);
         }
-        Ok(deleted)
+        tally.finish()
     }
 }

@@ -6,6 +6,9 @@ mod delete_expired_keys;
 mod flush_last_usage;
 mod rotate_due_keys;
 
+use trent_domain::identifier::{KeyId, Region};
+use trent_gate::Refusal;
+
 use crate::error::KmsError;
 use crate::open::Service;
 
@@ -24,11 +27,43 @@ pub struct JobReport {
 }
 
 impl Service {
-    /// Runs every job once.
+    /// Runs every job once. The error is that of the first that failed; the others have run all the same.
     pub async fn run_jobs(&self) -> Result<JobReport, KmsError> {
-        let deleted = self.delete_expired_keys().await?;
-        let rotated = self.rotate_due_keys().await?;
-        let usages = self.flush_last_usage().await?;
-        Ok(JobReport { deleted, rotated, usages })
+        let deleted = self.delete_expired_keys().await;
+        let rotated = self.rotate_due_keys().await;
+        let usages = self.flush_last_usage().await;
+        Ok(JobReport { deleted: deleted?, rotated: rotated?, usages: usages? })
+    }
+}
+
+/// What a job did to the keys that were due. A key that fails every time must not keep the others from their turn,
+/// so its error waits until they have had it.
+#[derive(Default)]
+struct Tally {
+    done: usize,
+    failed: Option<Refusal>,
+}
+
+impl Tally {
+    fn count(&mut self, what: &'static str, (region, id): (Region, KeyId), done: Result<bool, Refusal>) {
+        match done {
+            Ok(true) => {
+                tracing::info!(%region, key = %id, "{what}");
+                self.done += 1;
+            }
+            // It is not due any more.
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%region, key = %id, %error, "not done, and tried again: {what}");
+                self.failed.get_or_insert(error);
+            }
+        }
+    }
+
+    fn finish(self) -> Result<usize, KmsError> {
+        match self.failed {
+            Some(error) => Err(error.into()),
+            None => Ok(self.done),
+        }
     }
 }

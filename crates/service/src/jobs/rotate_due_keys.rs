@@ -2,7 +2,7 @@
 
 use trent_gate::RotateDueKey;
 
-use super::BATCH;
+use super::{BATCH, Tally};
 use crate::error::KmsError;
 use crate::open::Service;
 
@@ -10,13 +10,11 @@ impl Service {
     pub(super) async fn rotate_due_keys(&self) -> Result<usize, KmsError> {
         let now = self.now();
         let due = trent_database::read(&*self.database, move |records| records.due_keys(now, BATCH)).await?;
-        let mut rotated = 0;
+        let mut tally = Tally::default();
         for (region, id) in due {
-            if self.gate.as_system::<RotateDueKey>(region, id).rotate(now).await? {
-                tracing::info!(%region, key = %id, "key rotated");
-                rotated += 1;
-            }
+            let done = self.gate.as_system::<RotateDueKey>(region, id).rotate(now).await;
+            tally.count("key rotated", (region, id), done);
         }
-        Ok(rotated)
+        tally.finish()
     }
 }
