@@ -4,8 +4,8 @@
 //! The short form runs with all tests; `cargo xtask crash` runs it for as long as one likes, and from a seed. A seed
 //! repeats what is asked for and when the kill comes, not how the threads of the server interleave.
 //!
-//! Not shown here: that data reach the disk. A killed process leaves what it wrote to the system, which only a power
-//! failure loses; what is synced before an answer is told in the book, in the chapter on tests.
+//! A killed process leaves what it wrote to the system, which only a power failure loses: that answers wait for the disk
+//! is looked for in `sync`.
 
 mod caller;
 mod check;
@@ -13,6 +13,7 @@ mod copy;
 mod first_start;
 mod life;
 mod model;
+mod sync;
 
 use std::fs::OpenOptions;
 use std::path::Path;
