@@ -1,5 +1,6 @@
 //! A trent that serves: from an open data directory to the last signal.
 
+use std::future::Future;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,8 +70,11 @@ impl Plan {
             misuse(format!("{error}; is another trent running? --listen names another address"))
         })?;
         let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), Arc::clone(&managed))?;
-        let jobs = Jobs::start(Arc::clone(&service), self.config.jobs.interval_seconds.seconds());
-        self.say_how_to_use(data_dir.path(), &service, &server, started);
+        let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), {
+            let service = Arc::clone(&service);
+            move || run_jobs(Arc::clone(&service))
+        });
+        self.say_how_to_use(data_dir.path(), &server, started);
         say_ready(&self.config.http, &server);
 
         let drain = self.config.http.drain_seconds.seconds();
@@ -79,23 +83,27 @@ impl Plan {
             reload.run(&server).await;
         }
         tracing::info!("draining");
-        let drained = tokio::select! {
-            cut = server.drain(drain) => cut,
-            () = signals.stop_at_once() => {
-                tracing::warn!("stopped at once: a second signal came");
-                return Ok(ExitCode::FAILURE);
+        let ending = async {
+            let cut = server.drain(drain).await;
+            if cut > 0 {
+                tracing::warn!(connections = cut, "requests that took too long were cut");
+            }
+            drop(admin);
+            jobs.stop().await;
+            if let Err(error) = service.flush_last_usage().await {
+                tracing::error!(%error, "the last usages of keys could not be written");
             }
         };
-        if drained > 0 {
-            tracing::warn!(connections = drained, "requests that took too long were cut");
+        tokio::select! {
+            () = ending => {
+                tracing::info!("stopped");
+                Ok(ExitCode::SUCCESS)
+            }
+            () = signals.stop_at_once() => {
+                tracing::warn!("stopped at once: a second signal came");
+                Ok(ExitCode::FAILURE)
+            }
         }
-        drop(admin);
-        jobs.stop().await;
-        if let Err(error) = service.flush_last_usage().await {
-            tracing::error!(%error, "the last usages of keys could not be written");
-        }
-        tracing::info!("stopped");
-        Ok(ExitCode::SUCCESS)
     }
 
     async fn open(&self, data_dir: &Path) -> Result<(Arc<Service>, Started)> {
@@ -159,25 +167,27 @@ impl Plan {
         }
     }
 
-    fn say_how_to_use(&self, data_dir: &Path, service: &Service, server: &Server, started: Started) {
+    fn say_how_to_use(&self, data_dir: &Path, server: &Server, started: Started) {
         let endpoint = urls(&self.config.http, server).into_iter().next().unwrap_or_default();
         let file = credentials_file(data_dir);
-        let credentials = match self.mode {
+        let (made, credentials) = match self.mode {
             Mode::DevAnyCredentials | Mode::Dev => {
-                "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test".to_owned()
+                (String::new(), "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test".to_owned())
             }
             Mode::Serve if started == Started::First => {
-                eprintln!(
-                    "Made an account and its administrator `admin`; the access key is in {}.",
-                    file.display()
-                );
-                format!("AWS_SHARED_CREDENTIALS_FILE={}", file.display())
+                let file = file.display();
+                let made =
+                    format!("Made an account and its administrator `admin`; the access key is in {file}.\n");
+                (made, format!("AWS_SHARED_CREDENTIALS_FILE={file}"))
             }
             Mode::Serve => return,
         };
-        let _ = service;
-        eprintln!("To use it:\n  export AWS_ENDPOINT_URL_KMS={endpoint} AWS_REGION=us-east-1 {credentials}");
-        eprintln!("  aws kms create-key");
+        // Nobody need be reading.
+        let _ = writeln!(
+            io::stderr(),
+            "{made}To use it:\n  export AWS_ENDPOINT_URL_KMS={endpoint} AWS_REGION=us-east-1 {credentials}\n  aws kms \
+             create-key"
+        );
     }
 }
 
@@ -254,17 +264,23 @@ struct Jobs {
 }
 
 impl Jobs {
-    fn start(service: Arc<Service>, interval: Duration) -> Self {
+    fn start<R: Future<Output = ()> + Send + 'static>(
+        interval: Duration,
+        mut run: impl FnMut() -> R + Send + 'static,
+    ) -> Self {
         let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
             while tokio::time::timeout(interval, stopped.wait_for(|stopped| *stopped)).await.is_err() {
-                run_jobs(&service).await;
+                // On a task of its own: a run that panics is not the last.
+                if tokio::spawn(run()).await.is_err() {
+                    tracing::error!("a job panicked; jobs are run again");
+                }
             }
         });
         Self { stop, task }
     }
 
-    /// Lets a run that is under way end: what it took into its hands would be lost.
+    /// Lets a run that is under way end.
     async fn stop(self) {
         let _ = self.stop.send(true);
         if self.task.await.is_err() {
@@ -273,13 +289,9 @@ impl Jobs {
     }
 }
 
-async fn run_jobs(service: &Service) {
+async fn run_jobs(service: Arc<Service>) {
     if let Err(error) = service.run_jobs().await {
         tracing::error!(%error, "a job failed; it is run again");
-        // The last job must not wait for one before it that fails every time.
-        if let Err(error) = service.flush_last_usage().await {
-            tracing::error!(%error, "the last usages of keys could not be written");
-        }
     }
 }
 
@@ -314,5 +326,27 @@ impl Reload {
             tracing::warn!(sections = restart.join(", "), "changes in these sections need a restart");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn jobs_go_on_after_one_that_panicked() {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let jobs = Jobs::start(Duration::from_secs(5), {
+            let runs = Arc::clone(&runs);
+            move || {
+                let before = runs.fetch_add(1, SeqCst);
+                async move { assert!(before > 0, "the first run panics") }
+            }
+        });
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        jobs.stop().await;
+        assert_eq!(runs.load(SeqCst), 3);
     }
 }
