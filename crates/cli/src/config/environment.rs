@@ -44,7 +44,7 @@ impl Environment {
                     let value = typed(variable, section, name, text)?;
                     insert(table, section, name, value);
                 }
-                None => warn_of_near_miss(variable),
+                None => refuse_near_miss(variable)?,
             }
         }
         Ok(())
@@ -71,10 +71,14 @@ fn known<'p>(variable: &str, path: &'p str) -> Result<(&'p str, &'p str)> {
     Err(misuse(format!("{variable} names no setting; the nearest is {} ({nearest})", variable_of(&nearest))))
 }
 
-/// One underscore where two belong is easily written, and the setting then silently not used.
-fn warn_of_near_miss(variable: &str) {
-    if let Some(name) = names().find(|name| variable_of(name).replace("__", "_") == variable) {
-        tracing::warn!("{variable} is not used; the variable of {name} is {}", variable_of(&name));
+/// One underscore where two belong is easily written, and would leave the setting at its default without a word.
+fn refuse_near_miss(variable: &str) -> Result<()> {
+    match names()
+        .map(|name| (variable_of(&name), name))
+        .find(|(right, _)| right.replace("__", "_") == variable)
+    {
+        Some((right, name)) => Err(misuse(format!("{variable} names no setting; that of {name} is {right}"))),
+        None => Ok(()),
     }
 }
 
@@ -158,6 +162,16 @@ mod tests {
             "TRENT_HTTP__LISTN names no setting; the nearest is TRENT_HTTP__LISTEN (http.listen)"
         );
         assert!(overridden([("TRENT_ACCOUNT__ID", "x")]).is_err());
+    }
+
+    #[test]
+    fn one_underscore_where_two_belong_is_an_error() {
+        let refused = overridden([("TRENT_HTTP_ALLOW_PLAIN_HTTP", "true")]).unwrap_err();
+        assert_eq!(
+            refused,
+            "TRENT_HTTP_ALLOW_PLAIN_HTTP names no setting; that of http.allow_plain_http is \
+             TRENT_HTTP__ALLOW_PLAIN_HTTP"
+        );
     }
 
     #[test]
