@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error};
 use trent_server::Limits;
 
 use super::bounded::Bounded;
@@ -16,6 +16,7 @@ pub(crate) struct HttpSection {
     pub(crate) allow_plain_http: bool,
     pub(crate) tls_certificate: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
+    #[serde(deserialize_with = "path_prefix")]
     pub(crate) path_prefix: String,
     pub(crate) threads: Bounded<0, 1024>,
     pub(crate) drain_seconds: Bounded<0, 3600>,
@@ -101,10 +102,23 @@ impl<'de> Deserialize<'de> for Addresses {
             OneOrMore::More(addresses) => addresses,
         };
         if addresses.is_empty() {
-            return Err(serde::de::Error::custom("there must be at least one address"));
+            return Err(De::Error::custom("there must be at least one address"));
         }
         Ok(Self(addresses))
     }
+}
+
+/// Nothing, or a path as clients send it: another one would never match, and every request be refused.
+fn path_prefix<'de, De: Deserializer<'de>>(deserializer: De) -> Result<String, De::Error> {
+    let prefix = String::deserialize(deserializer)?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    if prefix.is_empty() || prefix.starts_with('/') && !prefix.ends_with('/') && prefix.bytes().all(is_plain)
+    {
+        return Ok(prefix);
+    }
+    let problem =
+        "is no path such as /kms: it begins with /, does not end with one, and has A-Z a-z 0-9 / - . _ ~";
+    Err(De::Error::custom(format!("`{prefix}` {problem}")))
 }
 
 pub(super) const SECTION: Section = Section {
@@ -223,5 +237,16 @@ mod tests {
         assert_eq!((one.listen.0.len(), more.listen.0.len()), (1, 2));
         assert!(toml::from_str::<HttpSection>("listen = []").is_err());
         assert!(toml::from_str::<HttpSection>("listen = 'localhost'").is_err());
+    }
+
+    #[test]
+    fn a_path_prefix_that_would_never_match_is_refused() {
+        let prefix = |text: &str| toml::from_str::<HttpSection>(&format!("path_prefix = '{text}'"));
+        for fine in ["", "/kms", "/a/b-c"] {
+            assert_eq!(prefix(fine).unwrap().path_prefix, fine);
+        }
+        for wrong in ["kms", "/", "/kms/", "/a b", "/kms?x", "http://host/kms"] {
+            assert!(prefix(wrong).is_err(), "{wrong}");
+        }
     }
 }
