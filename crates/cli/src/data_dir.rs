@@ -22,11 +22,16 @@ impl DataDir {
     /// Makes the directory unless it is there, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         make(path).with_context(|| format!("the data directory {} cannot be made", path.display()))?;
-        Self::lock(path)
+        Ok(Self::lock(path)??)
     }
 
     /// Locks a directory that must be there.
     pub(crate) fn open_existing(path: &Path) -> Result<Self> {
+        Ok(Self::try_open_existing(path)??)
+    }
+
+    /// The same, telling apart that another process has it locked.
+    pub(crate) fn try_open_existing(path: &Path) -> Result<Result<Self, InUse>> {
         if !path.is_dir() {
             let shown = path.display();
             return Err(misuse(format!(
@@ -40,7 +45,7 @@ impl DataDir {
         &self.path
     }
 
-    fn lock(path: &Path) -> Result<Self> {
+    fn lock(path: &Path) -> Result<Result<Self, InUse>> {
         let shown = path.display();
         let path = fs::canonicalize(path).with_context(|| format!("the data directory {shown}"))?;
         let mut options = OpenOptions::new();
@@ -54,11 +59,7 @@ impl DataDir {
                 let mut holder = String::new();
                 // Who it is is a courtesy.
                 let _ = lock.read_to_string(&mut holder);
-                let holder = holder.trim();
-                let problem = "is in use by another trent";
-                return Err(misuse(format!(
-                    "the data directory {shown} {problem} (process {holder}); stop it, or name another with --data-dir"
-                )));
+                return Ok(Err(InUse { dir: path, holder: holder.trim().to_owned() }));
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("the data directory {shown} cannot be locked"));
@@ -66,7 +67,23 @@ impl DataDir {
         }
         lock.set_len(0)?;
         writeln!(lock, "{}", std::process::id())?;
-        Ok(Self { path, _lock: lock })
+        Ok(Ok(Self { path, _lock: lock }))
+    }
+}
+
+/// Another process has the data directory to itself.
+pub(crate) struct InUse {
+    dir: PathBuf,
+    holder: String,
+}
+
+impl From<InUse> for anyhow::Error {
+    fn from(InUse { dir, holder }: InUse) -> Self {
+        let shown = dir.display();
+        misuse(format!(
+            "the data directory {shown} is in use by another trent (process {holder}); stop it, or name another with \
+             --data-dir"
+        ))
     }
 }
 
@@ -101,8 +118,12 @@ pub(crate) fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
+    File::open(directory_of(path))?.sync_all()
+}
+
+/// The directory that a file is in, also where its name is all that is given.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The permission bits of a file.

@@ -16,7 +16,7 @@ use trent_crypto::root::{self, PassphraseParams, PassphraseRecord};
 use trent_crypto::{Key256, Random};
 
 use super::{Fingerprint, Places, Source, hex};
-use crate::data_dir::{rename_durably, write_durably};
+use crate::data_dir::{directory_of, rename_durably, write_durably};
 
 const PENDING: &str = ".pending-";
 const REPLACED: &str = ".replaced-by-";
@@ -105,7 +105,7 @@ pub(crate) fn is_file_pending(places: &Places) -> bool {
 
 /// Files that rekeying left behind: keys that are in force no more, or never were.
 pub(crate) fn leftovers(places: &Places) -> Vec<PathBuf> {
-    let directories = [&places.file, &places.record].map(|place| place.parent().unwrap_or(Path::new(".")));
+    let directories = [&places.file, &places.record].map(|place| directory_of(place));
     let mut found: Vec<_> = directories
         .into_iter()
         .filter_map(|directory| fs::read_dir(directory).ok())

@@ -205,17 +205,17 @@ fn has_pending(dir: &Path) -> bool {
 fn rekeyed_until(
     step: &str,
     to: &str,
-    from: fn(&mut Command) -> &mut Command,
-    then: fn(&mut Command) -> &mut Command,
+    from: impl Fn(&mut Command) -> &mut Command,
+    then: impl Fn(&mut Command) -> &mut Command,
 ) {
-    let used = Used::with(from);
+    let used = Used::with(&from);
     let mut command = used.rekey(to);
     let command = from(command.env("TRENT_NEW_ROOT_PASSPHRASE", "correct horse"));
     let (code, _, stderr) = finish(command.env("TRENT_TEST_CRASH_AT", step));
     assert_eq!(code, -1, "killed; {stderr}");
     assert!(has_pending(used.dir.path()));
-    used.is_readable(then);
-    used.is_readable(then);
+    used.is_readable(&then);
+    used.is_readable(&then);
     assert_eq!(has_pending(used.dir.path()), step == "pending-written");
 }
 
@@ -235,4 +235,24 @@ fn a_crash_after_the_commit_is_completed_by_the_next_start() {
         rekeyed_until(step, "passphrase", none, passphrase);
         rekeyed_until(step, "file", passphrase, none);
     }
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "release builds do not crash on demand")]
+fn a_crash_is_completed_also_where_the_file_is_named_without_its_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let used = Used::with(passphrase);
+    let relative = |command: &mut Command| {
+        command.current_dir(folder.path()).args(["--root-key-file", "root.key"]);
+    };
+    let mut command = used.rekey("file");
+    relative(passphrase(&mut command));
+    let (code, _, stderr) = finish(command.env("TRENT_TEST_CRASH_AT", "database-committed"));
+    assert_eq!(code, -1, "killed; {stderr}");
+    assert!(has_pending(folder.path()));
+    used.is_readable(|command| {
+        relative(command);
+        command
+    });
+    assert!(!has_pending(folder.path()));
 }

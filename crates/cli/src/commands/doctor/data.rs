@@ -23,9 +23,9 @@ pub(super) fn check(config: &Config, passphrase: &PassphraseSource) -> (bool, Ve
     }
     let mut findings = vec![directory(dir)];
     // Locked while it is looked at, so that nobody starts or rekeys meanwhile.
-    let lock = match DataDir::open_existing(dir) {
-        Ok(lock) => Some(lock),
-        Err(error) if error.to_string().contains("in use by another trent") => {
+    let lock = match DataDir::try_open_existing(dir) {
+        Ok(Ok(lock)) => Some(lock),
+        Ok(Err(_in_use)) => {
             findings.push(Finding::fine(format!("data directory: a server runs on {shown}")));
             None
         }
