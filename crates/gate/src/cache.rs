@@ -94,7 +94,19 @@ impl KeyCache {
         let arn = key.arn().to_string().into();
         let entry = Arc::new(Entry { key, arn, current: OnceLock::new(), generation });
         self.keys.insert(place, Arc::clone(&entry));
+        if self.generation(&place) != generation {
+            // It changed meanwhile, and whoever published that found nothing here to remove.
+            self.remove(&place);
+        }
         entry
+    }
+
+    /// Removes an entry, and with it the material that it has opened. Without the second step the cache would hold on
+    /// to it until somebody uses the cache again, which may be never.
+    fn remove(&self, place: &KeyPlace) {
+        if self.keys.remove(place).is_some() {
+            self.keys.run_pending_tasks();
+        }
     }
 
     /// Keeps an alias that was read after `generation` was taken.
@@ -138,7 +150,7 @@ impl Observer for KeyCache {
                     let place = (*region, *id);
                     self.count_up(&place);
                     // The old entry would only take up room, and hold material that may have to go.
-                    self.keys.invalidate(&place);
+                    self.remove(&place);
                 }
                 Change::Alias(account, region, name) => self.count_up(&(*account, *region, name.clone())),
                 Change::Identities | Change::Ring(_) => {}
@@ -154,5 +166,57 @@ impl Entry {
         let tags: usize = tags.iter().map(|(key, value)| key.len() + value.len() + 100).sum();
         let bytes = ENTRY_BYTES + description.len() + policy + tags + materials.len() * 250;
         u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use trent_domain::lifecycle::Lifecycle;
+    use trent_domain::time::Timestamp;
+    use trent_protocol::{KeyManager, KeySpec, KeyUsage, Origin};
+
+    use super::*;
+
+    fn key() -> Key {
+        Key {
+            id: "0198c5a4-7a3e-7000-8000-000000000001".parse().unwrap(),
+            account: "111122223333".parse().unwrap(),
+            region: "eu-central-1".parse().unwrap(),
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            manager: KeyManager::Customer,
+            description: String::new(),
+            created: Timestamp::from_millis(0),
+            lifecycle: Lifecycle::Enabled,
+            policy: None,
+            tags: BTreeMap::new(),
+            schedule: None,
+            materials: Vec::new(),
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn what_has_changed_is_gone_from_memory_before_its_change_is_answered() {
+        let cache = KeyCache::new(CacheBounds::default());
+        let place = (key().region, key().id);
+        let entry = Arc::downgrade(&cache.insert_key(key(), cache.generation(&place)));
+        assert!(entry.upgrade().is_some());
+        cache.publish(&[Change::Key(place.0, place.1)]);
+        assert!(entry.upgrade().is_none(), "its material would stay until somebody else uses the cache");
+    }
+
+    #[test]
+    fn a_row_that_was_read_before_a_change_is_not_kept() {
+        let cache = KeyCache::new(CacheBounds::default());
+        let place = (key().region, key().id);
+        let generation = cache.generation(&place);
+        cache.publish(&[Change::Key(place.0, place.1)]);
+        let entry = Arc::downgrade(&cache.insert_key(key(), generation));
+        assert!(cache.key(&place).is_none());
+        assert!(entry.upgrade().is_none());
     }
 }
