@@ -1,38 +1,23 @@
 //! HTTP/2, by hand: what a library would not send.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use trent_testkit::connect;
+use trent_testkit::frames::flag::{END_HEADERS, END_STREAM};
+use trent_testkit::frames::kind::{CONTINUATION, HEADERS, PING, RST_STREAM, SETTINGS};
+use trent_testkit::frames::{PREFACE, frame, header};
 
 use crate::victim::{Victim, closed_within, is_closed};
 
-const ATTACKERS: usize = 20;
+const ATTACKERS: usize = 10;
 /// How long an attack goes on.
 const ATTACK: Duration = Duration::from_secs(2);
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// `POST`, `/`, `http`, and the authority `a`: the first three by their number in the static table.
 const HEAD: &[u8] = &[0x83, 0x84, 0x86, 0x41, 0x01, b'a'];
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = length[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
 
 fn begin(address: SocketAddr, settings: &[u8]) -> TcpStream {
     let mut stream = connect(address).unwrap();
@@ -48,6 +33,14 @@ struct Attack {
     connections: usize,
     /// Those of them that the server has ended.
     ended: usize,
+}
+
+impl Attack {
+    /// Every connection was ended, but for those that were still new when the time was over.
+    fn was_cut_off(self) {
+        assert!(self.connections > 2 * ATTACKERS, "{self:?}");
+        assert!(self.ended + ATTACKERS >= self.connections, "{self:?}");
+    }
 }
 
 /// All attackers at once, for [`ATTACK`]: each sends one piece after the other, and connects again when it is cut off.
@@ -95,28 +88,46 @@ fn rapid_resets_end_their_connections_and_delay_nobody() {
             (0..100).flat_map(reset).collect()
         })
     });
-    assert_eq!(attack.ended, attack.connections, "{attack:?}");
+    attack.was_cut_off();
     met.is_fine(&format!("rapid resets, {attack:?}"), 64);
     victim.is_unharmed();
 }
 
-/// A header with a name of its own, not indexed.
-fn header(name: &[u8], value_bytes: usize) -> Vec<u8> {
-    // Lengths with a prefix of 7 bits: RFC 7541 5.1.
-    let length = |mut length: usize| {
-        if length < 127 {
-            return vec![u8::try_from(length).unwrap()];
+/// Reads frames up to the head of an answer, and gives its payload.
+fn head_of_answer(stream: &mut TcpStream) -> Vec<u8> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).unwrap();
+        let [a, b, c, kind, ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]).try_into().unwrap()];
+        stream.read_exact(&mut payload).unwrap();
+        if kind == HEADERS {
+            return payload;
         }
-        let mut bytes = vec![127];
-        length -= 127;
-        while length >= 128 {
-            bytes.push(u8::try_from(length % 128).unwrap() | 128);
-            length /= 128;
-        }
-        bytes.push(u8::try_from(length).unwrap());
-        bytes
-    };
-    [vec![0], length(name.len()), name.to_vec(), length(value_bytes), vec![b'x'; value_bytes]].concat()
+    }
+}
+
+/// A head of 64 kB, twice what is allowed.
+fn long_list(stream: u32) -> Vec<u8> {
+    let long = header(b"x-long", &[b'x'; 16_000]);
+    let mut frames = frame(HEADERS, END_STREAM, stream, HEAD);
+    for flags in [0, 0, 0, END_HEADERS] {
+        frames.extend(frame(CONTINUATION, flags, stream, &long));
+    }
+    frames
+}
+
+#[test]
+fn a_header_list_that_is_too_large_is_answered_with_431() {
+    let mut victim = Victim::start(&[], &[]);
+    let mut stream = begin(victim.server.kms, &[]);
+    stream.write_all(&long_list(1)).unwrap();
+    // `:status` by its number in the static table, and `431` in Huffman's code: RFC 7541 A and B.
+    assert!(head_of_answer(&mut stream).starts_with(&[0x48, 0x83, 0x69, 0x90, 0xff]));
+    stream.write_all(&frame(HEADERS, END_STREAM | END_HEADERS, 3, HEAD)).unwrap();
+    // `400`, of the static table: the connection goes on.
+    assert_eq!(head_of_answer(&mut stream).first(), Some(&0x8c));
+    victim.is_unharmed();
 }
 
 #[test]
@@ -125,10 +136,10 @@ fn header_lists_without_an_end_end_their_connections() {
     let (attack, met) = victim.under(|| {
         attack(&victim, |round| match round {
             0 => frame(HEADERS, END_STREAM, 1, HEAD),
-            _ => frame(CONTINUATION, 0, 1, &header(b"x-long", 16_000)),
+            _ => frame(CONTINUATION, 0, 1, &header(b"x-long", &[b'x'; 16_000])),
         })
     });
-    assert_eq!(attack.ended, attack.connections, "{attack:?}");
+    attack.was_cut_off();
     met.is_fine(&format!("unending lists, {attack:?}"), 64);
     victim.is_unharmed();
 }
@@ -136,15 +147,7 @@ fn header_lists_without_an_end_end_their_connections() {
 #[test]
 fn header_lists_that_are_too_large_delay_nobody() {
     let mut victim = Victim::start(&[], &[]);
-    let (attack, met) = victim.under(|| {
-        attack(&victim, |round| {
-            let stream = 2 * round + 1;
-            let long = header(b"x-long", 16_000);
-            let more = (0..3).flat_map(|_| frame(CONTINUATION, 0, stream, &long));
-            let first = frame(HEADERS, END_STREAM, stream, HEAD);
-            first.into_iter().chain(more).chain(frame(CONTINUATION, END_HEADERS, stream, &long)).collect()
-        })
-    });
+    let (attack, met) = victim.under(|| attack(&victim, |round| long_list(2 * round + 1)));
     met.is_fine(&format!("lists of 64 kB, {attack:?}"), 64);
     victim.is_unharmed();
 }
@@ -153,7 +156,7 @@ fn header_lists_that_are_too_large_delay_nobody() {
 fn header_lists_that_grow_when_they_are_decoded_are_not_kept() {
     let mut victim = Victim::start(&[], &[]);
     // A table entry of 4,000 bytes, named 12,000 times in a frame: 48 MB in 16 kB.
-    let mut entry = header(b"x-bomb", 4_000);
+    let mut entry = header(b"x-bomb", &[b'x'; 4_000]);
     entry[0] = 0x40;
     let names = [HEAD, &entry, &[0x80 | 62; 12_000]].concat();
     let (attack, met) = victim

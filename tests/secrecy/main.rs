@@ -89,6 +89,7 @@ fn nothing_is_in_clear(level: &str) {
     println!("{} secrets, none in clear; {log} bytes of output at level {level}", told.needles.secrets);
     let lines = told.output.iter().flat_map(|(_, text)| text.lines()).filter(|line| line.contains("DEBUG"));
     assert!(lines.count() > 50, "the level {level} is in force");
+    assert!(told.output.iter().any(|(_, text)| text.contains("h2::")), "the HTTP/2 library logs as well");
 }
 
 #[test]

@@ -2,12 +2,14 @@
 //! with one in hand, at the level of the log at which most is told.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use trent_testkit::frames::{self, flag, kind};
 use trent_testkit::{
     Client, Dice, FIRST_SECRET, Server, Signer, base64, bytes, command, connect, finish, receive, serve,
 };
@@ -85,6 +87,7 @@ impl Teller<'_> {
         let server = self.start();
         self.use_keys(&server);
         self.provoke_errors(&server);
+        self.encrypt_over_http2(&server);
         self.told.output.push(("the log of the killed".to_owned(), server.log()));
         server.kill();
     }
@@ -180,6 +183,36 @@ impl Teller<'_> {
         self.provoke_strangers(server, &text);
     }
 
+    /// The same over HTTP/2, whose library has a log of its own.
+    fn encrypt_over_http2(&mut self, server: &Server) {
+        let plaintext = self.dice.bytes(48);
+        self.told.needles.add("a plaintext over HTTP/2", &plaintext);
+        let body = json!({"KeyId": self.keys[0], "Plaintext": base64(&plaintext)}).to_string().into_bytes();
+        let signed = Signer::default().headers("localhost", "Encrypt", &body);
+        // `POST`, `/` and `http`, by their number in the static table; then the host by its own name there.
+        let mut head = vec![0x83, 0x84, 0x86];
+        for (name, value) in &signed {
+            let name = if *name == "host" { ":authority" } else { name };
+            head.extend(frames::header(name.as_bytes(), value.as_bytes()));
+        }
+        let mut stream = connect(server.kms).expect("a connection");
+        let request = [
+            frames::PREFACE.to_vec(),
+            frames::frame(kind::SETTINGS, 0, 0, &[]),
+            frames::frame(kind::HEADERS, flag::END_HEADERS, 1, &head),
+            frames::frame(kind::DATA, flag::END_STREAM, 1, &body),
+        ];
+        stream.write_all(&request.concat()).expect("it is sent");
+        let mut answer = Vec::new();
+        let blob = b"CiphertextBlob";
+        while !answer.windows(blob.len()).any(|window| window == blob) {
+            let mut piece = [0; 1024];
+            let read = stream.read(&mut piece).expect("an answer");
+            assert_ne!(read, 0, "an answer: {}", answer.escape_ascii());
+            answer.extend(&piece[..read]);
+        }
+    }
+
     fn provoke_strangers(&mut self, server: &Server, text: &str) {
         let body = json!({"KeyId": self.keys[0], "Plaintext": text}).to_string();
         let host = server.kms.to_string();
@@ -190,11 +223,11 @@ impl Teller<'_> {
         let no_json = Signer::default().request(&host, "Encrypt", text.as_bytes());
         for request in [&wrong, &no_json] {
             let mut stream = connect(server.kms).expect("a connection");
-            std::io::Write::write_all(&mut stream, request).expect("it is sent");
+            stream.write_all(request).expect("it is sent");
             assert_eq!(receive(&mut stream).expect("an answer").status, 400);
         }
         let mut stream = connect(server.kms).expect("a connection");
-        std::io::Write::write_all(&mut stream, cut).expect("it is sent");
+        stream.write_all(cut).expect("it is sent");
     }
 
     /// The secret is shown this once, on standard output.

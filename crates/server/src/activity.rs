@@ -15,7 +15,7 @@ use crate::limits::Limits;
 const CLOSING: Duration = Duration::from_secs(5);
 /// What a connection may read in one turn. Without it a client that sends without a pause keeps its core to itself for
 /// as long as there is something to read: up to a megabyte of the smallest HTTP/2 frames, sixty thousand of them.
-const TURN_BYTES: u32 = 16 * 1024;
+const TURN_BYTES: u32 = 8 * 1024;
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

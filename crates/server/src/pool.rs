@@ -24,7 +24,7 @@ const BACKLOG: u32 = 4096;
 
 /// How many turns connections that always have something to do may take before others are looked for. A core whose
 /// connections wait now and then looks each time that all of them do.
-const TURNS: u32 = 16;
+const TURNS: u32 = 8;
 
 /// Running threads.
 pub(crate) struct Pool {

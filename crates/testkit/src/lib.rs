@@ -7,6 +7,7 @@ mod client;
 mod clock;
 mod dice;
 mod faults;
+pub mod frames;
 mod kms;
 mod process;
 mod random;
