@@ -43,10 +43,10 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Place {
     /// The configuration file; `trent config default` prints one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// The data directory [default: ./trent-data].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(crate) data_dir: Option<PathBuf>,
 }
 
@@ -369,6 +369,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_place_may_be_named_before_and_after_the_words_of_admin() {
+        for line in ["admin --data-dir /there user list", "admin user list --data-dir /there"] {
+            let arguments = Arguments::parse_from(["trent"].into_iter().chain(line.split(' ')));
+            let Command::Admin(arguments) = arguments.command else { panic!("admin") };
+            assert_eq!(arguments.place.data_dir.unwrap().to_str(), Some("/there"));
+        }
     }
 
     #[test]
