@@ -21,6 +21,7 @@ use crate::data_dir::DataDir;
 use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
 use crate::logging::LogLevel;
+use crate::metrics::ProcessMetrics;
 use crate::root_key::{Places, Source};
 use crate::wiring;
 
@@ -65,20 +66,25 @@ impl Plan {
         let managed = Arc::new(ArcSwap::from_pointee(Managed::of(&accounts)));
         let (service, started) = self.open(data_dir.path()).await?;
         service.configure(accounts).await.map_err(misuse)?;
+        warn_of_unlocked_memory(&service);
+        let (metrics, process) = (Metrics::new(), ProcessMetrics::default());
+        process.register(&metrics);
+        process.look_at_memory(&service);
+        process.look_at_certificate(self.config.http.tls_certificate.as_deref());
         let settings = self.settings(&service)?;
-        let server = Server::start(settings, Arc::clone(&service), &Metrics::new()).map_err(|error| {
+        let server = Server::start(settings, Arc::clone(&service), &metrics).map_err(|error| {
             misuse(format!("{error}; is another trent running? --listen names another address"))
         })?;
         let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), Arc::clone(&managed))?;
         let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), {
-            let service = Arc::clone(&service);
-            move || run_jobs(Arc::clone(&service))
+            let (service, process) = (Arc::clone(&service), process.clone());
+            move || run_jobs(Arc::clone(&service), process.clone())
         });
         self.say_how_to_use(data_dir.path(), &server, started);
         say_ready(&self.config.http, &server);
 
         let drain = self.config.http.drain_seconds.seconds();
-        let mut reload = Reload { plan: self, service: Arc::clone(&service), managed };
+        let mut reload = Reload { plan: self, service: Arc::clone(&service), managed, process };
         while let Asked::Reload = signals.next().await {
             reload.run(&server).await;
         }
@@ -206,6 +212,16 @@ fn warn_of_new_root_key(source: &Source, places: &Places) {
     }
 }
 
+fn warn_of_unlocked_memory(service: &Service) {
+    let bytes = service.unlocked_bytes();
+    if bytes > 0 {
+        tracing::warn!(
+            bytes,
+            "keys are in memory that could not be locked and may be swapped; see `trent doctor`"
+        );
+    }
+}
+
 fn urls(http: &HttpSection, server: &Server) -> Vec<String> {
     let scheme = if http.tls_certificate.is_some() { "https" } else { "http" };
     server.addresses().iter().map(|address| format!("{scheme}://{address}{}", http.path_prefix)).collect()
@@ -289,8 +305,10 @@ impl Jobs {
     }
 }
 
-async fn run_jobs(service: Arc<Service>) {
-    if let Err(error) = service.run_jobs().await {
+async fn run_jobs(service: Arc<Service>, process: ProcessMetrics) {
+    let outcome = service.run_jobs().await;
+    process.jobs_have_run(&outcome, &service);
+    if let Err(error) = outcome {
         tracing::error!(%error, "a job failed; it is run again");
     }
 }
@@ -300,6 +318,7 @@ struct Reload {
     plan: Plan,
     service: Arc<Service>,
     managed: Arc<ArcSwap<Managed>>,
+    process: ProcessMetrics,
 }
 
 impl Reload {
@@ -309,8 +328,12 @@ impl Reload {
             Ok(()) => tracing::info!("configuration reloaded"),
             Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),
         }
-        for error in server.reload() {
+        let failed = server.reload();
+        for error in &failed {
             tracing::error!("the certificate stays as it was: {error}");
+        }
+        if failed.is_empty() {
+            self.process.look_at_certificate(self.plan.config.http.tls_certificate.as_deref());
         }
     }
 

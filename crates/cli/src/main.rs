@@ -5,6 +5,7 @@
 
 mod admin_socket;
 mod arguments;
+mod certificate;
 mod clock;
 mod commands;
 mod config;
@@ -14,6 +15,7 @@ mod first_start;
 mod hardening;
 mod instance;
 mod logging;
+mod metrics;
 mod root_key;
 mod version;
 mod wiring;

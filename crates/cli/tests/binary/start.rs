@@ -138,6 +138,28 @@ fn a_certificate_makes_it_https() {
     fs::write(&key_file, key.serialize_pem()).unwrap();
     let server = Server::start(&mut command);
     assert!(server.ready.contains(&format!("kms https://{}", server.kms)), "{}", server.ready);
+    // The end that rcgen gives certificates unless told otherwise: the first of January of the year 4096.
+    assert_eq!(metric(&server, "trent_certificate_expires_seconds"), "67090118400");
+}
+
+fn metric(server: &Server, name: &str) -> String {
+    let (_, metrics) = exchange(server.ops, "GET", "/metrics", &[("host", b"ops")], b"");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {metrics}")).to_owned()
+}
+
+#[test]
+fn runs_of_jobs_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(serve(dir.path()).env("TRENT_JOBS__INTERVAL_SECONDS", "1"));
+    assert_eq!(metric(&server, r#"trent_job_runs_total{result="Failure"}"#), "0");
+    assert_eq!(metric(&server, "trent_certificate_expires_seconds"), "0");
+    let until = std::time::Instant::now() + trent_testkit::PATIENCE;
+    while metric(&server, "trent_job_last_success_seconds") == "0" {
+        assert!(std::time::Instant::now() < until, "no job has run");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_ne!(metric(&server, r#"trent_job_runs_total{result="Success"}"#), "0");
 }
 
 #[test]

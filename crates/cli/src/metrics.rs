@@ -1,0 +1,107 @@
+//! What the process counts about itself: its version and start, its jobs, its certificate, memory that is not locked.
+
+use std::path::Path;
+
+use trent_domain::time::Clock;
+use trent_server::Metrics;
+use trent_server::prometheus_client::metrics::counter::Counter;
+use trent_server::prometheus_client::metrics::family::Family;
+use trent_server::prometheus_client::metrics::gauge::Gauge;
+use trent_server::prometheus_client::metrics::info::Info;
+use trent_service::{KmsError, Service};
+
+use crate::certificate::validity;
+use crate::clock::SystemClock;
+
+/// The metrics of the process. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct ProcessMetrics {
+    job_runs: Family<[(&'static str, &'static str); 1], Counter>,
+    jobs_succeeded: Gauge,
+    certificate_expires: Gauge,
+    unlocked: Gauge,
+}
+
+impl ProcessMetrics {
+    /// Registers them.
+    pub(crate) fn register(&self, metrics: &Metrics) {
+        let started = <Gauge>::default();
+        started.set(now());
+        for result in ["Success", "Failure"] {
+            // There from the start, so that the first failure is seen as a rise.
+            drop(self.job_runs.get_or_create(&[("result", result)]));
+        }
+        metrics.register(|registry| {
+            registry.register("build", "Version", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+            registry.register("start_time_seconds", "When the process started", started);
+            registry.register("job_runs", "Runs of all jobs", self.job_runs.clone());
+            registry.register(
+                "job_last_success_seconds",
+                "When all jobs last ran without an error",
+                self.jobs_succeeded.clone(),
+            );
+            registry.register(
+                "certificate_expires_seconds",
+                "When the certificate that is served ends; 0 without one",
+                self.certificate_expires.clone(),
+            );
+            registry.register(
+                "unlocked_key_bytes",
+                "Bytes of keys in memory that the system would not lock",
+                self.unlocked.clone(),
+            );
+        });
+    }
+
+    /// Notes a run of the jobs, and what has changed with it.
+    pub(crate) fn jobs_have_run<T>(&self, outcome: &Result<T, KmsError>, service: &Service) {
+        let result = if outcome.is_ok() { "Success" } else { "Failure" };
+        self.job_runs.get_or_create(&[("result", result)]).inc();
+        if outcome.is_ok() {
+            self.jobs_succeeded.set(now());
+        }
+        self.look_at_memory(service);
+    }
+
+    /// Notes how much key material is not in locked memory.
+    pub(crate) fn look_at_memory(&self, service: &Service) {
+        self.unlocked.set(i64::try_from(service.unlocked_bytes()).unwrap_or(i64::MAX));
+    }
+
+    /// Notes the certificate that is served from now on.
+    pub(crate) fn look_at_certificate(&self, chain: Option<&Path>) {
+        if let Some(validity) = chain.and_then(validity) {
+            self.certificate_expires.set(validity.until);
+        }
+    }
+}
+
+fn now() -> i64 {
+    SystemClock.now().seconds()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_book_explains_every_metric() {
+        let metrics = Metrics::new();
+        let process = ProcessMetrics::default();
+        process.register(&metrics);
+        let text = metrics.encode().unwrap();
+        let book = include_str!("../../../docs/book/metrics.md");
+        let mut names = 0;
+        for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, kind) = line.split_once(' ').unwrap();
+            let suffix = match kind {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            assert!(book.contains(&format!("`{name}{suffix}")), "{name}{suffix} is not in the book");
+            names += 1;
+        }
+        assert!(names > 10, "{text}");
+    }
+}
