@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use trent_crypto::envelope::{self, Purpose, label};
-use trent_crypto::{CanonicalContext, Key256, SecretBytes, ciphertext, root};
+use trent_crypto::root::{self, PassphraseRecord};
+use trent_crypto::{CanonicalContext, Key256, SecretBytes, ciphertext};
 use trent_database::{Embedded, read};
 use trent_domain::identity::AccessKey;
 use trent_domain::key::Key;
@@ -53,6 +54,12 @@ pub(crate) async fn learn(data: &Path, root: &Key256) -> Learned {
 /// The root key of a root key file.
 pub(crate) fn root_of(file: &Path) -> Key256 {
     root::decode_file(&fs::read(file).expect("the root key file")).expect("a root key")
+}
+
+/// The root key of a passphrase record.
+pub(crate) fn root_of_passphrase(record: &Path, passphrase: &str) -> Key256 {
+    let record = PassphraseRecord::decode(&fs::read(record).expect("the record")).expect("a record");
+    record.unlock(passphrase.as_bytes()).expect("its passphrase")
 }
 
 fn open(under: &Key256, purpose: &Purpose<'_>, sealed: &[u8]) -> SecretBytes {

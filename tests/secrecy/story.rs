@@ -17,6 +17,7 @@ use trent_testkit::{
 use crate::needles::Needles;
 
 const CONFIGURED_SECRET: &str = "a-secret-of-the-configuration-file-00000";
+pub(crate) const PASSPHRASE: &str = "correct horse battery staple, and then some";
 
 /// The traces of a story, and the secrets that its client knows.
 pub(crate) struct Told {
@@ -52,10 +53,13 @@ pub(crate) fn live(binary: &Path, level: &str) -> Told {
     teller.told.needles.add("the configured secret", CONFIGURED_SECRET.as_bytes());
     teller.use_and_kill();
     teller.use_and_stop();
-    teller.command("rekey", &["--to", "file"]);
-    let server = teller.start();
-    teller.decrypt_all(&server);
-    teller.end(server);
+    teller.told.needles.add("the passphrase", PASSPHRASE.as_bytes());
+    for to in ["file", "passphrase"] {
+        teller.command("rekey", &["--to", to]);
+        let server = teller.start();
+        teller.decrypt_all(&server);
+        teller.end(server);
+    }
     teller.told
 }
 
@@ -73,13 +77,16 @@ impl Teller<'_> {
         fs::write(&file, configured).expect("a file");
         let mut command = serve(self.binary, &self.path("data"));
         command.args(["--log", self.level, "--config"]).arg(file);
+        if self.path("data/root.passphrase").exists() {
+            command.env("TRENT_ROOT_PASSPHRASE", PASSPHRASE);
+        }
         Server::start(command.env("TMPDIR", self.path("tmp")))
     }
 
     fn end(&mut self, server: Server) {
-        let log = server.log();
+        let (code, log) = server.end_with(Signal::TERM);
+        assert_eq!(code, 0, "{log}");
         self.told.output.push(("the log".to_owned(), log));
-        assert_eq!(server.stop(), 0);
     }
 
     /// Everything, then signal 9: the write-ahead log stays as it is.
@@ -88,8 +95,17 @@ impl Teller<'_> {
         self.use_keys(&server);
         self.provoke_errors(&server);
         self.encrypt_over_http2(&server);
-        self.told.output.push(("the log of the killed".to_owned(), server.log()));
-        server.kill();
+        let (_, log) = server.end_with(Signal::KILL);
+        self.told.output.push(("the log of the killed".to_owned(), log));
+        // What a start then makes of it is another matter.
+        let killed = self.path("killed");
+        fs::create_dir(&killed).expect("a folder");
+        for entry in fs::read_dir(self.path("data")).expect("the data") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                fs::copy(&path, killed.join(path.file_name().expect("a name"))).expect("a copy");
+            }
+        }
     }
 
     fn use_and_stop(&mut self) {
@@ -107,7 +123,8 @@ impl Teller<'_> {
     fn command(&mut self, name: &str, arguments: &[&str]) -> String {
         let mut command: Command = command(self.binary, [name, "--data-dir"]);
         command.arg(self.path("data")).args(arguments);
-        let (code, told, problem) = finish(command.env("TMPDIR", self.path("tmp")));
+        command.env("TRENT_NEW_ROOT_PASSPHRASE", PASSPHRASE).env("TMPDIR", self.path("tmp"));
+        let (code, told, problem) = finish(&mut command);
         assert_eq!(code, 0, "trent {name}: {problem}");
         self.told.output.push((format!("trent {name}"), problem));
         told

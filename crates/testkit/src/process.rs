@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -72,6 +72,7 @@ pub fn finish(command: &mut Command) -> (i32, String, String) {
 pub struct Starting {
     child: Child,
     log: Log,
+    collecting: Option<JoinHandle<()>>,
     lines: mpsc::Receiver<String>,
 }
 
@@ -81,11 +82,11 @@ impl Starting {
         let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Log::default();
-        log.collect(child.stderr.take().expect("standard error is piped"));
+        let collecting = Some(log.collect(child.stderr.take().expect("standard error is piped")));
         let stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, log, lines }
+        Self { child, log, collecting, lines }
     }
 
     /// Waits until it is ready.
@@ -112,6 +113,12 @@ impl Starting {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits for the end of what it writes to standard error, after its own end, and gives all of it.
+    fn last_words(&mut self) -> String {
+        self.collecting.take().map(JoinHandle::join).transpose().expect("its log is collected");
+        self.log.text()
     }
 }
 
@@ -184,12 +191,18 @@ impl Server {
         self.process.kill();
     }
 
+    /// Sends it a signal that ends it; gives its exit code and all that it wrote to standard error.
+    pub fn end_with(mut self, signal: Signal) -> (i32, String) {
+        self.signal(signal);
+        (self.wait(), self.process.last_words())
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.process.child.try_wait().expect("it is a child").is_none()
     }
 
-    /// All that it has written to standard error.
+    /// What it has written to standard error, but for what is still on its way.
     pub fn log(&self) -> String {
         self.process.log.text()
     }
@@ -218,14 +231,14 @@ impl Server {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn collect(&self, mut from: impl Read + Send + 'static) {
+    fn collect(&self, mut from: impl Read + Send + 'static) -> JoinHandle<()> {
         let log = self.clone();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = from.read(&mut buffer) {
                 log.bytes().extend(buffer.iter().take(read));
             }
-        });
+        })
     }
 
     fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
