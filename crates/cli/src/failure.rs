@@ -1,6 +1,7 @@
 //! How commands fail: one line on standard error, exit code 1 or 2.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Wrong usage or configuration: exit code 2. Everything else that fails ends with 1.
@@ -24,6 +25,7 @@ pub(crate) fn misuse(text: impl Into<String>) -> anyhow::Error {
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // Causes may have lines of their own; the contract is one.
     let text = format!("{error:#}").lines().map(str::trim).collect::<Vec<_>>().join("; ");
-    eprintln!("trent: {text}");
+    // The exit code is told also where nobody reads this.
+    let _ = writeln!(io::stderr(), "trent: {text}");
     ExitCode::from(if error.is::<Misuse>() { 2 } else { 1 })
 }

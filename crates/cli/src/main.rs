@@ -16,6 +16,7 @@ mod hardening;
 mod instance;
 mod logging;
 mod metrics;
+mod output;
 mod root_key;
 mod version;
 mod wiring;

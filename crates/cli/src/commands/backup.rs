@@ -10,6 +10,7 @@ use crate::arguments::BackupArguments;
 use crate::config::Environment;
 use crate::failure::misuse;
 use crate::hardening::harden;
+use crate::output::say;
 
 pub(crate) fn run(arguments: &BackupArguments, environment: &Environment) -> Result<ExitCode> {
     let config = arguments.place.load(environment)?;
@@ -22,7 +23,8 @@ pub(crate) fn run(arguments: &BackupArguments, environment: &Environment) -> Res
         )));
     }
     write(dir, file)?;
-    println!("Wrote {}. The root key is not in it: keep a copy of that in another place.", file.display());
+    let file = file.display();
+    say(format_args!("Wrote {file}. The root key is not in it: keep a copy of that in another place."));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,6 +12,7 @@ use crate::data_dir::DataDir;
 use crate::failure::misuse;
 use crate::hardening::harden;
 use crate::logging;
+use crate::output::say;
 use crate::root_key::{Pending, Places, Source, complete, crash_point};
 use crate::wiring::{keyring, open_database, open_root_key, random, sealed_with};
 
@@ -69,12 +70,12 @@ async fn rekey(data_dir: &DataDir, config: &Config, current: &Source, next: &Sou
     }
     crash_point("database-committed");
     let replaced = complete(&places, fingerprint)?.unwrap_or_default();
-    println!("The new root key is in {}.", next.place(&places).display());
+    say(format_args!("The new root key is in {}.", next.place(&places).display()));
     for path in replaced {
-        println!(
+        say(format_args!(
             "The one before is now {}: backups made before need it; delete it when they are gone.",
             path.display()
-        );
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ use crate::arguments::RestoreArguments;
 use crate::data_dir::DataDir;
 use crate::failure::misuse;
 use crate::hardening::harden;
+use crate::output::say;
 
 pub(crate) fn run(arguments: &RestoreArguments) -> Result<ExitCode> {
     harden();
@@ -22,9 +23,9 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<ExitCode> {
     let data_dir = DataDir::open(dir)?;
     Embedded::restore(file, data_dir.path())
         .with_context(|| format!("{} cannot be restored to {}", file.display(), dir.display()))?;
-    println!("Restored to {}. The root key is not in a backup:", data_dir.path().display());
-    println!(
-        "put root.key (or root.passphrase) of that time there before `trent serve`, then run `trent doctor`."
+    say(format_args!("Restored to {}. The root key is not in a backup:", data_dir.path().display()));
+    say(
+        "put root.key (or root.passphrase) of that time there before `trent serve`, then run `trent doctor`.",
     );
     Ok(ExitCode::SUCCESS)
 }

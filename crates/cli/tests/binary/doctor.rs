@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::support::{Server, finish, serve, trent};
 
@@ -123,4 +124,13 @@ fn an_empty_place_is_ready_for_a_first_start() {
     assert_eq!(code, 0, "{findings}");
     assert!(findings.contains("the first start makes it"), "{findings}");
     assert!(!data.exists(), "nothing was made");
+}
+
+#[test]
+fn what_nobody_reads_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = trent(&["doctor", "--listen", "127.0.0.1:0", "--data-dir"]);
+    let mut child = command.arg(dir.path().join("data")).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

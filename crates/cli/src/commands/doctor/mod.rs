@@ -13,6 +13,7 @@ use super::serve;
 use crate::arguments::DoctorArguments;
 use crate::config::{Config, Environment, configured_accounts};
 use crate::hardening::harden;
+use crate::output::say;
 
 /// What a check found.
 pub(super) struct Finding {
@@ -60,7 +61,7 @@ pub(crate) fn run(arguments: &DoctorArguments, environment: &Environment) -> Res
         Err(error) => vec![Finding::wrong(format!("configuration: {error:#}"))],
     };
     for finding in &findings {
-        println!("{finding}");
+        say(finding);
     }
     let wrong = findings.iter().any(|finding| finding.grade == Grade::Wrong);
     Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
