@@ -25,7 +25,7 @@ pub struct Limits {
     pub connections_per_source_max: Option<usize>,
     /// Largest head of a request, in bytes; 8 KiB at least. Default: 32 KiB.
     pub header_bytes_max: usize,
-    /// Most header lines of a request (HTTP/1). Default: 100.
+    /// Most header lines of a request. Default: 100.
     pub headers_max: usize,
     /// Requests at one time on one HTTP/2 connection. Default: 128.
     pub http2_streams_max: u32,

@@ -20,6 +20,8 @@ pub(crate) enum Refusal {
     Path,
     /// The method is not `POST`.
     Method,
+    /// There are too many header lines.
+    Headers,
     /// There is no such operation, or the request is not of this protocol.
     UnknownOperation,
     /// The body was not read to its end.
@@ -67,6 +69,7 @@ impl Refusal {
         match self {
             Self::Path => (404, Some(ErrorCode::UnknownOperation), None),
             Self::Method => (405, Some(ErrorCode::UnknownOperation), None),
+            Self::Headers => (431, None, None),
             Self::UnknownOperation => with(ErrorCode::UnknownOperation, None),
             Self::Body(BodyError::TooLarge) => with(ErrorCode::RequestEntityTooLarge, None),
             Self::Body(BodyError::Busy) => with(ErrorCode::Throttling, Some(THROTTLED)),
@@ -93,7 +96,7 @@ impl Refusal {
 
     /// Whether part of the request may be unread, so that nothing more can be on this connection.
     fn leaves_unread(&self) -> bool {
-        matches!(self, Self::Path | Self::Method | Self::Body(_) | Self::SlowBody)
+        matches!(self, Self::Path | Self::Method | Self::Headers | Self::Body(_) | Self::SlowBody)
     }
 }
 

@@ -197,11 +197,7 @@ pub(super) const SECTION: Section = Section {
             default: D::Is("32768"),
             comment: "Largest head of a request, in bytes.",
         },
-        Setting {
-            name: "headers_max",
-            default: D::Is("100"),
-            comment: "Most header lines of a request (HTTP/1.1).",
-        },
+        Setting { name: "headers_max", default: D::Is("100"), comment: "Most header lines of a request." },
         Setting {
             name: "http2_streams_max",
             default: D::Is("128"),

@@ -160,3 +160,19 @@ fn a_flood_of_resets_ends_its_connection() {
     assert!(ended.is_ok() || ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
     assert_eq!(running.ask(&running.request("ListKeys", "{}")).status, 200);
 }
+
+#[test]
+fn more_header_lines_than_allowed_are_refused_before_the_body_is_waited_for() {
+    let running = Running::start(plain());
+    running.runtime.block_on(async {
+        let mut client = plain_client::<Late>(&running).await;
+        let (never, second) = oneshot::channel();
+        let mut request = request(&running, b"{}", Late { first: None, second: Some(second) });
+        for _ in 0..100 {
+            request.headers_mut().append("a", "".parse().unwrap());
+        }
+        let answer = client.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 431);
+        drop(never);
+    });
+}
