@@ -38,3 +38,21 @@ async fn an_access_key_stays_disabled_when_the_configuration_is_read_at_the_same
     assert_eq!(reply, Reply::Done);
     assert!(kms.service.access_key(&id).is_none());
 }
+
+#[tokio::test]
+async fn an_access_key_whose_secret_is_broken_is_named() {
+    let kms = TestKms::new().await;
+    let id = access_key(&kms).await;
+    let broken = id.clone();
+    trent_database::write(&*kms.database, "break", move |transaction| {
+        let keys = transaction.access_keys()?;
+        let mut key = keys.into_iter().find(|key| key.id == broken).expect("the access key");
+        key.sealed_secret.truncate(20);
+        transaction.put_access_key(&key)
+    })
+    .await
+    .expect("the database")
+    .expect("written");
+    let refused = kms.service.configure(Vec::new()).await.expect_err("one is broken");
+    assert!(refused.starts_with(&format!("the secret of access key `{id}` cannot be opened: ")), "{refused}");
+}

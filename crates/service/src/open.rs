@@ -168,8 +168,7 @@ impl Service {
         })
         .await
         .map_err(|error| error.to_string())?;
-        let mut directory = Directory::stored(&accounts, &users, &keys, &self.gate)
-            .map_err(|error| error.message.unwrap_or_default())?;
+        let mut directory = Directory::stored(&accounts, &users, &keys, &self.gate)?;
         directory.add_configured(configured)?;
         Ok(directory)
     }

@@ -11,8 +11,6 @@ use trent_domain::identifier::AccountId;
 use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Caller, Owner, User, root_arn};
 use trent_gate::Gate;
 
-use crate::error::KmsError;
-
 /// An access key that may sign: whom it stands for, and its secret.
 pub struct SigningIdentity {
     /// Whom it stands for.
@@ -68,13 +66,15 @@ impl Directory {
         users: &[User],
         access_keys: &[AccessKey],
         gate: &Gate,
-    ) -> Result<Self, KmsError> {
+    ) -> Result<Self, String> {
         let mut directory = Self::default();
         accounts.iter().for_each(|account| directory.add_account(account.id));
         users.iter().for_each(|user| directory.add_user(user));
         for key in access_keys.iter().filter(|key| key.status == AccessKeyStatus::Active) {
             let secret = gate.open_access_key_secret(&key.id, &key.sealed_secret);
-            let secret = secret.map_err(|error| KmsError::internal(&error))?;
+            let secret = secret.map_err(|error| {
+                format!("the secret of access key `{}` cannot be opened: {error}; restore a backup", key.id)
+            })?;
             directory.add_signer(&key.id, key.account, &key.owner, users, secret);
         }
         Ok(directory)
