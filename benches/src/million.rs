@@ -37,7 +37,7 @@ pub(crate) struct Million {
 
 impl Million {
     pub(crate) fn run(&self, report: &mut Report) -> Result<()> {
-        self.make_sure_of_keys()?;
+        self.make_sure_of_keys(report)?;
         let trent = self.start(report)?;
         let ids = self.list(&trent, report)?;
         self.encrypt(&trent, &ids, report)?;
@@ -51,7 +51,7 @@ impl Million {
     }
 
     /// A file beside the directory says that all of its keys are there.
-    fn make_sure_of_keys(&self) -> Result<()> {
+    fn make_sure_of_keys(&self, report: &mut Report) -> Result<()> {
         let complete = self.data_dir().with_extension("complete");
         if complete.exists() {
             return Ok(());
@@ -67,6 +67,8 @@ impl Million {
             println!("        {made} keys made, {:.0} a second", made as f64 / begun.elapsed().as_secs_f64());
         }
         trent.stop()?;
+        let rate = self.keys as f64 / begun.elapsed().as_secs_f64();
+        report.add(Figure::new("CreateKey, all of them", rate, "/s").promised(Promise::at_least(8000.0)));
         Ok(fs::write(complete, "")?)
     }
 
