@@ -108,6 +108,10 @@ fn missing_packages() -> Vec<&'static str> {
     if !succeeds(&mut command("cc", &["--version"])) {
         missing.extend(["gcc", "libc6-dev"]);
     }
+    // Shows which system calls come before an answer.
+    if !succeeds(&mut command("strace", &["-V"])) {
+        missing.push("strace");
+    }
     if !succeeds(&mut command("python3", &["-c", "import venv, ensurepip"])) {
         missing.extend(["python3", "python3-venv"]);
     }
