@@ -10,6 +10,7 @@ use crate::random::SystemRandom;
 
 mod matrix;
 mod oracles;
+mod wycheproof;
 
 const RECORDS: &str = include_str!("../../testdata/formats/v1/key_record.json");
 const SIGNATURES: &str = include_str!("../../testdata/keys/signatures.json");

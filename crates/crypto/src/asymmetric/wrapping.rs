@@ -52,7 +52,7 @@ fn in_two_steps(pair: &rsa::Pair, oaep: RsaEncryption, wrapped: &[u8]) -> Result
 }
 
 /// AES-KWP with a key of 256 bits.
-fn unwrap_padded(key: &Key256, wrapped: &[u8]) -> Option<SecretBytes> {
+pub(super) fn unwrap_padded(key: &Key256, wrapped: &[u8]) -> Option<SecretBytes> {
     let mut space = Zeroizing::new(vec![0; wrapped.len()]);
     let unwrapped =
         AesKek::new(&AES_256, key.expose()).ok()?.unwrap_with_padding(wrapped, &mut space).ok()?;
