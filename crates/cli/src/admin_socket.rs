@@ -160,10 +160,12 @@ fn managed_object(command: &Command, managed: &Managed) -> Option<String> {
         users.any(|user| user.account == account && user.name == name).then(|| format!("user `{name}`"))
     };
     match command {
-        Command::AddAccount { id, .. } => {
+        Command::AddAccount { id, .. } | Command::EnableAccount { id } | Command::DisableAccount { id } => {
             managed.accounts.iter().any(|account| account.id == *id).then(|| format!("account {id}"))
         }
-        Command::AddUser { account, name, .. } => user_of(*account, name),
+        Command::AddUser { account, name, .. }
+        | Command::EnableUser { account, name }
+        | Command::DisableUser { account, name } => user_of(*account, name),
         Command::AddAccessKey { account, user: Some(user) } => user_of(*account, user),
         Command::EnableAccessKey { id } | Command::DisableAccessKey { id } => {
             managed.access_keys.iter().any(|(known, ..)| known == id).then(|| format!("access key `{id}`"))
@@ -178,7 +180,11 @@ fn add_managed(reply: &mut Reply, managed: &Managed) {
         Reply::Accounts { accounts } => {
             for account in &managed.accounts {
                 if !accounts.iter().any(|line| line.id == account.id) {
-                    accounts.push(AccountLine { id: account.id, name: account.name.clone() });
+                    accounts.push(AccountLine {
+                        id: account.id,
+                        name: account.name.clone(),
+                        status: account.status,
+                    });
                 }
             }
         }
@@ -186,6 +192,7 @@ fn add_managed(reply: &mut Reply, managed: &Managed) {
             arn: user.arn(),
             unique_id: user.unique_id.clone(),
             administrator: user.administrator,
+            status: user.status,
         })),
         Reply::AccessKeys { access_keys } => {
             access_keys.extend(

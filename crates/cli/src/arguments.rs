@@ -301,6 +301,16 @@ pub(crate) enum AccountCommand {
         #[arg(long)]
         name: String,
     },
+    /// Refuse everybody in an account from now on. Its keys stay.
+    Disable {
+        /// Its 12 digits.
+        id: AccountId,
+    },
+    /// Accept an account again.
+    Enable {
+        /// Its 12 digits.
+        id: AccountId,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -320,6 +330,22 @@ pub(crate) enum UserCommand {
         /// Let it do everything in its account; otherwise key policies and grants alone say what it may do.
         #[arg(long)]
         administrator: bool,
+    },
+    /// Refuse a user, whatever access key it has, from now on.
+    Disable {
+        /// Its name.
+        name: String,
+        /// Its account.
+        #[arg(long, value_name = "DIGITS")]
+        account: AccountId,
+    },
+    /// Accept a user again.
+    Enable {
+        /// Its name.
+        name: String,
+        /// Its account.
+        #[arg(long, value_name = "DIGITS")]
+        account: AccountId,
     },
 }
 

@@ -21,6 +21,8 @@ pub struct Account {
     pub id: AccountId,
     /// What people call it.
     pub name: String,
+    /// Whether anybody may sign in it.
+    pub status: Status,
 }
 
 /// A user of an account.
@@ -36,6 +38,8 @@ pub struct User {
     pub unique_id: String,
     /// Whether it may do everything in its account (the managed policy `aws:AdministratorAccess`).
     pub administrator: bool,
+    /// Whether it may sign.
+    pub status: Status,
     /// When it was created.
     pub created: Timestamp,
 }
@@ -47,13 +51,22 @@ impl User {
     }
 }
 
-/// Whether an access key is accepted.
+/// Whether an account, a user or an access key is accepted. A request needs all three to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AccessKeyStatus {
+pub enum Status {
     /// It signs requests.
     Active,
     /// It is refused.
     Inactive,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Active => "Active",
+            Self::Inactive => "Inactive",
+        })
+    }
 }
 
 /// Whom an access key belongs to.
@@ -75,7 +88,7 @@ pub struct AccessKey {
     /// Whom it belongs to.
     pub owner: Owner,
     /// Whether it is accepted.
-    pub status: AccessKeyStatus,
+    pub status: Status,
     /// When it was created.
     pub created: Timestamp,
     /// Its secret, sealed under the deployment's ring.
@@ -185,6 +198,7 @@ mod tests {
             path: "/eng/".into(),
             unique_id: "AIDAAAAAAAAAAAAAAAAAA".into(),
             administrator: false,
+            status: Status::Active,
             created: Timestamp::from_millis(0),
         };
         assert_eq!(user.arn(), "arn:aws:iam::111122223333:user/eng/alice");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use trent_crypto::SecretBytes;
 use trent_database::{DatabaseError, Transaction};
 use trent_domain::identifier::AccountId;
-use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Owner, User, is_user_name, is_user_path};
+use trent_domain::identity::{AccessKey, Account, Owner, Status, User, is_user_name, is_user_path};
 use trent_domain::limits::ACCESS_KEYS_PER_USER_MAX;
 
 use crate::error::KmsError;
@@ -27,6 +27,16 @@ pub enum Command {
         /// What people call it.
         name: String,
     },
+    /// Accepts an account again.
+    EnableAccount {
+        /// Its 12 digits.
+        id: AccountId,
+    },
+    /// Refuses everybody in an account from now on.
+    DisableAccount {
+        /// Its 12 digits.
+        id: AccountId,
+    },
     /// All users of the database.
     ListUsers {},
     /// A new user.
@@ -39,6 +49,20 @@ pub enum Command {
         path: String,
         /// Whether it may do everything in its account.
         administrator: bool,
+    },
+    /// Accepts a user again.
+    EnableUser {
+        /// Its account.
+        account: AccountId,
+        /// Its name.
+        name: String,
+    },
+    /// Refuses a user, whatever access key it has, from now on.
+    DisableUser {
+        /// Its account.
+        account: AccountId,
+        /// Its name.
+        name: String,
     },
     /// All access keys of the database, without their secrets.
     ListAccessKeys {},
@@ -103,6 +127,8 @@ pub struct AccountLine {
     pub id: AccountId,
     /// What people call it.
     pub name: String,
+    /// Whether anybody may sign in it.
+    pub status: Status,
 }
 
 /// A user in a list.
@@ -114,6 +140,8 @@ pub struct UserLine {
     pub unique_id: String,
     /// Whether it may do everything in its account.
     pub administrator: bool,
+    /// Whether it may sign.
+    pub status: Status,
 }
 
 /// An access key in a list.
@@ -126,7 +154,7 @@ pub struct AccessKeyLine {
     /// Whom it belongs to.
     pub owner: Owner,
     /// Whether it is accepted.
-    pub status: AccessKeyStatus,
+    pub status: Status,
 }
 
 /// Why a command was not done: a sentence for the operator.
@@ -150,22 +178,28 @@ impl Service {
     pub async fn administer(&self, command: Command) -> Reply {
         let done = match command {
             Command::ListAccounts {} => self.list_accounts().await,
-            Command::AddAccount { id, name } => self.add_account(Account { id, name }).await,
+            Command::AddAccount { id, name } => {
+                self.add_account(Account { id, name, status: Status::Active }).await
+            }
+            Command::EnableAccount { id } => self.set_account(id, Status::Active).await,
+            Command::DisableAccount { id } => self.set_account(id, Status::Inactive).await,
             Command::ListUsers {} => self.list_users().await,
             Command::AddUser { account, name, path, administrator } => {
                 self.add_user(account, name, path, administrator).await
             }
+            Command::EnableUser { account, name } => self.set_user(account, name, Status::Active).await,
+            Command::DisableUser { account, name } => self.set_user(account, name, Status::Inactive).await,
             Command::ListAccessKeys {} => self.list_access_keys().await,
             Command::AddAccessKey { account, user } => self.add_access_key(account, user).await,
-            Command::EnableAccessKey { id } => self.set_access_key(id, AccessKeyStatus::Active).await,
-            Command::DisableAccessKey { id } => self.set_access_key(id, AccessKeyStatus::Inactive).await,
+            Command::EnableAccessKey { id } => self.set_access_key(id, Status::Active).await,
+            Command::DisableAccessKey { id } => self.set_access_key(id, Status::Inactive).await,
         };
         done.unwrap_or_else(|Refused(problem)| Reply::Refused { problem })
     }
 
     async fn list_accounts(&self) -> Result<Reply, Refused> {
         let accounts = trent_database::read(&*self.database, |records| records.accounts()).await?;
-        let line = |Account { id, name }| AccountLine { id, name };
+        let line = |Account { id, name, status }| AccountLine { id, name, status };
         Ok(Reply::Accounts { accounts: accounts.into_iter().map(line).collect() })
     }
 
@@ -183,12 +217,23 @@ impl Service {
         Ok(Reply::Done)
     }
 
+    async fn set_account(&self, id: AccountId, status: Status) -> Result<Reply, Refused> {
+        self.change_identities("set account", move |transaction| {
+            let known = transaction.accounts()?.into_iter().find(|account| account.id == id);
+            let account = known.ok_or_else(|| unknown_account(id))?;
+            Ok(transaction.put_account(&Account { status, ..account })?)
+        })
+        .await?;
+        Ok(Reply::Done)
+    }
+
     async fn list_users(&self) -> Result<Reply, Refused> {
         let users = trent_database::read(&*self.database, |records| records.users()).await?;
         let line = |user: User| UserLine {
             arn: user.arn(),
             unique_id: user.unique_id,
             administrator: user.administrator,
+            status: user.status,
         };
         Ok(Reply::Users { users: users.into_iter().map(line).collect() })
     }
@@ -206,13 +251,26 @@ impl Service {
             ));
         }
         let unique_id = self.unique_id("AIDA").map_err(|error| Refused(error.to_string()))?;
-        let user = User { account, name, path, unique_id, administrator, created: self.now() };
+        let (status, created) = (Status::Active, self.now());
+        let user = User { account, name, path, unique_id, administrator, status, created };
         self.change_identities("add user", move |transaction| {
             check_account(transaction, account)?;
             if transaction.users()?.iter().any(|known| known.account == account && known.name == user.name) {
                 return Err(Refused(format!("user `{}` exists already in account {account}", user.name)));
             }
             Ok(transaction.put_user(&user)?)
+        })
+        .await?;
+        Ok(Reply::Done)
+    }
+
+    async fn set_user(&self, account: AccountId, name: String, status: Status) -> Result<Reply, Refused> {
+        self.change_identities("set user", move |transaction| {
+            check_account(transaction, account)?;
+            let mut users = transaction.users()?.into_iter();
+            let known = users.find(|user| user.account == account && user.name == name);
+            let user = known.ok_or_else(|| unknown_user(account, &name))?;
+            Ok(transaction.put_user(&User { status, ..user })?)
         })
         .await?;
         Ok(Reply::Done)
@@ -234,7 +292,7 @@ impl Service {
             .seal_access_key_secret(&id, secret.expose())
             .map_err(|error| Refused(error.to_string()))?;
         let owner = user.map_or(Owner::Root, Owner::User);
-        let status = AccessKeyStatus::Active;
+        let status = Status::Active;
         let key = AccessKey { id: id.clone(), account, owner, status, created: self.now(), sealed_secret };
         self.change_identities("add access key", move |transaction| {
             check_account(transaction, account)?;
@@ -246,7 +304,7 @@ impl Service {
         Ok(Reply::NewAccessKey { id, secret })
     }
 
-    async fn set_access_key(&self, id: String, status: AccessKeyStatus) -> Result<Reply, Refused> {
+    async fn set_access_key(&self, id: String, status: Status) -> Result<Reply, Refused> {
         self.change_identities("set access key", move |transaction| {
             let known = transaction.access_keys()?.into_iter().find(|key| key.id == id);
             let key = known.ok_or_else(|| {
@@ -280,7 +338,15 @@ fn check_account(transaction: &dyn Transaction, account: AccountId) -> Result<()
     if transaction.accounts()?.iter().any(|known| known.id == account) {
         return Ok(());
     }
-    Err(Refused(format!("no account {account}; `trent admin account list` shows those there are")))
+    Err(unknown_account(account))
+}
+
+fn unknown_account(account: AccountId) -> Refused {
+    Refused(format!("no account {account}; `trent admin account list` shows those there are"))
+}
+
+fn unknown_user(account: AccountId, name: &str) -> Refused {
+    Refused(format!("account {account} has no user `{name}`; `trent admin user list` shows those there are"))
 }
 
 fn check_owner(transaction: &dyn Transaction, key: &AccessKey) -> Result<(), Refused> {

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::AccountId;
-use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Owner, User};
+use trent_domain::identity::{AccessKey, Account, Owner, Status, User};
 use trent_domain::limits::KEYS_PER_REGION_MAX;
 use trent_domain::time::{Clock, Timestamp};
 use trent_gate::{Gate, OpenError, Parts};
@@ -181,14 +181,22 @@ impl Service {
             id: access_key_id,
             account,
             owner: Owner::User(user.clone()),
-            status: AccessKeyStatus::Active,
+            status: Status::Active,
             created,
             sealed_secret,
         };
         let unique_id = self.unique_id("AIDA")?;
-        let user = User { account, name: user, path: "/".into(), unique_id, administrator: true, created };
+        let user = User {
+            account,
+            name: user,
+            path: "/".into(),
+            unique_id,
+            administrator: true,
+            status: Status::Active,
+            created,
+        };
         trent_database::write(&*self.database, "first start", move |transaction| {
-            transaction.put_account(&Account { id: account, name: "main".into() })?;
+            transaction.put_account(&Account { id: account, name: "main".into(), status: Status::Active })?;
             transaction.put_user(&user)?;
             transaction.put_access_key(&key)?;
             Ok::<_, DatabaseError>(())

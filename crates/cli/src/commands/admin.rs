@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use trent_domain::identity::{AccessKeyStatus, Owner};
+use trent_domain::identity::Owner;
 use trent_service::admin::{Command, Reply};
 
 use crate::admin_socket::ask;
@@ -23,6 +23,10 @@ fn command(command: AdminCommand) -> Command {
     match command {
         AdminCommand::Account(AccountCommand::List) => Command::ListAccounts {},
         AdminCommand::Account(AccountCommand::Add { id, name }) => Command::AddAccount { id, name },
+        AdminCommand::Account(AccountCommand::Disable { id }) => Command::DisableAccount { id },
+        AdminCommand::Account(AccountCommand::Enable { id }) => Command::EnableAccount { id },
+        AdminCommand::User(UserCommand::Disable { name, account }) => Command::DisableUser { account, name },
+        AdminCommand::User(UserCommand::Enable { name, account }) => Command::EnableUser { account, name },
         AdminCommand::User(UserCommand::List) => Command::ListUsers {},
         AdminCommand::User(UserCommand::Add { name, account, path, administrator }) => {
             Command::AddUser { account, name, path, administrator }
@@ -39,14 +43,15 @@ fn command(command: AdminCommand) -> Command {
 /// A reply for people.
 fn text(reply: Reply) -> String {
     match reply {
-        Reply::Accounts { accounts } => {
-            table(["ACCOUNT", "NAME"], accounts.into_iter().map(|line| [line.id.to_string(), line.name]))
-        }
+        Reply::Accounts { accounts } => table(
+            ["ACCOUNT", "NAME", "STATUS"],
+            accounts.into_iter().map(|line| [line.id.to_string(), line.name, line.status.to_string()]),
+        ),
         Reply::Users { users } => table(
-            ["USER", "ID", "RIGHTS"],
+            ["USER", "ID", "RIGHTS", "STATUS"],
             users.into_iter().map(|line| {
                 let rights = if line.administrator { "administrator" } else { "those of policies" };
-                [line.arn, line.unique_id, rights.to_owned()]
+                [line.arn, line.unique_id, rights.to_owned(), line.status.to_string()]
             }),
         ),
         Reply::AccessKeys { access_keys } => table(
@@ -56,11 +61,7 @@ fn text(reply: Reply) -> String {
                     Owner::Root => "root".to_owned(),
                     Owner::User(name) => format!("user {name}"),
                 };
-                let status = match line.status {
-                    AccessKeyStatus::Active => "Active",
-                    AccessKeyStatus::Inactive => "Inactive",
-                };
-                [line.id, line.account.to_string(), owner, status.to_owned()]
+                [line.id, line.account.to_string(), owner, line.status.to_string()]
             }),
         ),
         Reply::NewAccessKey { id, secret } => format!(

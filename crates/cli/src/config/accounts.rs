@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use trent_crypto::{SecretBytes, kdf};
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::{
-    ADMINISTRATOR_ACCESS, AccessKeyStatus, Account, Owner, User, is_access_key_id, is_user_name, is_user_path,
+    ADMINISTRATOR_ACCESS, Account, Owner, Status, User, is_access_key_id, is_user_name, is_user_path,
 };
 use trent_domain::limits::ACCESS_KEYS_PER_USER_MAX;
 use trent_domain::time::Timestamp;
@@ -47,7 +47,7 @@ struct AccessKeySection {
     id: String,
     secret: SecretSource,
     #[serde(default = "active")]
-    status: AccessKeyStatus,
+    status: Status,
 }
 
 /// `env:NAME`, `file:PATH`, or the secret itself.
@@ -102,8 +102,8 @@ fn root_path() -> String {
     "/".to_owned()
 }
 
-fn active() -> AccessKeyStatus {
-    AccessKeyStatus::Active
+fn active() -> Status {
+    Status::Active
 }
 
 /// What the file manages, by name; `trent admin` leaves it alone.
@@ -111,7 +111,7 @@ fn active() -> AccessKeyStatus {
 pub(crate) struct Managed {
     pub(crate) accounts: Vec<Account>,
     pub(crate) users: Vec<User>,
-    pub(crate) access_keys: Vec<(String, AccountId, Owner, AccessKeyStatus)>,
+    pub(crate) access_keys: Vec<(String, AccountId, Owner, Status)>,
 }
 
 impl Managed {
@@ -165,7 +165,11 @@ fn account(
         }
         users.push(user_record(id, user));
     }
-    Ok(ConfiguredAccount { account: Account { id, name: section.name.clone() }, users, access_keys })
+    Ok(ConfiguredAccount {
+        account: Account { id, name: section.name.clone(), status: Status::Active },
+        users,
+        access_keys,
+    })
 }
 
 fn unique(names: &mut HashSet<String>, name: String) -> Result<()> {
@@ -183,6 +187,7 @@ fn user_record(account: AccountId, section: &UserSection) -> User {
         path: section.path.clone(),
         unique_id: String::new(),
         administrator: !section.policies.is_empty(),
+        status: Status::Active,
         // The file does not say when it was written.
         created: Timestamp::from_millis(0),
     };
@@ -248,7 +253,7 @@ mod tests {
         assert_eq!(users[0].arn(), "arn:aws:iam::111122223333:user/eng/alice");
         assert_eq!(users[0].unique_id.len(), 21);
         assert_eq!(access_keys[0].secret.expose(), b"literal");
-        assert_eq!(access_keys[0].status, AccessKeyStatus::Active);
+        assert_eq!(access_keys[0].status, Status::Active);
     }
 
     #[test]

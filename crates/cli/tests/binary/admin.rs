@@ -42,7 +42,8 @@ fn accounts_users_and_access_keys_are_added_and_used() {
 
     let accounts = done(data, &["account", "list"]);
     assert!(
-        accounts.starts_with("ACCOUNT       NAME\n") && accounts.contains("444455556666  second\n"),
+        accounts.starts_with("ACCOUNT       NAME    STATUS\n")
+            && accounts.contains("444455556666  second  Active\n"),
         "{accounts}"
     );
     let users = done(data, &["user", "list"]);
@@ -62,6 +63,24 @@ fn a_disabled_access_key_is_refused_at_once() {
     assert!(done(dir.path(), &["access-key", "list"]).contains("Inactive"));
     done(dir.path(), &["access-key", "enable", ACCESS_KEY]);
     assert_eq!(status(), 200);
+}
+
+#[test]
+fn a_disabled_user_or_account_is_refused_at_once_with_all_its_access_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, server) = (dir.path(), Server::start(&mut serve(dir.path())));
+    let status = || server.call("ListKeys", &json!({})).0;
+    let kinds: [(&str, &[&str]); 2] = [("account", &[ACCOUNT]), ("user", &["admin", "--account", ACCOUNT])];
+    for (kind, name) in kinds {
+        done(data, &[&[kind, "disable"], name].concat());
+        assert_eq!(status(), 400, "{kind}");
+        assert!(done(data, &[kind, "list"]).contains("  Inactive\n"), "{kind}");
+        done(data, &[&[kind, "enable"], name].concat());
+        assert_eq!(status(), 200, "{kind}");
+        assert!(!done(data, &[kind, "list"]).contains("Inactive"), "{kind}");
+    }
+    assert!(refused(data, &["user", "disable", "nobody", "--account", ACCOUNT]).contains("no user `nobody`"));
+    assert!(refused(data, &["account", "disable", "999999999999"]).contains("no account"));
 }
 
 #[test]

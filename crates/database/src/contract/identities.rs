@@ -1,6 +1,6 @@
 //! Accounts, users and access keys.
 
-use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Owner, User};
+use trent_domain::identity::{AccessKey, Account, Owner, Status, User};
 use trent_domain::time::Timestamp;
 
 use super::{Subject, account};
@@ -12,6 +12,7 @@ fn user(name: &str) -> User {
         path: "/team/".to_owned(),
         unique_id: format!("AIDA{name}"),
         administrator: true,
+        status: Status::Active,
         created: Timestamp::from_millis(4),
     }
 }
@@ -21,15 +22,18 @@ fn access_key(id: &str, owner: Owner) -> AccessKey {
         id: id.to_owned(),
         account: account("111122223333"),
         owner,
-        status: AccessKeyStatus::Active,
+        status: Status::Active,
         created: Timestamp::from_millis(5),
         sealed_secret: vec![0, 1, 255],
     }
 }
 
 pub(crate) async fn are_kept_and_replaced(subject: Subject) {
-    let mut accounts =
-        ["111122223333", "444455556666"].map(|id| Account { id: account(id), name: "old".to_owned() });
+    let mut accounts = ["111122223333", "444455556666"].map(|id| Account {
+        id: account(id),
+        name: "old".to_owned(),
+        status: Status::Active,
+    });
     let mut users = ["alice", "bob"].map(user);
     let mut keys = [access_key("AKIA1", Owner::Root), access_key("AKIA2", Owner::User("alice".to_owned()))];
     for _ in 0..2 {
@@ -45,8 +49,10 @@ pub(crate) async fn are_kept_and_replaced(subject: Subject) {
         assert_eq!(subject.read(|records| records.users()).await, users);
         assert_eq!(subject.read(|records| records.access_keys()).await, keys);
         accounts[0].name = "new".to_owned();
+        accounts[1].status = Status::Inactive;
         users[1].administrator = false;
-        keys[1].status = AccessKeyStatus::Inactive;
+        users[0].status = Status::Inactive;
+        keys[1].status = Status::Inactive;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables `accounts`, `users` and `access_keys`.
 
 use rusqlite::{Connection, Row, named_params};
-use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Owner, User};
+use trent_domain::identity::{AccessKey, Account, Owner, Status, User};
 use trent_domain::time::Timestamp;
 
 use crate::error::DatabaseError;
@@ -9,16 +9,19 @@ use crate::error::DatabaseError;
 type Result<T> = std::result::Result<T, DatabaseError>;
 
 pub(super) fn accounts(connection: &Connection) -> Result<Vec<Account>> {
-    query(connection, "SELECT id, name FROM accounts ORDER BY id", |row| {
+    query(connection, "SELECT id, name, active FROM accounts ORDER BY id", |row| {
         let id: String = row.get(0)?;
         let broken = broken("accounts", &id);
-        Ok(Account { id: id.parse().map_err(|_| broken("id"))?, name: row.get(1)? })
+        Ok(Account {
+            id: id.parse().map_err(|_| broken("id"))?,
+            name: row.get(1)?,
+            status: status(row.get(2)?).ok_or_else(|| broken("active"))?,
+        })
     })
 }
 
 pub(super) fn users(connection: &Connection) -> Result<Vec<User>> {
-    let text =
-        "SELECT account, name, path, unique_id, administrator, created FROM users ORDER BY account, name";
+    let text = "SELECT account, name, path, unique_id, administrator, active, created FROM users ORDER BY account, name";
     query(connection, text, |row| {
         let (account, name): (String, String) = (row.get(0)?, row.get(1)?);
         let broken = broken("users", &name);
@@ -27,7 +30,8 @@ pub(super) fn users(connection: &Connection) -> Result<Vec<User>> {
             path: row.get(2)?,
             unique_id: row.get(3)?,
             administrator: flag(row.get(4)?).ok_or_else(|| broken("administrator"))?,
-            created: Timestamp::from_millis(row.get(5)?),
+            status: status(row.get(5)?).ok_or_else(|| broken("active"))?,
+            created: Timestamp::from_millis(row.get(6)?),
             name: name.clone(),
         })
     })
@@ -38,15 +42,10 @@ pub(super) fn access_keys(connection: &Connection) -> Result<Vec<AccessKey>> {
     query(connection, text, |row| {
         let (id, account): (String, String) = (row.get(0)?, row.get(1)?);
         let broken = broken("access_keys", &id);
-        let status = match flag(row.get(3)?) {
-            Some(true) => AccessKeyStatus::Active,
-            Some(false) => AccessKeyStatus::Inactive,
-            None => return Err(broken("active")),
-        };
         Ok(AccessKey {
             account: account.parse().map_err(|_| broken("account"))?,
             owner: row.get::<_, Option<String>>(2)?.map_or(Owner::Root, Owner::User),
-            status,
+            status: status(row.get(3)?).ok_or_else(|| broken("active"))?,
             created: Timestamp::from_millis(row.get(4)?),
             sealed_secret: row.get(5)?,
             id: id.clone(),
@@ -55,24 +54,26 @@ pub(super) fn access_keys(connection: &Connection) -> Result<Vec<AccessKey>> {
 }
 
 pub(super) fn put_account(connection: &Connection, account: &Account) -> Result<()> {
-    let text = "INSERT INTO accounts (id, name) VALUES (:id, :name) \
-                ON CONFLICT (id) DO UPDATE SET name = excluded.name";
-    let parameters = named_params! {":id": account.id.as_str(), ":name": account.name};
+    let text = "INSERT INTO accounts (id, name, active) VALUES (:id, :name, :active) \
+                ON CONFLICT (id) DO UPDATE SET name = excluded.name, active = excluded.active";
+    let active = number(account.status);
+    let parameters = named_params! {":id": account.id.as_str(), ":name": account.name, ":active": active};
     connection.prepare_cached(text)?.execute(parameters)?;
     Ok(())
 }
 
 pub(super) fn put_user(connection: &Connection, user: &User) -> Result<()> {
-    let text = "INSERT INTO users (account, name, path, unique_id, administrator, created) \
-                VALUES (:account, :name, :path, :unique_id, :administrator, :created) \
+    let text = "INSERT INTO users (account, name, path, unique_id, administrator, active, created) \
+                VALUES (:account, :name, :path, :unique_id, :administrator, :active, :created) \
                 ON CONFLICT (account, name) DO UPDATE SET path = excluded.path, unique_id = excluded.unique_id, \
-                administrator = excluded.administrator, created = excluded.created";
+                administrator = excluded.administrator, active = excluded.active, created = excluded.created";
     connection.prepare_cached(text)?.execute(named_params! {
         ":account": user.account.as_str(),
         ":name": user.name,
         ":path": user.path,
         ":unique_id": user.unique_id,
         ":administrator": i64::from(user.administrator),
+        ":active": number(user.status),
         ":created": user.created.millis(),
     })?;
     Ok(())
@@ -91,7 +92,7 @@ pub(super) fn put_access_key(connection: &Connection, key: &AccessKey) -> Result
         ":id": key.id,
         ":account": key.account.as_str(),
         ":user": user,
-        ":active": i64::from(key.status == AccessKeyStatus::Active),
+        ":active": number(key.status),
         ":created": key.created.millis(),
         ":sealed_secret": key.sealed_secret,
     })?;
@@ -118,4 +119,12 @@ fn flag(value: i64) -> Option<bool> {
         1 => Some(true),
         _ => None,
     }
+}
+
+fn status(value: i64) -> Option<Status> {
+    flag(value).map(|active| if active { Status::Active } else { Status::Inactive })
+}
+
+fn number(status: Status) -> i64 {
+    i64::from(status == Status::Active)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::AccountId;
-use trent_domain::identity::{AccessKey, AccessKeyStatus, Account, Caller, Owner, User, root_arn};
+use trent_domain::identity::{AccessKey, Account, Caller, Owner, Status, User, root_arn};
 use trent_gate::Gate;
 
 /// An access key that may sign: whom it stands for, and its secret.
@@ -34,7 +34,7 @@ pub struct ConfiguredAccessKey {
     /// Its secret.
     pub secret: SecretBytes,
     /// Whether it is accepted.
-    pub status: AccessKeyStatus,
+    pub status: Status,
 }
 
 /// What the configuration file says of one account.
@@ -51,6 +51,7 @@ pub struct ConfiguredAccount {
 #[derive(Default)]
 pub(crate) struct Directory {
     accounts: HashSet<AccountId>,
+    inactive_accounts: HashSet<AccountId>,
     principals: HashSet<String>,
     signers: HashMap<String, Arc<SigningIdentity>>,
 }
@@ -68,9 +69,9 @@ impl Directory {
         gate: &Gate,
     ) -> Result<Self, String> {
         let mut directory = Self::default();
-        accounts.iter().for_each(|account| directory.add_account(account.id));
+        accounts.iter().for_each(|account| directory.add_account(account));
         users.iter().for_each(|user| directory.add_user(user));
-        for key in access_keys.iter().filter(|key| key.status == AccessKeyStatus::Active) {
+        for key in access_keys.iter().filter(|key| key.status == Status::Active) {
             let secret = gate.open_access_key_secret(&key.id, &key.sealed_secret);
             let secret = secret.map_err(|error| {
                 format!("the secret of access key `{}` cannot be opened: {error}; restore a backup", key.id)
@@ -83,7 +84,7 @@ impl Directory {
     /// Adds what the configuration file says; an error names what is there twice.
     pub(crate) fn add_configured(&mut self, configured: &[ConfiguredAccount]) -> Result<(), String> {
         for ConfiguredAccount { account, users, access_keys } in configured {
-            self.add_account(account.id);
+            self.add_account(account);
             for user in users {
                 if self.principals.contains(&user.arn()) {
                     return Err(format!(
@@ -93,7 +94,7 @@ impl Directory {
                 }
                 self.add_user(user);
             }
-            for key in access_keys.iter().filter(|key| key.status == AccessKeyStatus::Active) {
+            for key in access_keys.iter().filter(|key| key.status == Status::Active) {
                 if self.signers.contains_key(&key.id) {
                     return Err(format!("access key `{}` is given twice", key.id));
                 }
@@ -104,9 +105,12 @@ impl Directory {
         Ok(())
     }
 
-    fn add_account(&mut self, id: AccountId) {
-        self.accounts.insert(id);
-        self.principals.insert(root_arn(id));
+    fn add_account(&mut self, account: &Account) {
+        self.accounts.insert(account.id);
+        self.principals.insert(root_arn(account.id));
+        if account.status == Status::Inactive {
+            self.inactive_accounts.insert(account.id);
+        }
     }
 
     fn add_user(&mut self, user: &User) {
@@ -125,10 +129,11 @@ impl Directory {
             Owner::Root => Some(Caller::root(account, id)),
             Owner::User(name) => {
                 let user = users.iter().find(|user| user.account == account && user.name == *name);
-                user.map(|user| Caller::user(user, id))
+                user.filter(|user| user.status == Status::Active).map(|user| Caller::user(user, id))
             }
         };
-        // A key whose user is gone signs nothing.
+        // A key whose user is gone signs nothing, nor does one whose user or account is disabled.
+        let caller = caller.filter(|_| !self.inactive_accounts.contains(&account));
         if let Some(caller) = caller {
             self.signers
                 .insert(id.to_owned(), Arc::new(SigningIdentity { caller: Arc::new(caller), secret }));

@@ -47,7 +47,8 @@ CREATE INDEX aliases_by_target ON aliases (target, region, name);
 
 CREATE TABLE accounts (
     id TEXT NOT NULL PRIMARY KEY,
-    name TEXT NOT NULL
+    name TEXT NOT NULL,
+    active INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE users (
@@ -56,6 +57,7 @@ CREATE TABLE users (
     path TEXT NOT NULL,
     unique_id TEXT NOT NULL,
     administrator INTEGER NOT NULL,
+    active INTEGER NOT NULL,
     created INTEGER NOT NULL,
     PRIMARY KEY (account, name)
 ) STRICT, WITHOUT ROWID;

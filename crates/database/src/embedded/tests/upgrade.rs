@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use trent_domain::identifier::{KeyId, MaterialId};
-use trent_domain::identity::{AccessKeyStatus, Owner};
+use trent_domain::identity::{Owner, Status};
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::rotation::{Material, Rotation, Schedule};
 use trent_domain::time::Timestamp;
@@ -93,13 +93,22 @@ fn what_is_around_them(records: &dyn Records) -> Result<(), DatabaseError> {
 }
 
 fn the_identities(records: &dyn Records) -> Result<(), DatabaseError> {
-    let accounts: Vec<_> =
-        records.accounts()?.into_iter().map(|account| (account.id.to_string(), account.name)).collect();
-    assert_eq!(accounts, [("111122223333".to_owned(), "main".to_owned())]);
-    let users: Vec<_> =
-        records.users()?.into_iter().map(|user| (user.arn(), user.administrator, user.created)).collect();
+    let accounts: Vec<_> = records
+        .accounts()?
+        .into_iter()
+        .map(|account| (account.id.to_string(), account.name, account.status))
+        .collect();
+    assert_eq!(accounts, [("111122223333".to_owned(), "main".to_owned(), Status::Active)]);
+    let users: Vec<_> = records
+        .users()?
+        .into_iter()
+        .map(|user| (user.arn(), user.administrator, user.status, user.created))
+        .collect();
     let arn = |name: &str| format!("arn:aws:iam::111122223333:user/{name}");
-    assert_eq!(users, [(arn("admin"), true, at(0)), (arn("team/reader"), false, at(1))]);
+    assert_eq!(
+        users,
+        [(arn("admin"), true, Status::Active, at(0)), (arn("team/reader"), false, Status::Inactive, at(1))]
+    );
     let keys = records.access_keys()?;
     let keys: Vec<_> =
         keys.into_iter().map(|key| (key.id, key.owner, key.status, key.sealed_secret)).collect();
@@ -107,8 +116,8 @@ fn the_identities(records: &dyn Records) -> Result<(), DatabaseError> {
     assert_eq!(
         keys,
         [
-            ("AKIAAAAAAAAAAAAAAAAA".to_owned(), admin, AccessKeyStatus::Active, vec![1, 2]),
-            ("AKIABBBBBBBBBBBBBBBB".to_owned(), root, AccessKeyStatus::Inactive, vec![3, 4]),
+            ("AKIAAAAAAAAAAAAAAAAA".to_owned(), admin, Status::Active, vec![1, 2]),
+            ("AKIABBBBBBBBBBBBBBBB".to_owned(), root, Status::Inactive, vec![3, 4]),
         ]
     );
     Ok(())
