@@ -52,6 +52,25 @@ def sealed_record():
         yield b"\3" + bytes.fromhex(case["record"])
 
 
+def private_key():
+    cases = load("crypto/testdata/formats/v1/key_record.json")["cases"]
+    specs = [case["spec"] for case in cases if not case["spec"].startswith("HMAC")]
+    specs = list(dict.fromkeys(specs))
+    for case in cases:
+        record = bytes.fromhex(case["record"])
+        if case["spec"].startswith("HMAC"):
+            yield bytes([int(case["spec"][5:]) // 128 - 1, 3]) + record
+            continue
+        spec = bytes([specs.index(case["spec"])])
+        if case["spec"] in ["RSA_3072", "RSA_4096"]:
+            continue
+        yield spec + b"\1" + record
+        yield spec + b"\2" + bytes.fromhex(case["spki"])
+        for document in case["imports"] + case["refused"]:
+            if len(document["pkcs8"]) <= 800:
+                yield spec + b"\0" + bytes.fromhex(document["pkcs8"])
+
+
 KINDS = {"resource": b"\0", "identity": b"\1", "trust": b"\2"}
 
 
@@ -181,6 +200,7 @@ def main():
     write("canonical_request", PLAIN)
     write("ciphertext_blob", ciphertext_blob())
     write("policy_document", policy_document())
+    write("private_key", private_key())
     write("request_json", request_json())
     write("sealed_record", sealed_record())
 
