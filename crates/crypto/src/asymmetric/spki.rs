@@ -7,6 +7,7 @@
 //! Of elliptic curves only uncompressed points of named curves: that is what the API gives out, and the one encoding
 //! that everybody reads.
 
+use super::spec::Kind;
 use super::{InvalidKey, KeyPairSpec};
 use crate::der::{BIT_STRING, Reader, SEQUENCE, element};
 
@@ -16,7 +17,10 @@ pub(super) fn read(spec: KeyPairSpec, spki: &[u8]) -> Result<&[u8], InvalidKey> 
     if algorithm != spec.algorithm() {
         return Err(InvalidKey::OtherSpec);
     }
-    let fits = spec.public_bytes().is_none_or(|length| public.len() == length);
+    let whole = spec.public_bytes().is_none_or(|length| public.len() == length);
+    // SEC 1 section 2.3.3: 04 is an uncompressed point. There are others of its length.
+    let uncompressed = !matches!(spec.kind(), Kind::Ec(_)) || public.first() == Some(&4);
+    let fits = whole && uncompressed;
     fits.then_some(public).ok_or(InvalidKey::Malformed)
 }
 

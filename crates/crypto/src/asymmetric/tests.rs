@@ -222,6 +222,13 @@ fn public_keys_that_are_none_are_refused() {
                 Err(InvalidKey::Inconsistent),
                 "not on the curve"
             );
+            // X9.62 has a form that says the sign of y beside y: 06 for even ones, 07 for odd ones.
+            let point = spki.len() - spec.public_bytes().unwrap();
+            for form in [0, 2, 3, 5, 6, 7] {
+                let mut hybrid = spki.clone();
+                hybrid[point] = form;
+                assert_eq!(read(&hybrid), Err(InvalidKey::Malformed));
+            }
         }
     }
 }
