@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use trent_crypto::asymmetric::{
-    KeyPair, KeyPairSpec, KeyWrapping, Message, PublicKey, RsaEncryption, SigningAlgorithm,
+    EncryptionAlgorithm, KeyPair, KeyPairSpec, KeyWrapping, Message, PublicKey, SigningAlgorithm,
 };
 use trent_crypto::{MacKey, MacSpec};
 use trent_fuzz::Cut;
@@ -71,7 +71,7 @@ fn works(pair: &KeyPair, garbage: &[u8]) {
     if let Ok(made) = pair.public().encapsulate() {
         assert!(pair.decapsulate(&made.ciphertext).expect("a secret") == made.shared_secret);
     }
-    assert!(pair.decrypt(RsaEncryption::OaepSha256, garbage).is_err());
+    assert!(pair.decrypt(EncryptionAlgorithm::RsaesOaepSha256, garbage).is_err());
     assert!(pair.unwrap_key(KeyWrapping::RsaAesKeyWrapSha256, garbage).is_err());
     let _ = pair.agree(garbage);
 }

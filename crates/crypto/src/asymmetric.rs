@@ -30,7 +30,7 @@ use crate::secret::SecretBytes;
 pub use message::{Message, SigningAlgorithm};
 pub use ml_kem::Encapsulated;
 pub use record::RecordError;
-pub use rsa::RsaEncryption;
+pub use rsa::EncryptionAlgorithm;
 pub use spec::KeyPairSpec;
 pub use wrapping::KeyWrapping;
 
@@ -152,7 +152,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// [`KeyUseError::PlaintextTooLong`]; [`KeyUseError::Incompatible`] for all keys but RSA.
-    pub fn encrypt(&self, algorithm: RsaEncryption, plaintext: &[u8]) -> Result<Vec<u8>, KeyUseError> {
+    pub fn encrypt(&self, algorithm: EncryptionAlgorithm, plaintext: &[u8]) -> Result<Vec<u8>, KeyUseError> {
         match self.spec.kind() {
             Kind::Rsa(_) => rsa::encrypt(&self.spki, algorithm, plaintext),
             _ => Err(KeyUseError::Incompatible),
@@ -287,7 +287,11 @@ impl KeyPair {
     ///
     /// # Errors
     /// [`KeyUseError::InvalidCiphertext`], whatever is wrong; [`KeyUseError::Incompatible`] for all keys but RSA.
-    pub fn decrypt(&self, algorithm: RsaEncryption, ciphertext: &[u8]) -> Result<SecretBytes, KeyUseError> {
+    pub fn decrypt(
+        &self,
+        algorithm: EncryptionAlgorithm,
+        ciphertext: &[u8],
+    ) -> Result<SecretBytes, KeyUseError> {
         match &self.prepared {
             Prepared::Rsa(pair) => pair.decrypt(algorithm, ciphertext),
             _ => Err(KeyUseError::Incompatible),

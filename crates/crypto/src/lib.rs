@@ -28,8 +28,8 @@ mod join;
 mod message;
 
 pub use asymmetric::{
-    Encapsulated, InvalidKey, KeyPair, KeyPairSpec, KeyUseError, KeyWrapping, Message, PublicKey,
-    RecordError, RsaEncryption, SigningAlgorithm,
+    Encapsulated, EncryptionAlgorithm, InvalidKey, KeyPair, KeyPairSpec, KeyUseError, KeyWrapping, Message,
+    PublicKey, RecordError, SigningAlgorithm,
 };
 pub use ciphertext::{BlobKeyId, CanonicalContext, InvalidCiphertext};
 pub use envelope::{EnvelopeError, Purpose};

@@ -24,18 +24,18 @@ use crate::secret::SecretBytes;
 
 /// The ways to encrypt with RSA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RsaEncryption {
+pub enum EncryptionAlgorithm {
     /// RSAES-OAEP with SHA-1, which is sound in this use.
-    OaepSha1,
+    RsaesOaepSha1,
     /// RSAES-OAEP with SHA-256.
-    OaepSha256,
+    RsaesOaepSha256,
 }
 
-impl RsaEncryption {
+impl EncryptionAlgorithm {
     const fn oaep(self) -> &'static OaepAlgorithm {
         match self {
-            Self::OaepSha1 => &OAEP_SHA1_MGF1SHA1,
-            Self::OaepSha256 => &OAEP_SHA256_MGF1SHA256,
+            Self::RsaesOaepSha1 => &OAEP_SHA1_MGF1SHA1,
+            Self::RsaesOaepSha256 => &OAEP_SHA256_MGF1SHA256,
         }
     }
 }
@@ -98,7 +98,7 @@ impl Pair {
 
     pub(super) fn decrypt(
         &self,
-        algorithm: RsaEncryption,
+        algorithm: EncryptionAlgorithm,
         ciphertext: &[u8],
     ) -> Result<SecretBytes, KeyUseError> {
         let mut space = Zeroizing::new(vec![0; self.decrypting.min_output_size()]);
@@ -172,7 +172,7 @@ pub(super) fn verify(
 
 pub(super) fn encrypt(
     spki: &[u8],
-    algorithm: RsaEncryption,
+    algorithm: EncryptionAlgorithm,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, KeyUseError> {
     let key = PublicEncryptingKey::from_der(spki).map_err(|_| KeyUseError::Failed)?;

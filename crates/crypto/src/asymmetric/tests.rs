@@ -54,8 +54,10 @@ const ALGORITHMS: [(&str, SigningAlgorithm); 12] = [
     ("ML_DSA_SHAKE_256", SigningAlgorithm::MlDsaShake256),
 ];
 
-const ENCRYPTIONS: [(&str, RsaEncryption); 2] =
-    [("RSAES_OAEP_SHA_1", RsaEncryption::OaepSha1), ("RSAES_OAEP_SHA_256", RsaEncryption::OaepSha256)];
+const ENCRYPTIONS: [(&str, EncryptionAlgorithm); 2] = [
+    ("RSAES_OAEP_SHA_1", EncryptionAlgorithm::RsaesOaepSha1),
+    ("RSAES_OAEP_SHA_256", EncryptionAlgorithm::RsaesOaepSha256),
+];
 
 const WRAPPINGS: [(&str, KeyWrapping); 5] = [
     ("RSAES_PKCS1_V1_5", KeyWrapping::RsaesPkcs1V15),

@@ -9,7 +9,7 @@
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
 use zeroize::Zeroizing;
 
-use super::{KeyUseError, RsaEncryption, rsa};
+use super::{EncryptionAlgorithm, KeyUseError, rsa};
 use crate::secret::{Key256, SecretBytes};
 
 /// The ways to wrap key material for an import.
@@ -37,14 +37,18 @@ pub(super) fn unwrap(
 ) -> Result<SecretBytes, KeyUseError> {
     match algorithm {
         KeyWrapping::RsaesPkcs1V15 => rsa::decrypt_pkcs1(pkcs8, wrapped),
-        KeyWrapping::RsaesOaepSha1 => pair.decrypt(RsaEncryption::OaepSha1, wrapped),
-        KeyWrapping::RsaesOaepSha256 => pair.decrypt(RsaEncryption::OaepSha256, wrapped),
-        KeyWrapping::RsaAesKeyWrapSha1 => in_two_steps(pair, RsaEncryption::OaepSha1, wrapped),
-        KeyWrapping::RsaAesKeyWrapSha256 => in_two_steps(pair, RsaEncryption::OaepSha256, wrapped),
+        KeyWrapping::RsaesOaepSha1 => pair.decrypt(EncryptionAlgorithm::RsaesOaepSha1, wrapped),
+        KeyWrapping::RsaesOaepSha256 => pair.decrypt(EncryptionAlgorithm::RsaesOaepSha256, wrapped),
+        KeyWrapping::RsaAesKeyWrapSha1 => in_two_steps(pair, EncryptionAlgorithm::RsaesOaepSha1, wrapped),
+        KeyWrapping::RsaAesKeyWrapSha256 => in_two_steps(pair, EncryptionAlgorithm::RsaesOaepSha256, wrapped),
     }
 }
 
-fn in_two_steps(pair: &rsa::Pair, oaep: RsaEncryption, wrapped: &[u8]) -> Result<SecretBytes, KeyUseError> {
+fn in_two_steps(
+    pair: &rsa::Pair,
+    oaep: EncryptionAlgorithm,
+    wrapped: &[u8],
+) -> Result<SecretBytes, KeyUseError> {
     let (key, material) =
         wrapped.split_at_checked(pair.modulus_bytes()).ok_or(KeyUseError::InvalidCiphertext)?;
     let key = Key256::from_slice(pair.decrypt(oaep, key)?.expose()).ok_or(KeyUseError::InvalidCiphertext)?;

@@ -71,8 +71,8 @@ fn other_uses_are_refused_by_keys_that_have_them_not() {
         let nist = name.starts_with("ECC_NIST_P");
         let kem = matches!(spec.kind(), Kind::MlKem(_));
         let usable = |refused: Option<KeyUseError>| refused != Some(KeyUseError::Incompatible);
-        assert_eq!(usable(pair.public().encrypt(RsaEncryption::OaepSha1, b"m").err()), rsa);
-        assert_eq!(usable(pair.decrypt(RsaEncryption::OaepSha1, b"c").err()), rsa);
+        assert_eq!(usable(pair.public().encrypt(EncryptionAlgorithm::RsaesOaepSha1, b"m").err()), rsa);
+        assert_eq!(usable(pair.decrypt(EncryptionAlgorithm::RsaesOaepSha1, b"c").err()), rsa);
         assert_eq!(usable(pair.unwrap_key(KeyWrapping::RsaesOaepSha1, b"c").err()), rsa);
         assert_eq!(usable(pair.agree(pair.public().spki()).err()), nist, "{name}");
         assert_eq!(usable(pair.public().encapsulate().err()), kem);

@@ -256,9 +256,11 @@ fn rsa_oaep_ciphertexts() {
         for group in groups.into_iter().filter(|group| [2048, 3072, 4096].contains(&group.key_size)) {
             let pair = KeyPair::from_pkcs8(rsa_spec(group.key_size), &group.pkcs8).unwrap();
             let (algorithm, other_hash) = match (group.hash, group.mgf_hash) {
-                (HashFunction::Sha1, HashFunction::Sha1) => (RsaEncryption::OaepSha1, None),
-                (HashFunction::Sha2_256, HashFunction::Sha2_256) => (RsaEncryption::OaepSha256, None),
-                _ => (RsaEncryption::OaepSha256, Some("two hashes")),
+                (HashFunction::Sha1, HashFunction::Sha1) => (EncryptionAlgorithm::RsaesOaepSha1, None),
+                (HashFunction::Sha2_256, HashFunction::Sha2_256) => {
+                    (EncryptionAlgorithm::RsaesOaepSha256, None)
+                }
+                _ => (EncryptionAlgorithm::RsaesOaepSha256, Some("two hashes")),
             };
             for test in group.tests {
                 let decision = other_hash.or((!test.label.is_empty()).then_some("a label"));
