@@ -32,6 +32,7 @@ use config::Environment;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    hardening::spare_memory();
     let arguments = Arguments::parse();
     let environment = Environment::of_process();
     let done = match arguments.command {

@@ -76,7 +76,7 @@ impl<'a> Context<'a> {
         permit: &Authorized<'_, A>,
         operation: TrackedOperation,
     ) -> Result<(), KmsError> {
-        let event_id = self.service.random_uuid()?;
+        let event_id = self.service.new_event_id();
         let usage = LastUsage { operation, at: self.now, request_id: self.call.request_id, event_id };
         permit.record_usage(usage);
         Ok(())

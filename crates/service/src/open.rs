@@ -55,6 +55,7 @@ pub struct Service {
     pub(crate) gate: Gate,
     pub(crate) database: Arc<dyn Database>,
     pub(crate) options: Options,
+    event_ids: parking_lot::Mutex<Vec<Uuid>>,
     random: Arc<dyn Random>,
     clock: Arc<dyn Clock>,
     directory: ArcSwap<Directory>,
@@ -77,6 +78,7 @@ impl Service {
             gate,
             database,
             options,
+            event_ids: parking_lot::Mutex::default(),
             random,
             clock,
             directory: ArcSwap::default(),
@@ -108,6 +110,15 @@ impl Service {
     pub fn new_request_id(&self) -> Uuid {
         // Without randomness the nil id is answered; every operation that matters fails by itself then.
         self.random_uuid().unwrap_or_default()
+    }
+
+    /// The id of an event. Drawn many at a time, since there is one for each use of a key.
+    pub(crate) fn new_event_id(&self) -> Uuid {
+        let mut ids = self.event_ids.lock();
+        if ids.is_empty() {
+            ids.extend(self.new_request_ids());
+        }
+        ids.pop().unwrap_or_default()
     }
 
     /// Request ids, many at once: that takes little longer than one.
