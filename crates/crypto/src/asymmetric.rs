@@ -20,6 +20,8 @@ mod ml_kem;
 mod pkcs8;
 pub mod record;
 mod rsa;
+#[cfg(feature = "sm")]
+mod sm;
 mod spec;
 mod spki;
 mod wrapping;
@@ -27,10 +29,9 @@ mod wrapping;
 use crate::random::{Random, RandomError};
 use crate::secret::SecretBytes;
 
-pub use message::{Message, SigningAlgorithm};
+pub use message::{EncryptionAlgorithm, Message, SigningAlgorithm};
 pub use ml_kem::Encapsulated;
 pub use record::RecordError;
-pub use rsa::EncryptionAlgorithm;
 pub use spec::KeyPairSpec;
 pub use wrapping::KeyWrapping;
 
@@ -111,6 +112,8 @@ impl PublicKey {
         let valid = match spec.kind() {
             Kind::Rsa(size) => rsa::is_public_key(size, raw),
             Kind::Ec(curve) => ec::is_public_key(curve, raw),
+            #[cfg(feature = "sm")]
+            Kind::Sm2 => sm::is_public_key(raw),
             Kind::Ed25519 | Kind::MlDsa(_) | Kind::MlKem(_) => true,
         };
         let spki = spki.to_vec();
@@ -145,16 +148,20 @@ impl PublicKey {
             Kind::Ed25519 => ed25519::verify(self.raw(), algorithm, message, signature),
             Kind::MlDsa(set) => ml_dsa::verify(set, self.raw(), algorithm, message, signature),
             Kind::MlKem(_) => Err(KeyUseError::Incompatible),
+            #[cfg(feature = "sm")]
+            Kind::Sm2 => sm::verify(self.raw(), algorithm, message, signature),
         }
     }
 
     /// Encrypts for the holder of the private key.
     ///
     /// # Errors
-    /// [`KeyUseError::PlaintextTooLong`]; [`KeyUseError::Incompatible`] for all keys but RSA.
+    /// [`KeyUseError::PlaintextTooLong`]; [`KeyUseError::Incompatible`] for all keys but RSA and SM2.
     pub fn encrypt(&self, algorithm: EncryptionAlgorithm, plaintext: &[u8]) -> Result<Vec<u8>, KeyUseError> {
         match self.spec.kind() {
             Kind::Rsa(_) => rsa::encrypt(&self.spki, algorithm, plaintext),
+            #[cfg(feature = "sm")]
+            Kind::Sm2 => sm::encrypt(self.raw(), algorithm, plaintext),
             _ => Err(KeyUseError::Incompatible),
         }
     }
@@ -192,6 +199,8 @@ enum Prepared {
     Ed25519(Box<ed25519::Pair>),
     MlDsa(Box<ml_dsa::Pair>),
     MlKem(Box<ml_kem::Pair>),
+    #[cfg(feature = "sm")]
+    Sm2(Box<sm::Pair>),
 }
 
 impl KeyPair {
@@ -206,6 +215,8 @@ impl KeyPair {
             Kind::Ed25519 => SecretBytes::generate(ed25519::SEED_BYTES, random)?,
             Kind::MlDsa(_) => SecretBytes::generate(ml_dsa::SEED_BYTES, random)?,
             Kind::MlKem(_) => SecretBytes::generate(ml_kem::SEED_BYTES, random)?,
+            #[cfg(feature = "sm")]
+            Kind::Sm2 => sm::generate(random)?,
         };
         // What was generated is valid; that it cannot be prepared means that AWS-LC has no memory.
         Self::new(spec, Form::Short, private).map_err(|_| RandomError)
@@ -280,13 +291,15 @@ impl KeyPair {
             Prepared::Ed25519(pair) => pair.sign(algorithm, message),
             Prepared::MlDsa(pair) => pair.sign(algorithm, message, self.private.expose()),
             Prepared::MlKem(_) => Err(KeyUseError::Incompatible),
+            #[cfg(feature = "sm")]
+            Prepared::Sm2(pair) => pair.sign(algorithm, message),
         }
     }
 
     /// Decrypts what [`PublicKey::encrypt`] made.
     ///
     /// # Errors
-    /// [`KeyUseError::InvalidCiphertext`], whatever is wrong; [`KeyUseError::Incompatible`] for all keys but RSA.
+    /// [`KeyUseError::InvalidCiphertext`], whatever is wrong; [`KeyUseError::Incompatible`] for all keys but RSA and SM2.
     pub fn decrypt(
         &self,
         algorithm: EncryptionAlgorithm,
@@ -294,6 +307,8 @@ impl KeyPair {
     ) -> Result<SecretBytes, KeyUseError> {
         match &self.prepared {
             Prepared::Rsa(pair) => pair.decrypt(algorithm, ciphertext),
+            #[cfg(feature = "sm")]
+            Prepared::Sm2(pair) => pair.decrypt(algorithm, ciphertext),
             _ => Err(KeyUseError::Incompatible),
         }
     }
@@ -303,11 +318,15 @@ impl KeyPair {
     ///
     /// # Errors
     /// [`KeyUseError::InvalidPublicKey`] when `peer_spki` is not one, of this curve, and on it;
-    /// [`KeyUseError::Incompatible`] for all keys but those of the NIST curves.
+    /// [`KeyUseError::Incompatible`] for all keys but those of the NIST curves and SM2.
     pub fn agree(&self, peer_spki: &[u8]) -> Result<SecretBytes, KeyUseError> {
-        let Prepared::Ec(pair) = &self.prepared else { return Err(KeyUseError::Incompatible) };
-        let peer = spki::read(self.spec(), peer_spki);
-        pair.agree(peer.map_err(|_| KeyUseError::InvalidPublicKey))
+        let peer = || spki::read(self.spec(), peer_spki).map_err(|_| KeyUseError::InvalidPublicKey);
+        match &self.prepared {
+            Prepared::Ec(pair) => pair.agree(peer()),
+            #[cfg(feature = "sm")]
+            Prepared::Sm2(pair) => pair.agree(peer()?),
+            _ => Err(KeyUseError::Incompatible),
+        }
     }
 
     /// The shared secret of a ciphertext of [`PublicKey::encapsulate`]. A wrong ciphertext of the right length gives a
@@ -360,6 +379,11 @@ impl KeyPair {
             Kind::MlKem(set) => {
                 let (pair, raw) = ml_kem::Pair::new(set, form, bytes)?;
                 (Prepared::MlKem(Box::new(pair)), raw)
+            }
+            #[cfg(feature = "sm")]
+            Kind::Sm2 => {
+                let (pair, raw) = sm::Pair::new(bytes)?;
+                (Prepared::Sm2(Box::new(pair)), raw)
             }
         };
         let public = PublicKey { spec, spki: spki::write(spec, &raw) };

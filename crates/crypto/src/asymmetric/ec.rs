@@ -27,7 +27,7 @@ pub(super) enum Curve {
 
 impl Curve {
     /// The length of a scalar.
-    const fn scalar_bytes(self) -> usize {
+    pub(super) const fn scalar_bytes(self) -> usize {
         match self {
             Self::P256 | Self::P256k1 => 32,
             Self::P384 => 48,
@@ -138,9 +138,9 @@ pub(super) fn generate(curve: Curve, random: &dyn Random) -> Result<SecretBytes,
 }
 
 /// A scalar in its full length. RFC 5915 section 3 wants it written so, but some leave out zeros in front.
-pub(super) fn padded(curve: Curve, scalar: &[u8]) -> Option<SecretBytes> {
-    let zeros = curve.scalar_bytes().checked_sub(scalar.len())?;
-    SecretBytes::try_fill(curve.scalar_bytes(), |bytes| {
+pub(super) fn padded(length: usize, scalar: &[u8]) -> Option<SecretBytes> {
+    let zeros = length.checked_sub(scalar.len())?;
+    SecretBytes::try_fill(length, |bytes| {
         bytes.get_mut(zeros..).map(|end| end.copy_from_slice(scalar)).ok_or(())
     })
     .ok()

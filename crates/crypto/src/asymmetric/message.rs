@@ -1,4 +1,4 @@
-//! What is signed, and how: the algorithms, and the three shapes a message may have.
+//! The algorithms of key pairs, and the three shapes that a message to be signed may have.
 
 use aws_lc_rs::digest::{self, Digest, digest};
 
@@ -20,6 +20,20 @@ pub enum SigningAlgorithm {
     Ed25519Sha512,
     Ed25519PhSha512,
     MlDsaShake256,
+    #[cfg(feature = "sm")]
+    Sm2Dsa,
+}
+
+/// The encryption algorithms of key pairs there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EncryptionAlgorithm {
+    /// RSAES-OAEP with SHA-1, which is sound in this use.
+    RsaesOaepSha1,
+    /// RSAES-OAEP with SHA-256.
+    RsaesOaepSha256,
+    /// SM2 encryption, C1 ‖ C3 ‖ C2 in DER.
+    #[cfg(feature = "sm")]
+    Sm2Pke,
 }
 
 /// A message to be signed, or whose signature is checked.

@@ -15,6 +15,8 @@
 //! - ML-DSA, ML-KEM: `[0]` with the seed, or an OCTET STRING with the expanded key, or a SEQUENCE of both as OCTET
 //!   STRINGs; RFC 9881 section 6, RFC 9935 section 6. Written is the seed, where it is known.
 
+#[cfg(feature = "sm")]
+use super::sm;
 use super::spec::Kind;
 use super::{Form, InvalidKey, KeyPairSpec, ec, ed25519, ml_dsa, ml_kem, rsa, spki};
 use crate::der::{
@@ -49,7 +51,9 @@ pub(super) fn read(spec: KeyPairSpec, document: &[u8]) -> Result<Parts<'_>, Inva
         Kind::Rsa(_) => {
             rsa::to_pkcs8(frame.private).map(|pkcs8| Parts { private: pkcs8, ..Parts::short(&[]) })
         }
-        Kind::Ec(curve) => ec_private_key(spec, curve, frame.private),
+        Kind::Ec(curve) => ec_private_key(spec, curve.scalar_bytes(), frame.private),
+        #[cfg(feature = "sm")]
+        Kind::Sm2 => ec_private_key(spec, sm::SCALAR_BYTES, frame.private),
         Kind::Ed25519 => {
             let seed = Reader::only(frame.private, OCTET_STRING);
             seed.filter(|seed| seed.len() == ed25519::SEED_BYTES).map(Parts::short)
@@ -86,7 +90,7 @@ fn frame(document: &[u8]) -> Option<Frame<'_>> {
     parts.is_empty().then_some(Frame { algorithm, private, public })
 }
 
-fn ec_private_key(spec: KeyPairSpec, curve: ec::Curve, bytes: &[u8]) -> Option<Parts<'_>> {
+fn ec_private_key(spec: KeyPairSpec, scalar_bytes: usize, bytes: &[u8]) -> Option<Parts<'_>> {
     let mut fields = Reader::new(Reader::only(bytes, SEQUENCE)?);
     if fields.take(INTEGER)? != [1] {
         return None;
@@ -101,7 +105,7 @@ fn ec_private_key(spec: KeyPairSpec, curve: ec::Curve, bytes: &[u8]) -> Option<P
         Some(bits) => Some(spki::whole_bytes(Reader::only(bits, BIT_STRING)?)?),
         None => None,
     };
-    let private = ec::padded(curve, scalar)?;
+    let private = ec::padded(scalar_bytes, scalar)?;
     let parts = Parts { form: Form::Short, private, publics: Vec::from_iter(public), expanded: None };
     fields.is_empty().then_some(parts)
 }
@@ -128,16 +132,20 @@ pub(super) fn write(spec: KeyPairSpec, form: Form, private: &SecretBytes, public
     let private = match (spec.kind(), form) {
         // Kept as PKCS#8 already.
         (Kind::Rsa(_), _) => return SecretBytes::from(bytes.clone()),
-        (Kind::Ec(_), _) => {
-            let scalar = element(OCTET_STRING, &[bytes]);
-            let public = element(BIT_STRING, &[&[0], public]);
-            let public = element(context_constructed(1), &[public.expose()]);
-            element(SEQUENCE, &[&[INTEGER, 1, 1], scalar.expose(), public.expose()])
-        }
+        (Kind::Ec(_), _) => write_ec_private_key(bytes, public),
+        #[cfg(feature = "sm")]
+        (Kind::Sm2, _) => write_ec_private_key(bytes, public),
         (Kind::Ed25519, _) | (_, Form::Expanded) => element(OCTET_STRING, &[bytes]),
         (Kind::MlDsa(_) | Kind::MlKem(_), Form::Short) => element(context(0), &[bytes]),
     };
     let algorithm = element(SEQUENCE, &[spec.algorithm()]);
     let private = element(OCTET_STRING, &[private.expose()]);
     element(SEQUENCE, &[&[INTEGER, 1, 0], algorithm.expose(), private.expose()])
+}
+
+fn write_ec_private_key(scalar: &[u8], public: &[u8]) -> SecretBytes {
+    let scalar = element(OCTET_STRING, &[scalar]);
+    let public = element(BIT_STRING, &[&[0], public]);
+    let public = element(context_constructed(1), &[public.expose()]);
+    element(SEQUENCE, &[&[INTEGER, 1, 1], scalar.expose(), public.expose()])
 }

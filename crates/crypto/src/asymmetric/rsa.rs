@@ -18,25 +18,16 @@ use aws_lc_rs::signature::{
 };
 use zeroize::Zeroizing;
 
-use super::{InvalidKey, KeyUseError, Message, SigningAlgorithm};
+use super::{EncryptionAlgorithm, InvalidKey, KeyUseError, Message, SigningAlgorithm};
 use crate::der::{INTEGER, Reader, SEQUENCE};
 use crate::secret::SecretBytes;
 
-/// The ways to encrypt with RSA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EncryptionAlgorithm {
-    /// RSAES-OAEP with SHA-1, which is sound in this use.
-    RsaesOaepSha1,
-    /// RSAES-OAEP with SHA-256.
-    RsaesOaepSha256,
-}
-
-impl EncryptionAlgorithm {
-    const fn oaep(self) -> &'static OaepAlgorithm {
-        match self {
-            Self::RsaesOaepSha1 => &OAEP_SHA1_MGF1SHA1,
-            Self::RsaesOaepSha256 => &OAEP_SHA256_MGF1SHA256,
-        }
+fn oaep(algorithm: EncryptionAlgorithm) -> Result<&'static OaepAlgorithm, KeyUseError> {
+    match algorithm {
+        EncryptionAlgorithm::RsaesOaepSha1 => Ok(&OAEP_SHA1_MGF1SHA1),
+        EncryptionAlgorithm::RsaesOaepSha256 => Ok(&OAEP_SHA256_MGF1SHA256),
+        #[cfg(feature = "sm")]
+        EncryptionAlgorithm::Sm2Pke => Err(KeyUseError::Incompatible),
     }
 }
 
@@ -101,8 +92,9 @@ impl Pair {
         algorithm: EncryptionAlgorithm,
         ciphertext: &[u8],
     ) -> Result<SecretBytes, KeyUseError> {
+        let algorithm = oaep(algorithm)?;
         let mut space = Zeroizing::new(vec![0; self.decrypting.min_output_size()]);
-        let plaintext = self.decrypting.decrypt(algorithm.oaep(), ciphertext, &mut space, None);
+        let plaintext = self.decrypting.decrypt(algorithm, ciphertext, &mut space, None);
         let plaintext = plaintext.map_err(|_| KeyUseError::InvalidCiphertext)?;
         Ok(plaintext.to_vec().into())
     }
@@ -175,14 +167,15 @@ pub(super) fn encrypt(
     algorithm: EncryptionAlgorithm,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, KeyUseError> {
+    let algorithm = oaep(algorithm)?;
     let key = PublicEncryptingKey::from_der(spki).map_err(|_| KeyUseError::Failed)?;
     let key = OaepPublicEncryptingKey::new(key).map_err(|_| KeyUseError::Failed)?;
-    let bytes_max = key.max_plaintext_size(algorithm.oaep());
+    let bytes_max = key.max_plaintext_size(algorithm);
     if plaintext.len() > bytes_max {
         return Err(KeyUseError::PlaintextTooLong { bytes_max });
     }
     let mut ciphertext = vec![0; key.ciphertext_size()];
-    let encrypted = key.encrypt(algorithm.oaep(), plaintext, &mut ciphertext, None);
+    let encrypted = key.encrypt(algorithm, plaintext, &mut ciphertext, None);
     encrypted.map_err(|_| KeyUseError::Failed)?;
     Ok(ciphertext)
 }

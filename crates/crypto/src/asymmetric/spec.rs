@@ -23,6 +23,8 @@ pub enum KeyPairSpec {
     MlKem512,
     MlKem768,
     MlKem1024,
+    #[cfg(feature = "sm")]
+    Sm2,
 }
 
 /// A spec, by what computes with it.
@@ -33,11 +35,13 @@ pub(super) enum Kind {
     Ed25519,
     MlDsa(MlDsa),
     MlKem(MlKem),
+    #[cfg(feature = "sm")]
+    Sm2,
 }
 
 impl KeyPairSpec {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 14 + cfg!(feature = "sm") as usize] = [
         Self::Rsa2048,
         Self::Rsa3072,
         Self::Rsa4096,
@@ -52,6 +56,8 @@ impl KeyPairSpec {
         Self::MlKem512,
         Self::MlKem768,
         Self::MlKem1024,
+        #[cfg(feature = "sm")]
+        Self::Sm2,
     ];
 
     pub(super) const fn kind(self) -> Kind {
@@ -70,6 +76,8 @@ impl KeyPairSpec {
             Self::MlKem512 => Kind::MlKem(MlKem::MlKem512),
             Self::MlKem768 => Kind::MlKem(MlKem::MlKem768),
             Self::MlKem1024 => Kind::MlKem(MlKem::MlKem1024),
+            #[cfg(feature = "sm")]
+            Self::Sm2 => Kind::Sm2,
         }
     }
 
@@ -90,6 +98,8 @@ impl KeyPairSpec {
             Self::MlKem512 => 0x51,
             Self::MlKem768 => 0x52,
             Self::MlKem1024 => 0x53,
+            #[cfg(feature = "sm")]
+            Self::Sm2 => 0x61,
         }
     }
 
@@ -124,6 +134,12 @@ impl KeyPairSpec {
             Self::MlKem512 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 4, 1],
             Self::MlKem768 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 4, 2],
             Self::MlKem1024 => &[0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 4, 3],
+            // GM/T 0006: the curve sm2.
+            #[cfg(feature = "sm")]
+            Self::Sm2 => &[
+                0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 8, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x82,
+                0x2d,
+            ],
         }
     }
 
@@ -141,6 +157,8 @@ impl KeyPairSpec {
             Self::MlKem512 => Some(800),
             Self::MlKem768 => Some(1184),
             Self::MlKem1024 => Some(1568),
+            #[cfg(feature = "sm")]
+            Self::Sm2 => Some(65),
         }
     }
 }

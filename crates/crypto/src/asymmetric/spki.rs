@@ -19,7 +19,13 @@ pub(super) fn read(spec: KeyPairSpec, spki: &[u8]) -> Result<&[u8], InvalidKey> 
     }
     let whole = spec.public_bytes().is_none_or(|length| public.len() == length);
     // SEC 1 section 2.3.3: 04 is an uncompressed point. There are others of its length.
-    let uncompressed = !matches!(spec.kind(), Kind::Ec(_)) || public.first() == Some(&4);
+    let has_point = match spec.kind() {
+        Kind::Ec(_) => true,
+        #[cfg(feature = "sm")]
+        Kind::Sm2 => true,
+        _ => false,
+    };
+    let uncompressed = !has_point || public.first() == Some(&4);
     let fits = whole && uncompressed;
     fits.then_some(public).ok_or(InvalidKey::Malformed)
 }

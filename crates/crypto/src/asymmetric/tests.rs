@@ -10,6 +10,8 @@ use crate::random::SystemRandom;
 
 mod matrix;
 mod oracles;
+#[cfg(feature = "sm")]
+mod sm;
 mod wycheproof;
 
 const RECORDS: &str = include_str!("../../testdata/formats/v1/key_record.json");

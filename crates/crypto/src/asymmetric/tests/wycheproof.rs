@@ -206,7 +206,7 @@ fn ecdh_secrets() {
                 let peer = if as_point { point() } else { test.public_key.to_vec() };
                 // Some have a zero in front.
                 let zeros = test.private_key.iter().take_while(|byte| **byte == 0).count();
-                let scalar = ec::padded(curve, &test.private_key[zeros..]).unwrap();
+                let scalar = ec::padded(curve.scalar_bytes(), &test.private_key[zeros..]).unwrap();
                 let pair = KeyPair::new(spec, Form::Short, scalar).unwrap();
                 let secret = pair.agree(&peer);
                 let compressed = test.flags.contains(&ecdh::TestFlag::CompressedPoint);
