@@ -288,7 +288,7 @@ impl KeyPair {
         match &self.prepared {
             Prepared::Rsa(pair) => pair.sign(algorithm, message),
             Prepared::Ec(pair) => pair.sign(algorithm, message),
-            Prepared::Ed25519(pair) => pair.sign(algorithm, message),
+            Prepared::Ed25519(pair) => pair.sign(algorithm, message, self.private.expose()),
             Prepared::MlDsa(pair) => pair.sign(algorithm, message, self.private.expose()),
             Prepared::MlKem(_) => Err(KeyUseError::Incompatible),
             #[cfg(feature = "sm")]

@@ -8,7 +8,6 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublic
 use trent_awslc::{ed25519ph_sign, ed25519ph_verify};
 
 use super::{InvalidKey, KeyUseError, Message, SigningAlgorithm};
-use crate::secret::Key256;
 
 /// The length of a private key.
 pub(super) const SEED_BYTES: usize = 32;
@@ -18,7 +17,6 @@ const DIGEST_BYTES: usize = 64;
 /// A key pair.
 pub(super) struct Pair {
     pair: Ed25519KeyPair,
-    seed: Key256,
     public: [u8; 32],
 }
 
@@ -26,16 +24,17 @@ impl Pair {
     /// The key pair of a seed, and its public key.
     pub(super) fn new(seed: &[u8]) -> Result<(Self, Vec<u8>), InvalidKey> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| InvalidKey::Malformed)?;
-        let seed = Key256::from_slice(seed).ok_or(InvalidKey::Malformed)?;
         let raw = pair.public_key().as_ref().to_vec();
         let public = raw.as_slice().try_into().map_err(|_| InvalidKey::Inconsistent)?;
-        Ok((Self { pair, seed, public }, raw))
+        Ok((Self { pair, public }, raw))
     }
 
+    /// `seed` is what this pair was made of: AWS-LC takes it again for Ed25519ph.
     pub(super) fn sign(
         &self,
         algorithm: SigningAlgorithm,
         message: Message<'_>,
+        seed: &[u8],
     ) -> Result<Vec<u8>, KeyUseError> {
         match checked(algorithm, message)? {
             Checked::Pure(message) => {
@@ -43,7 +42,8 @@ impl Pair {
                 Ok(signature.as_ref().to_vec())
             }
             Checked::Prehashed(hash) => {
-                let signature = ed25519ph_sign(self.seed.expose(), &self.public, &hash);
+                let seed = seed.try_into().map_err(|_| KeyUseError::Failed)?;
+                let signature = ed25519ph_sign(seed, &self.public, &hash);
                 signature.map(Vec::from).ok_or(KeyUseError::Failed)
             }
         }

@@ -61,7 +61,6 @@ pub struct Encapsulated {
 pub(super) struct Pair {
     set: MlKem,
     key: DecapsulationKey,
-    expanded: Zeroizing<Vec<u8>>,
 }
 
 impl Pair {
@@ -79,8 +78,8 @@ impl Pair {
             }
         };
         let key = DecapsulationKey::new(algorithm(set), &expanded).map_err(|_| InvalidKey::Inconsistent)?;
-        let pair = Self { set, key, expanded };
-        if form == Form::Expanded && !pair.is_consistent(&public) {
+        let pair = Self { set, key };
+        if form == Form::Expanded && !pair.is_consistent(&expanded, &public) {
             return Err(InvalidKey::Inconsistent);
         }
         Ok((pair, public))
@@ -95,13 +94,13 @@ impl Pair {
     }
 
     pub(super) fn expands_to(&self, expanded: &[u8]) -> bool {
-        self.expanded.ct_eq(expanded).into()
+        self.key.key_bytes().is_ok_and(|own| own.as_ref().ct_eq(expanded).into())
     }
 
     /// Section 7.3, hash check; and a secret made for the public part reaches the private one.
-    fn is_consistent(&self, public: &[u8]) -> bool {
-        let hash = self.expanded.get(self.expanded.len() - TAIL_BYTES..).and_then(|tail| tail.get(..32));
-        if hash != Some(digest(&SHA3_256, public).as_ref()) {
+    fn is_consistent(&self, expanded: &[u8], public: &[u8]) -> bool {
+        let hash = expanded.last_chunk::<TAIL_BYTES>().and_then(|tail| tail.first_chunk::<32>());
+        if hash.map(<[u8; 32]>::as_slice) != Some(digest(&SHA3_256, public).as_ref()) {
             return false;
         }
         let Ok(made) = encapsulate(self.set, public) else { return false };
