@@ -3,7 +3,7 @@
 //! A server calls [`read`], which takes a [`Request`] apart, makes every check that needs no secret and gives
 //! back a [`Claim`]: who says they sent this, and under which scope. The caller then finds the secret of the
 //! access key, has a [`SigningKey`] derived or taken from [`SigningKeys`], and asks [`Claim::verify`]. A client
-//! calls [`sign`] or [`presign`].
+//! calls [`sign()`] or [`presign`].
 //!
 //! Not here: which access keys exist and whether session tokens are genuine (the caller decides, and answers
 //! with the variants of [`SignatureError`] kept for that), reading bodies (the caller passes [`body_sha256`] of
