@@ -5,7 +5,7 @@
 
 use trent_protocol::{
     EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm, KeySpec, KeyUsage, MacAlgorithm,
-    SigningAlgorithm,
+    MessageType, SigningAlgorithm,
 };
 
 /// The algorithms of a key: those of its one usage.
@@ -98,6 +98,27 @@ pub const fn mac(spec: KeySpec) -> &'static [MacAlgorithm] {
         KeySpec::Hmac384 => &[MacAlgorithm::HmacSha384],
         KeySpec::Hmac512 => &[MacAlgorithm::HmacSha512],
         _ => &[],
+    }
+}
+
+/// Whether an algorithm signs whole messages. Ed25519ph signs digests alone.
+pub const fn signs_raw(algorithm: SigningAlgorithm) -> bool {
+    !matches!(algorithm, SigningAlgorithm::Ed25519PhSha512)
+}
+
+/// How long a message of this kind is; nothing when the algorithm does not take the kind, or takes any length.
+pub const fn digest_bytes(algorithm: SigningAlgorithm, kind: MessageType) -> Option<usize> {
+    use SigningAlgorithm as A;
+    match (kind, algorithm) {
+        (MessageType::Digest, A::RsassaPssSha256 | A::RsassaPkcs1V15Sha256 | A::EcdsaSha256 | A::Sm2dsa) => {
+            Some(32)
+        }
+        (MessageType::Digest, A::RsassaPssSha384 | A::RsassaPkcs1V15Sha384 | A::EcdsaSha384) => Some(48),
+        (MessageType::Digest, A::RsassaPssSha512 | A::RsassaPkcs1V15Sha512 | A::EcdsaSha512) => Some(64),
+        (MessageType::Digest, A::Ed25519PhSha512) => Some(64),
+        // The message representative of FIPS 204.
+        (MessageType::ExternalMu, A::MlDsaShake256) => Some(64),
+        _ => None,
     }
 }
 

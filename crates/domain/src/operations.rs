@@ -69,6 +69,15 @@ pub struct Rules {
     pub effect: Effect,
 }
 
+/// Whether an operation is about the rotation of material, which keys other than symmetric encryption keys do not have.
+pub const fn rotates(operation: Operation) -> bool {
+    use Operation as Op;
+    matches!(
+        operation,
+        Op::DisableKeyRotation | Op::EnableKeyRotation | Op::ListKeyRotations | Op::RotateKeyOnDemand
+    )
+}
+
 /// The rules of an operation.
 pub const fn rules(operation: Operation) -> Rules {
     use Effect::{Changes, Reads, Uses};

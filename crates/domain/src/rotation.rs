@@ -1,5 +1,7 @@
 //! Rotation: when a key gets new material, and what is remembered of the old.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use trent_protocol::RotationType;
 
@@ -16,6 +18,8 @@ pub struct Material {
     pub created: Timestamp,
     /// The rotation that made it; absent on the first.
     pub rotation: Option<Rotation>,
+    /// The public key as DER SubjectPublicKeyInfo (RFC 5280), of key pairs alone.
+    pub public: Option<Arc<[u8]>>,
     /// The material itself, sealed under the domain key of account and Region.
     pub sealed: Vec<u8>,
 }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::rotation::{Material, Rotation};
 use trent_domain::time::Timestamp;
 use trent_keystore::{NewMaterial, Owner, StoreError};
+use trent_protocol::KeySpec;
 
 use crate::actions::{Action, CreateKey, GenerateRandom};
 use crate::decision::by_identity;
@@ -56,8 +58,8 @@ impl Gate {
 
 impl AuthorizedAccount<'_, CreateKey> {
     /// Makes the material of a key that is about to be created.
-    pub async fn make_material(&self, key: KeyId) -> Result<NewKeyMaterial, Refusal> {
-        self.gate.make_material(Owner { account: self.account, region: self.region, key }).await
+    pub async fn make_material(&self, key: KeyId, spec: KeySpec) -> Result<NewKeyMaterial, Refusal> {
+        self.gate.make_material(Owner { account: self.account, region: self.region, key }, spec).await
     }
 }
 
@@ -70,7 +72,7 @@ impl AuthorizedAccount<'_, GenerateRandom> {
 
 impl Gate {
     /// Makes material for a key, and first the domain key that seals it where there is none yet.
-    pub(crate) async fn make_material(&self, owner: Owner) -> Result<NewKeyMaterial, Refusal> {
+    pub(crate) async fn make_material(&self, owner: Owner, spec: KeySpec) -> Result<NewKeyMaterial, Refusal> {
         self.ensure_domain_key(owner.account, owner.region).await.map_err(|error| match error {
             OpenError::Database(error) => Refusal::Database(error),
             OpenError::Store(error) => Refusal::Store(error),
@@ -79,7 +81,7 @@ impl Gate {
                 Refusal::Store(StoreError::Unsealable { what: "domain key".to_owned() })
             }
         })?;
-        Ok(NewKeyMaterial::from(self.store.generate(owner)?))
+        Ok(NewKeyMaterial::from(self.store.generate(owner, spec).await?))
     }
 }
 
@@ -88,18 +90,19 @@ impl Gate {
 #[must_use]
 pub struct NewKeyMaterial {
     id: MaterialId,
+    public: Option<Arc<[u8]>>,
     sealed: Vec<u8>,
 }
 
 impl From<NewMaterial> for NewKeyMaterial {
-    fn from(NewMaterial { id, sealed }: NewMaterial) -> Self {
-        Self { id, sealed }
+    fn from(NewMaterial { id, public, sealed }: NewMaterial) -> Self {
+        Self { id, public, sealed }
     }
 }
 
 impl NewKeyMaterial {
     /// The record entry: the key's first material, or one that a rotation made.
     pub fn into_material(self, created: Timestamp, rotation: Option<Rotation>) -> Material {
-        Material { id: self.id, created, rotation, sealed: self.sealed }
+        Material { id: self.id, created, rotation, public: self.public, sealed: self.sealed }
     }
 }

@@ -8,7 +8,8 @@ use trent_crypto::ciphertext;
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, AliasArn, KeyArn, KeyId, KeyName, MaterialId, Region};
 use trent_domain::key::Key;
-use trent_domain::operations::{Names, rules};
+use trent_domain::operations::{Names, rotates, rules};
+use trent_protocol::KeySpec;
 
 use crate::actions::Action;
 use crate::cache::Entry;
@@ -93,7 +94,11 @@ impl Gate {
             }
         };
         // An unreadable blob is told of only now: whoever may not use the key they name learns nothing else.
-        let header = header?;
+        let header = match header {
+            // Ciphertexts of key pairs have no header. Whether the algorithm fits the key is judged later.
+            Err(_) if entry.key.spec != KeySpec::SymmetricDefault => return self.admit(entry, None),
+            header => header?,
+        };
         if maker(&header) != entry.key.id {
             return Err(Refusal::IncorrectKey);
         }
@@ -113,6 +118,9 @@ impl Gate {
         made_by: Option<MaterialId>,
     ) -> Result<Authorized<'_, A>, Refusal> {
         let rules = rules(A::OPERATION);
+        if rotates(A::OPERATION) && entry.key.spec != KeySpec::SymmetricDefault {
+            return Err(Refusal::NotRotatable(entry.key.arn()));
+        }
         rules.states.check(&entry.key)?;
         if rules.usage.is_some_and(|usage| usage != entry.key.usage) {
             let (arn, usage) = (entry.key.arn(), entry.key.usage);

@@ -23,7 +23,8 @@ impl Gate {
     ) -> Result<KeyId, Refusal> {
         let now = self.clock.now();
         let id = KeyId::generate(now, self.random_array()?, false);
-        let material = self.make_material(Owner { account, region, key: id }).await?.into_material(now, None);
+        let owner = Owner { account, region, key: id };
+        let material = self.make_material(owner, KeySpec::SymmetricDefault).await?.into_material(now, None);
         let key = Key {
             id,
             account,

@@ -15,7 +15,7 @@ use trent_database::{Change, Observer};
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
-use trent_keystore::SymmetricKey;
+use trent_keystore::OpenedKey;
 
 const SHARDS: usize = 1 << 16;
 const LOADING_LOCKS: usize = 256;
@@ -43,7 +43,7 @@ pub(crate) struct Entry {
     /// The key's full name, which most answers carry.
     pub(crate) arn: Box<str>,
     /// The current material, opened on first use; it goes when the entry goes.
-    pub(crate) current: OnceLock<Arc<dyn SymmetricKey>>,
+    pub(crate) current: OnceLock<OpenedKey>,
     generation: u64,
 }
 
@@ -164,7 +164,10 @@ impl Entry {
         let Key { description, policy, tags, materials, .. } = &self.key;
         let policy = policy.as_ref().map_or(0, |policy| policy.len());
         let tags: usize = tags.iter().map(|(key, value)| key.len() + value.len() + 100).sum();
-        let bytes = ENTRY_BYTES + description.len() + policy + tags + materials.len() * 250;
+        let materials: usize = materials.iter().map(|material| 200 + material.sealed.len()).sum();
+        // A pair in use takes about five times what is sealed of it: numbers are kept in several forms.
+        let opened = self.key.current_material().map_or(0, |current| current.sealed.len() * 5);
+        let bytes = ENTRY_BYTES + description.len() + policy + tags + materials + opened;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }

@@ -101,4 +101,5 @@ pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{Gate, OpenError, Parts};
 pub use refusal::{DenialResource, Refusal};
 pub use system::{DeleteExpiredKey, RotateDueKey, SystemPermit};
-pub use uses::{Decrypted, Encrypted, MayDecrypt, MayEncrypt, MayGenerateDataKey, MayMakeMaterial, UseError};
+pub use trent_keystore::StoreError;
+pub use uses::*;

@@ -43,6 +43,9 @@ pub enum Refusal {
     /// The key's state does not allow the operation.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The key is of a kind that has one material for good.
+    #[error("{0} does not rotate")]
+    NotRotatable(KeyArn),
     /// The key is for another usage.
     #[error("{arn} key usage is {usage} which is not valid for {operation}.")]
     Usage {

@@ -63,8 +63,11 @@ impl SystemPermit<'_, RotateDueKey> {
             return Ok(false);
         }
         let rotation = Rotation { at: now, kind: RotationType::Automatic };
-        let material =
-            self.gate.make_material(Owner::of(&entry.key)).await?.into_material(now, Some(rotation));
+        let material = self
+            .gate
+            .make_material(Owner::of(&entry.key), entry.key.spec)
+            .await?
+            .into_material(now, Some(rotation));
         trent_database::write(&*self.gate.database, "rotate due key", move |transaction| {
             let Some(mut key) = transaction.key(region, id)?.filter(|key| is_rotation_due(key, now)) else {
                 return Ok(false);

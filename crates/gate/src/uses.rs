@@ -1,20 +1,26 @@
-//! Who may do what with key material, on one screen; below it, the doing.
+//! Who may do what with key material, on one screen; how it is done is in the files of `uses/`.
 
-use std::sync::Arc;
+mod agreement;
+mod data_keys;
+mod encapsulation;
+mod encryption;
+mod mac;
+mod material;
+mod signing;
 
-use trent_crypto::{CanonicalContext, SecretBytes};
-use trent_domain::encryption_context::EncryptionContext;
-use trent_domain::identifier::{KeyArn, MaterialId};
-use trent_domain::rotation::Material;
-use trent_keystore::{StoreError, SymmetricKey};
-use trent_protocol::{EncryptionAlgorithm, KeySpec};
+use trent_domain::identifier::KeyArn;
+use trent_keystore::{OpenedKey, StoreError};
+use trent_protocol::{EncryptionAlgorithm, KeySpec, MacAlgorithm, MessageType, SigningAlgorithm};
 
-use crate::account::NewKeyMaterial;
 use crate::actions::{
-    Action, Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, ReEncryptFrom, ReEncryptTo,
-    RotateKeyOnDemand,
+    Action, Decapsulate, Decrypt, DeriveSharedSecret, Encapsulate, Encrypt, GenerateDataKey,
+    GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext, GenerateDataKeyWithoutPlaintext, GenerateMac,
+    GetPublicKey, ReEncryptFrom, ReEncryptTo, RotateKeyOnDemand, Sign, Verify, VerifyMac,
 };
 use crate::authorize::Authorized;
+
+pub use encryption::{Decrypted, Encrypted};
+pub use trent_keystore::{Encapsulated, Message, Pair};
 
 /// Actions whose permit encrypts.
 pub trait MayEncrypt: Action {}
@@ -22,16 +28,55 @@ impl MayEncrypt for Encrypt {}
 impl MayEncrypt for ReEncryptTo {}
 impl MayEncrypt for GenerateDataKey {}
 impl MayEncrypt for GenerateDataKeyWithoutPlaintext {}
+impl MayEncrypt for GenerateDataKeyPair {}
+impl MayEncrypt for GenerateDataKeyPairWithoutPlaintext {}
 
 /// Actions whose permit makes a data key, and encrypts it.
 pub trait MayGenerateDataKey: MayEncrypt {}
 impl MayGenerateDataKey for GenerateDataKey {}
 impl MayGenerateDataKey for GenerateDataKeyWithoutPlaintext {}
 
+/// Actions whose permit makes a key pair for the caller, and encrypts its private key.
+pub trait MayGenerateDataKeyPair: MayEncrypt {}
+impl MayGenerateDataKeyPair for GenerateDataKeyPair {}
+impl MayGenerateDataKeyPair for GenerateDataKeyPairWithoutPlaintext {}
+
 /// Actions whose permit decrypts.
 pub trait MayDecrypt: Action {}
 impl MayDecrypt for Decrypt {}
 impl MayDecrypt for ReEncryptFrom {}
+
+/// Actions whose permit signs.
+pub trait MaySign: Action {}
+impl MaySign for Sign {}
+
+/// Actions whose permit verifies signatures.
+pub trait MayVerify: Action {}
+impl MayVerify for Verify {}
+
+/// Actions whose permit makes MACs.
+pub trait MayGenerateMac: Action {}
+impl MayGenerateMac for GenerateMac {}
+
+/// Actions whose permit verifies MACs.
+pub trait MayVerifyMac: Action {}
+impl MayVerifyMac for VerifyMac {}
+
+/// Actions whose permit agrees on a secret.
+pub trait MayDeriveSharedSecret: Action {}
+impl MayDeriveSharedSecret for DeriveSharedSecret {}
+
+/// Actions whose permit encapsulates a secret.
+pub trait MayEncapsulate: Action {}
+impl MayEncapsulate for Encapsulate {}
+
+/// Actions whose permit opens an encapsulated secret.
+pub trait MayDecapsulate: Action {}
+impl MayDecapsulate for Decapsulate {}
+
+/// Actions whose permit reads the public key.
+pub trait MayReadPublicKey: Action {}
+impl MayReadPublicKey for GetPublicKey {}
 
 /// Actions whose permit makes new material for the key.
 pub trait MayMakeMaterial: Action {}
@@ -44,9 +89,33 @@ pub enum UseError {
     #[error("Algorithm {asked} is incompatible with key spec {spec}.")]
     AlgorithmMismatch {
         /// The algorithm of the request.
-        asked: EncryptionAlgorithm,
+        asked: &'static str,
         /// The spec of the key.
         spec: KeySpec,
+    },
+    /// The plaintext is longer than the algorithm takes with this key.
+    #[error("Algorithm {algorithm} and key spec {spec} cannot encrypt data larger than {bytes_max} bytes.")]
+    PlaintextTooLong {
+        /// The algorithm.
+        algorithm: EncryptionAlgorithm,
+        /// The spec of the key.
+        spec: KeySpec,
+        /// What it takes at most.
+        bytes_max: usize,
+    },
+    /// An encryption context with a key that cannot bind it to anything.
+    #[error("EncryptionContext is not supported with algorithm {0}.")]
+    ContextNotSupported(EncryptionAlgorithm),
+    /// The message is to be a digest, and has another length.
+    #[error("Digest is invalid length for algorithm {0}.")]
+    DigestLength(SigningAlgorithm),
+    /// The algorithm does not take messages of this kind.
+    #[error("Algorithm {algorithm} does not support message type {kind}.")]
+    MessageType {
+        /// The algorithm.
+        algorithm: SigningAlgorithm,
+        /// What the request says the message is.
+        kind: MessageType,
     },
     /// All checks passed and the request wanted no more.
     #[error("The request would have succeeded, but the DryRun option is set.")]
@@ -54,6 +123,18 @@ pub enum UseError {
     /// The ciphertext does not open.
     #[error("the ciphertext is invalid")]
     InvalidCiphertext,
+    /// The signature is not valid.
+    #[error("the signature is invalid")]
+    InvalidSignature,
+    /// The MAC is not valid.
+    #[error("the MAC is invalid")]
+    InvalidMac,
+    /// The public key in the request is none, or not one for this key.
+    #[error("the public key is invalid")]
+    InvalidPublicKey,
+    /// Keys of this kind have no public key.
+    #[error("{0} has no public key")]
+    NoPublicKey(KeyArn),
     /// The key has no material that could encrypt.
     #[error("key `{0}` has no material")]
     NoMaterial(KeyArn),
@@ -62,112 +143,49 @@ pub enum UseError {
     Store(StoreError),
 }
 
+impl UseError {
+    /// An encryption algorithm that is not one of the key's.
+    fn encryption_mismatch(asked: EncryptionAlgorithm, spec: KeySpec) -> Self {
+        Self::AlgorithmMismatch { asked: asked.as_str(), spec }
+    }
+
+    /// A MAC algorithm that is not that of the key.
+    fn mac_mismatch(asked: MacAlgorithm, spec: KeySpec) -> Self {
+        Self::AlgorithmMismatch { asked: asked.as_str(), spec }
+    }
+}
+
 impl From<StoreError> for UseError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::InvalidCiphertext => Self::InvalidCiphertext,
+            StoreError::InvalidSignature => Self::InvalidSignature,
+            StoreError::InvalidMac => Self::InvalidMac,
+            StoreError::InvalidPublicKey => Self::InvalidPublicKey,
             other => Self::Store(other),
         }
     }
 }
 
-/// What encrypting gives.
-#[derive(Debug)]
-pub struct Encrypted {
-    /// The ciphertext blob.
-    pub blob: Vec<u8>,
-    /// The material that made it.
-    pub material: MaterialId,
-}
-
-/// What decrypting gives.
-pub struct Decrypted {
-    /// The plaintext.
-    pub plaintext: SecretBytes,
-    /// The material that had made the ciphertext.
-    pub material: MaterialId,
-}
-
-impl<A: MayEncrypt> Authorized<'_, A> {
-    /// Encrypts under the key's current material.
-    pub async fn encrypt(
-        &self,
-        plaintext: &[u8],
-        algorithm: EncryptionAlgorithm,
-        context: &EncryptionContext,
-    ) -> Result<Encrypted, UseError> {
-        self.check_algorithm(algorithm)?;
-        let material = self.current_material()?;
-        let blob = self.open_current(material)?.encrypt(plaintext, &canonical(context))?;
-        Ok(Encrypted { blob, material: material.id })
-    }
-
-    /// Whether encrypting would succeed, without doing it.
-    pub fn check_encrypt(&self, algorithm: EncryptionAlgorithm) -> Result<(), UseError> {
-        self.check_algorithm(algorithm)?;
-        self.current_material().map(|_| ())
-    }
-}
-
-impl<A: MayGenerateDataKey> Authorized<'_, A> {
-    /// A random data key of `bytes` bytes.
-    pub fn random_data_key(&self, bytes: usize) -> Result<SecretBytes, UseError> {
-        let random = SecretBytes::generate(bytes, &*self.gate.random);
-        Ok(random.map_err(StoreError::from)?)
-    }
-}
-
-impl<A: MayDecrypt> Authorized<'_, A> {
-    /// Decrypts a blob that this permit was asked for.
-    pub async fn decrypt(
-        &self,
-        blob: &[u8],
-        algorithm: EncryptionAlgorithm,
-        context: &EncryptionContext,
-    ) -> Result<Decrypted, UseError> {
-        self.check_algorithm(algorithm)?;
-        let material =
-            self.made_by.and_then(|id| self.entry.key.material(&id)).ok_or(UseError::InvalidCiphertext)?;
-        let is_current = self.entry.key.current_material().is_some_and(|current| current.id == material.id);
-        let opened = match is_current {
-            true => self.open_current(material)?,
-            // Opening costs little more than finding an opened one would: old material is not kept open.
-            false => self.gate.store.open(&self.entry.key, material)?,
-        };
-        let plaintext = opened.decrypt(blob, &canonical(context))?;
-        Ok(Decrypted { plaintext, material: material.id })
-    }
-}
-
-impl<A: MayMakeMaterial> Authorized<'_, A> {
-    /// Makes new material for the key; it counts once a change of the record has taken it up.
-    pub fn make_material(&self) -> Result<NewKeyMaterial, UseError> {
-        let owner = trent_keystore::Owner::of(&self.entry.key);
-        Ok(NewKeyMaterial::from(self.gate.store.generate(owner)?))
-    }
-}
-
-impl<A: Action> Authorized<'_, A> {
-    /// Whether decrypting could be asked for with this algorithm, without a ciphertext.
-    pub fn check_algorithm(&self, asked: EncryptionAlgorithm) -> Result<(), UseError> {
-        let spec = self.entry.key.spec;
-        let fits = spec == KeySpec::SymmetricDefault && asked == EncryptionAlgorithm::SymmetricDefault;
-        if fits { Ok(()) } else { Err(UseError::AlgorithmMismatch { asked, spec }) }
-    }
-
-    fn current_material(&self) -> Result<&Material, UseError> {
-        self.entry.key.current_material().ok_or(UseError::NoMaterial(self.arn()))
-    }
-
-    fn open_current(&self, material: &Material) -> Result<Arc<dyn SymmetricKey>, UseError> {
-        if let Some(opened) = self.entry.current.get() {
-            return Ok(Arc::clone(opened));
+/// The kind of opened key that the usage of this key calls for. The gate has compared the usage before, so that
+/// another kind means a store that opens keys wrongly.
+macro_rules! opened_as {
+    ($opened:expr, $kind:ident, $spec:expr) => {
+        match $opened {
+            trent_keystore::OpenedKey::$kind(key) => Ok(key),
+            _ => Err($crate::uses::UseError::Store(trent_keystore::StoreError::Unsupported($spec))),
         }
-        let opened = self.gate.store.open(&self.entry.key, material)?;
-        Ok(Arc::clone(self.entry.current.get_or_init(|| opened)))
-    }
+    };
 }
+use opened_as;
 
-fn canonical(context: &EncryptionContext) -> CanonicalContext {
-    CanonicalContext::new(Some(context.pairs()))
+impl<A> Authorized<'_, A> {
+    /// The key's current material, opened, from memory where it has been opened before.
+    fn open_current(&self) -> Result<OpenedKey, UseError> {
+        if let Some(opened) = self.entry.current.get() {
+            return Ok(opened.clone());
+        }
+        let opened = self.gate.store.open(&self.entry.key, self.current_material()?)?;
+        Ok(self.entry.current.get_or_init(|| opened).clone())
+    }
 }

@@ -163,6 +163,10 @@ impl Keyring {
         &*self.random
     }
 
+    pub(crate) fn shared_random(&self) -> Arc<dyn Random> {
+        Arc::clone(&self.random)
+    }
+
     fn seal_under_root(&self, name: RingName, plaintext: &[u8]) -> Result<Vec<u8>, StoreError> {
         let name = name.to_string();
         let owner = [("name", name.as_bytes())];

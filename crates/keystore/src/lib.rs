@@ -8,9 +8,13 @@
 //! the material for it alone.
 
 mod keyring;
+mod pool;
 mod software;
 mod store;
 
 pub use keyring::{Keyring, NewRingKey, RingName};
 pub use software::SoftwareStore;
-pub use store::{KeyStore, NewMaterial, Owner, StoreError, SymmetricKey};
+pub use store::{
+    AgreementKey, Answer, DecryptionKey, Encapsulated, EncapsulationKey, KeyStore, MacKey, Message,
+    NewMaterial, OpenedKey, Owner, Pair, SigningKey, StoreError, SymmetricKey,
+};

@@ -1,11 +1,16 @@
 //! The trait of every place where key material lives, and of the opened keys that come out of one.
+//!
+//! What a kind of key can do is a trait of one or two methods. What a store lacks simply does not come out of it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use trent_crypto::{CanonicalContext, RandomError, SealError, SecretBytes};
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::rotation::Material;
+use trent_protocol::{DataKeyPairSpec, EncryptionAlgorithm, KeySpec, MessageType, SigningAlgorithm};
 
 /// Whose material is made: it is bound to the key, so that a sealed copy opens nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +36,8 @@ impl Owner {
 pub struct NewMaterial {
     /// Its id.
     pub id: MaterialId,
+    /// The public key as DER SubjectPublicKeyInfo, of key pairs.
+    pub public: Option<Arc<[u8]>>,
     /// The material, sealed.
     pub sealed: Vec<u8>,
 }
@@ -41,6 +48,18 @@ pub enum StoreError {
     /// The ciphertext is altered, of other material, or was made with another encryption context.
     #[error("the ciphertext does not open")]
     InvalidCiphertext,
+    /// The signature is not one of this key and message.
+    #[error("the signature is not valid")]
+    InvalidSignature,
+    /// The MAC is not that of this key and message.
+    #[error("the MAC is not valid")]
+    InvalidMac,
+    /// The public key of the other side is malformed, or not on the curve of this key.
+    #[error("the public key is not one to agree with")]
+    InvalidPublicKey,
+    /// The store has no keys of this spec, or none that do this.
+    #[error("the key store has no {0} keys that do this")]
+    Unsupported(KeySpec),
     /// The ring has no key of this name yet.
     #[error("the key ring has no key `{0}`")]
     UnknownRingKey(String),
@@ -50,21 +69,61 @@ pub enum StoreError {
         /// What was to be opened.
         what: String,
     },
+    /// Too many operations wait; trying again later helps.
+    #[error("too many operations wait for the key store")]
+    Busy,
+    /// The store was closed, or the operation ended without an answer.
+    #[error("the key store did not answer")]
+    Stopped,
     /// The random number generator failed.
     #[error("no randomness")]
     Random(#[from] RandomError),
     /// Nothing could be sealed.
     #[error("could not seal")]
     Seal(#[from] SealError),
+    /// The cryptographic library failed where no input could make it.
+    #[error("the cryptographic library failed")]
+    Library,
 }
+
+/// What a store answers when it may have to wait for a thread, a token or a network.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A place where key material lives.
 pub trait KeyStore: Send + Sync {
-    /// Makes material for a key of 256 bits.
-    fn generate(&self, owner: Owner) -> Result<NewMaterial, StoreError>;
+    /// Makes material for a key of this spec.
+    fn generate(&self, owner: Owner, spec: KeySpec) -> Answer<'_, NewMaterial>;
 
     /// Opens one material of a key for use.
-    fn open(&self, key: &Key, material: &Material) -> Result<Arc<dyn SymmetricKey>, StoreError>;
+    fn open(&self, key: &Key, material: &Material) -> Result<OpenedKey, StoreError>;
+
+    /// Makes a key pair for a caller, who keeps it.
+    fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair>;
+}
+
+/// A key pair that no record has.
+pub struct Pair {
+    /// DER PKCS#8 (RFC 5958).
+    pub private: SecretBytes,
+    /// DER SubjectPublicKeyInfo (RFC 5280).
+    pub public: Vec<u8>,
+}
+
+/// What [`KeyStore::open`] gives: a key that can do what its usage says.
+#[derive(Clone)]
+pub enum OpenedKey {
+    /// SYMMETRIC_DEFAULT.
+    Symmetric(Arc<dyn SymmetricKey>),
+    /// A pair for ENCRYPT_DECRYPT.
+    Decryption(Arc<dyn DecryptionKey>),
+    /// A pair for SIGN_VERIFY.
+    Signing(Arc<dyn SigningKey>),
+    /// A key for GENERATE_VERIFY_MAC.
+    Mac(Arc<dyn MacKey>),
+    /// A pair for KEY_AGREEMENT.
+    Agreement(Arc<dyn AgreementKey>),
+    /// A pair for ENCAPSULATE_DECAPSULATE.
+    Encapsulation(Arc<dyn EncapsulationKey>),
 }
 
 /// An opened symmetric key: encrypts and decrypts messages, each under a key of its own.
@@ -74,4 +133,62 @@ pub trait SymmetricKey: Send + Sync {
 
     /// Decrypts a ciphertext blob that this material made with the same context.
     fn decrypt(&self, blob: &[u8], context: &CanonicalContext) -> Result<SecretBytes, StoreError>;
+}
+
+/// An opened pair that encrypts with its public key and decrypts with its private one.
+pub trait DecryptionKey: Send + Sync {
+    /// Encrypts what its caller has found short enough for the algorithm.
+    fn encrypt(&self, plaintext: &[u8], algorithm: EncryptionAlgorithm) -> Answer<'_, Vec<u8>>;
+
+    /// Decrypts; all that is wrong with a ciphertext is one error.
+    fn decrypt(&self, ciphertext: &[u8], algorithm: EncryptionAlgorithm) -> Answer<'_, SecretBytes>;
+}
+
+/// What is signed. Its length is that of the digest, where it is one.
+pub struct Message {
+    /// What the bytes are.
+    pub kind: MessageType,
+    /// The bytes.
+    pub bytes: SecretBytes,
+}
+
+/// An opened pair that signs and verifies.
+pub trait SigningKey: Send + Sync {
+    /// Signs with one of the algorithms of the key's spec.
+    fn sign(&self, message: Message, algorithm: SigningAlgorithm) -> Answer<'_, Vec<u8>>;
+
+    /// Verifies; all that is wrong with a signature is [`StoreError::InvalidSignature`].
+    fn verify(&self, message: Message, signature: Vec<u8>, algorithm: SigningAlgorithm) -> Answer<'_, ()>;
+}
+
+/// An opened HMAC key, whose one algorithm is that of its spec.
+pub trait MacKey: Send + Sync {
+    /// The MAC of a message.
+    fn generate(&self, message: &[u8]) -> Result<Vec<u8>, StoreError>;
+
+    /// Compares in constant time.
+    fn verify(&self, message: &[u8], mac: &[u8]) -> Result<(), StoreError>;
+}
+
+/// An opened pair that agrees on a secret with the holder of another.
+pub trait AgreementKey: Send + Sync {
+    /// The raw shared secret with the holder of `peer`, a DER SubjectPublicKeyInfo.
+    fn agree(&self, peer: &[u8]) -> Answer<'_, SecretBytes>;
+}
+
+/// An opened pair of a key encapsulation mechanism.
+pub trait EncapsulationKey: Send + Sync {
+    /// A fresh secret, and the ciphertext that the private key makes the same secret of.
+    fn encapsulate(&self) -> Answer<'_, Encapsulated>;
+
+    /// The secret of a ciphertext. Of an altered one it is another secret, not an error.
+    fn decapsulate(&self, ciphertext: &[u8]) -> Answer<'_, SecretBytes>;
+}
+
+/// What encapsulating gives.
+pub struct Encapsulated {
+    /// The secret.
+    pub secret: SecretBytes,
+    /// What the holder of the private key needs to have it too.
+    pub ciphertext: Vec<u8>,
 }

@@ -12,7 +12,7 @@ use trent_domain::identifier::NameError;
 use trent_domain::lifecycle::{TransitionError, WindowOutOfRange};
 use trent_domain::state::StateError;
 use trent_domain::tags::TagError;
-use trent_gate::{ChangeError, InvalidMarker, Refusal, UseError};
+use trent_gate::{ChangeError, InvalidMarker, Refusal, StoreError, UseError};
 use trent_protocol::ErrorCode;
 
 /// An answer that is an error: its code and, for most codes, a text.
@@ -83,7 +83,9 @@ impl From<Refusal> for KmsError {
             Refusal::Name(error) => return error.into(),
             Refusal::State(error) => return error.into(),
             Refusal::Database(error) => return error.into(),
+            Refusal::Store(StoreError::Busy) => return Self::throttled(),
             Refusal::Store(error) => return Self::internal(&error),
+            Refusal::NotRotatable(_) => return Self::bare(ErrorCode::UnsupportedOperation),
             Refusal::InvalidCiphertext => return Self::bare(ErrorCode::InvalidCiphertext),
             Refusal::UnknownKey(_) | Refusal::UnknownAlias(_) => ErrorCode::NotFound,
             Refusal::Denied { .. } => ErrorCode::AccessDenied,
@@ -99,8 +101,17 @@ impl From<UseError> for KmsError {
     fn from(error: UseError) -> Self {
         match &error {
             UseError::AlgorithmMismatch { .. } => Self::new(ErrorCode::InvalidKeyUsage, error.to_string()),
+            UseError::PlaintextTooLong { .. }
+            | UseError::ContextNotSupported(_)
+            | UseError::DigestLength(_)
+            | UseError::MessageType { .. } => Self::validation(error.to_string()),
             UseError::DryRun => Self::new(ErrorCode::DryRunOperation, error.to_string()),
             UseError::InvalidCiphertext => Self::bare(ErrorCode::InvalidCiphertext),
+            UseError::InvalidSignature => Self::bare(ErrorCode::KmsInvalidSignature),
+            UseError::InvalidMac => Self::bare(ErrorCode::KmsInvalidMac),
+            UseError::InvalidPublicKey => Self::bare(ErrorCode::Validation),
+            UseError::NoPublicKey(_) => Self::bare(ErrorCode::UnsupportedOperation),
+            UseError::Store(StoreError::Busy) => Self::throttled(),
             UseError::NoMaterial(_) | UseError::Store(_) => Self::internal(&error),
         }
     }

@@ -139,6 +139,7 @@ fn material(number: u8) -> Material {
         id: MaterialId([number; 32]),
         created: Timestamp::from_millis(3),
         rotation: None,
+        public: number.is_multiple_of(2).then(|| [number; 5].into()),
         sealed: (0..=number).collect(),
     }
 }

@@ -52,6 +52,9 @@ struct MaterialBody {
     created: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotation: Option<RotationBody>,
+    /// Base 64, of key pairs alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    public: Option<String>,
     /// Base 64.
     sealed: String,
 }
@@ -110,13 +113,15 @@ pub(super) fn read_key(row: &KeyRow) -> Result<Key, DatabaseError> {
 }
 
 fn write_material(material: &Material) -> MaterialBody {
-    let Material { id, created, rotation, sealed } = material;
+    let Material { id, created, rotation, public, sealed } = material;
     let rotation = rotation.map(|Rotation { at, kind }| RotationBody { at, kind });
-    MaterialBody { id: *id, created: *created, rotation, sealed: STANDARD.encode(sealed) }
+    let public = public.as_ref().map(|public| STANDARD.encode(public));
+    MaterialBody { id: *id, created: *created, rotation, public, sealed: STANDARD.encode(sealed) }
 }
 
 fn read_material(body: MaterialBody) -> Option<Material> {
     let rotation = body.rotation.map(|RotationBody { at, kind }| Rotation { at, kind });
+    let public = body.public.map(|public| STANDARD.decode(public)).transpose().ok()?.map(Arc::from);
     let sealed = STANDARD.decode(body.sealed).ok()?;
-    Some(Material { id: body.id, created: body.created, rotation, sealed })
+    Some(Material { id: body.id, created: body.created, rotation, public, sealed })
 }

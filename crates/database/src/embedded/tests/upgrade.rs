@@ -34,7 +34,7 @@ fn at(millis: i64) -> Timestamp {
 }
 
 fn material(number: u8, created: Timestamp, rotation: Option<Rotation>) -> Material {
-    Material { id: MaterialId([number; 32]), created, rotation, sealed: vec![number; 3] }
+    Material { id: MaterialId([number; 32]), created, rotation, public: None, sealed: vec![number; 3] }
 }
 
 fn ids() -> [KeyId; 2] {

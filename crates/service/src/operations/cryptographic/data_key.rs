@@ -36,7 +36,7 @@ pub(super) async fn generate<A: MayGenerateDataKey>(
     let bytes = length(order.key_spec, order.number_of_bytes)?;
     let context = EncryptionContext::parse(order.encryption_context)?;
     let key = ctx.authorize::<A>(&order.key_id, order.grant_tokens.as_deref()).await?;
-    key.check_encrypt(EncryptionAlgorithm::SymmetricDefault)?;
+    key.check_encrypt(bytes, EncryptionAlgorithm::SymmetricDefault, &context)?;
     if order.dry_run == Some(true) {
         return Err(UseError::DryRun.into());
     }

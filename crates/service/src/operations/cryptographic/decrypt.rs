@@ -22,10 +22,15 @@ impl Handle for DecryptRequest {
         check_named(algorithm, name)?;
         let Source::Blob(blob) = source else {
             let key = ctx.authorize::<Decrypt>(named(name, "keyId")?, tokens).await?;
-            key.check_algorithm(algorithm)?;
+            key.check_algorithm(algorithm, &context)?;
             return Err(UseError::DryRun.into());
         };
-        let key = ctx.authorize_ciphertext::<Decrypt>(name, blob, tokens).await?;
+        let key = match algorithm {
+            EncryptionAlgorithm::SymmetricDefault => {
+                ctx.authorize_ciphertext::<Decrypt>(name, blob, tokens).await?
+            }
+            _ => ctx.authorize::<Decrypt>(named(name, "keyId")?, tokens).await?,
+        };
         let opened = key.decrypt(blob, algorithm, &context).await?;
         if self.dry_run == Some(true) {
             return Err(UseError::DryRun.into());
@@ -35,7 +40,7 @@ impl Handle for DecryptRequest {
             key_id: Some(key.arn_text().to_owned()),
             plaintext: Some(SecretBlob::new(opened.plaintext.expose().clone())),
             encryption_algorithm: Some(algorithm),
-            key_material_id: Some(opened.material.to_string()),
+            key_material_id: opened.material.map(|id| id.to_string()),
             ..DecryptResponse::default()
         })
     }

@@ -14,7 +14,7 @@ impl Handle for EncryptRequest {
         let algorithm = self.encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
         let key = ctx.authorize::<Encrypt>(&self.key_id, self.grant_tokens.as_deref()).await?;
         if self.dry_run == Some(true) {
-            key.check_encrypt(algorithm)?;
+            key.check_encrypt(self.plaintext.expose_secret().len(), algorithm, &context)?;
             return Err(UseError::DryRun.into());
         }
         let sealed = key.encrypt(self.plaintext.expose_secret(), algorithm, &context).await?;

@@ -19,7 +19,7 @@ impl Handle for GenerateDataKeyRequest {
             ciphertext_blob: Some(made.sealed.blob),
             plaintext: Some(SecretBlob::new(made.plaintext.expose().clone())),
             key_id: Some(made.key_arn),
-            key_material_id: Some(made.sealed.material.to_string()),
+            key_material_id: made.sealed.material.map(|id| id.to_string()),
             ..GenerateDataKeyResponse::default()
         })
     }

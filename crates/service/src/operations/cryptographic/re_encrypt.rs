@@ -22,16 +22,22 @@ impl Handle for ReEncryptRequest {
         let Source::Blob(blob) = blob else {
             let source = ctx.authorize::<ReEncryptFrom>(named(name, "sourceKeyId")?, tokens).await?;
             let destination = ctx.authorize::<ReEncryptTo>(&self.destination_key_id, tokens).await?;
-            source.check_algorithm(from)?;
-            destination.check_encrypt(to)?;
+            source.check_algorithm(from, &source_context)?;
+            destination.check_algorithm(to, &destination_context)?;
             return Err(UseError::DryRun.into());
         };
-        let source = ctx.authorize_ciphertext::<ReEncryptFrom>(name, blob, tokens).await?;
+        let source = match from {
+            EncryptionAlgorithm::SymmetricDefault => {
+                ctx.authorize_ciphertext::<ReEncryptFrom>(name, blob, tokens).await?
+            }
+            _ => ctx.authorize::<ReEncryptFrom>(named(name, "sourceKeyId")?, tokens).await?,
+        };
         let destination = ctx.authorize::<ReEncryptTo>(&self.destination_key_id, tokens).await?;
         // Both algorithms are judged before the ciphertext is.
-        source.check_algorithm(from)?;
-        destination.check_encrypt(to)?;
+        source.check_algorithm(from, &source_context)?;
+        destination.check_algorithm(to, &destination_context)?;
         let opened = source.decrypt(blob, from, &source_context).await?;
+        destination.check_encrypt(opened.plaintext.expose().len(), to, &destination_context)?;
         if self.dry_run == Some(true) {
             return Err(UseError::DryRun.into());
         }
@@ -44,8 +50,8 @@ impl Handle for ReEncryptRequest {
             key_id: Some(destination.arn_text().to_owned()),
             source_encryption_algorithm: Some(from),
             destination_encryption_algorithm: Some(to),
-            source_key_material_id: Some(opened.material.to_string()),
-            destination_key_material_id: Some(sealed.material.to_string()),
+            source_key_material_id: opened.material.map(|id| id.to_string()),
+            destination_key_material_id: sealed.material.map(|id| id.to_string()),
         })
     }
 }

@@ -32,7 +32,7 @@ impl Handle for CreateKeyRequest {
             let arn = KeyArn { region: permit.region(), account: permit.account(), id };
             checks::check(policy, &arn, bypass, ctx)?;
         }
-        let material = permit.make_material(id).await?.into_material(ctx.now, None);
+        let material = permit.make_material(id, spec).await?.into_material(ctx.now, None);
         let key = Key {
             id,
             account: permit.account(),
@@ -122,7 +122,7 @@ fn check_origin(request: &CreateKeyRequest, spec: KeySpec) -> Result<(), KmsErro
     if origin != Origin::AwsKms {
         return Err(unsupported(&format!("Origin {origin} is not supported by this version of trent.")));
     }
-    if spec != KeySpec::SymmetricDefault {
+    if spec == KeySpec::Sm2 {
         return Err(unsupported(&format!("KeySpec {spec} is not supported by this version of trent.")));
     }
     Ok(())

@@ -1,10 +1,11 @@
 //! What CreateKey and DescribeKey tell of a key.
 
+use trent_domain::algorithms::{Algorithms, algorithms};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::time::Timestamp;
 use trent_protocol::{
-    CustomerMasterKeySpec, EncryptionAlgorithm, EpochMillis, KeyMetadata, KeyState, MultiRegionConfiguration,
+    CustomerMasterKeySpec, EpochMillis, KeyMetadata, KeySpec, KeyState, MultiRegionConfiguration,
     MultiRegionKey, MultiRegionKeyType,
 };
 
@@ -15,7 +16,7 @@ pub(crate) fn epoch(at: Timestamp) -> EpochMillis {
 
 pub(super) fn metadata(key: &Key) -> KeyMetadata {
     let arn = key.arn().to_string();
-    KeyMetadata {
+    let mut metadata = KeyMetadata {
         aws_account_id: Some(key.account.to_string()),
         key_id: key.id.to_string(),
         creation_date: Some(epoch(key.created)),
@@ -29,13 +30,24 @@ pub(super) fn metadata(key: &Key) -> KeyMetadata {
         // The deprecated twin of the spec.
         customer_master_key_spec: CustomerMasterKeySpec::parse(key.spec.as_str()),
         key_spec: Some(key.spec),
-        encryption_algorithms: Some(vec![EncryptionAlgorithm::SymmetricDefault]),
         multi_region: key.id.is_multi_region(),
         multi_region_configuration: key.id.is_multi_region().then(|| primary(key, &arn)),
-        current_key_material_id: key.current_material().map(|material| material.id.to_string()),
+        // Only symmetric encryption keys have materials that callers tell apart.
+        current_key_material_id: (key.spec == KeySpec::SymmetricDefault)
+            .then(|| key.current_material())
+            .flatten()
+            .map(|material| material.id.to_string()),
         arn: Some(arn),
         ..KeyMetadata::default()
+    };
+    match algorithms(key.spec, key.usage) {
+        Algorithms::Encryption(list) => metadata.encryption_algorithms = Some(list.to_vec()),
+        Algorithms::Signing(list) => metadata.signing_algorithms = Some(list.to_vec()),
+        Algorithms::Mac(list) => metadata.mac_algorithms = Some(list.to_vec()),
+        Algorithms::Agreement(list) => metadata.key_agreement_algorithms = Some(list.to_vec()),
+        Algorithms::Encapsulation(list) => metadata.encapsulation_algorithms = Some(list.to_vec()),
     }
+    metadata
 }
 
 pub(super) fn deletion_date(lifecycle: &Lifecycle) -> Option<EpochMillis> {

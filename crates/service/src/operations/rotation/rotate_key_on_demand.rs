@@ -17,7 +17,7 @@ impl Handle for RotateKeyOnDemandRequest {
         let now = ctx.now;
         check(permit.key(), now)?;
         let rotation = Rotation { at: now, kind: RotationType::OnDemand };
-        let material = permit.make_material()?.into_material(now, Some(rotation));
+        let material = permit.make_material().await?.into_material(now, Some(rotation));
         permit
             .change("rotate key on demand", move |key, _| {
                 check(key, now)?;

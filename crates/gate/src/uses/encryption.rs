@@ -1,0 +1,146 @@
+//! Encrypting and decrypting, with symmetric keys and with pairs.
+
+use trent_crypto::{CanonicalContext, SecretBytes};
+use trent_domain::algorithms;
+use trent_domain::encryption_context::EncryptionContext;
+use trent_domain::identifier::MaterialId;
+use trent_keystore::OpenedKey;
+use trent_protocol::{EncryptionAlgorithm, KeySpec};
+
+use super::{MayDecrypt, MayEncrypt, UseError, opened_as};
+use crate::actions::Action;
+use crate::authorize::Authorized;
+
+/// What encrypting gives.
+#[derive(Debug)]
+pub struct Encrypted {
+    /// The ciphertext blob.
+    pub blob: Vec<u8>,
+    /// The material that made it, of symmetric keys.
+    pub material: Option<MaterialId>,
+}
+
+/// What decrypting gives.
+pub struct Decrypted {
+    /// The plaintext.
+    pub plaintext: SecretBytes,
+    /// The material that had made the ciphertext, of symmetric keys.
+    pub material: Option<MaterialId>,
+}
+
+impl<A: MayEncrypt> Authorized<'_, A> {
+    /// Encrypts under the key's current material.
+    pub async fn encrypt(
+        &self,
+        plaintext: &[u8],
+        algorithm: EncryptionAlgorithm,
+        context: &EncryptionContext,
+    ) -> Result<Encrypted, UseError> {
+        self.check_encrypt(plaintext.len(), algorithm, context)?;
+        match self.open_current()? {
+            OpenedKey::Symmetric(key) => {
+                let blob = key.encrypt(plaintext, &canonical(context))?;
+                Ok(Encrypted { blob, material: Some(self.current_material()?.id) })
+            }
+            opened => {
+                let key = opened_as!(opened, Decryption, self.entry.key.spec)?;
+                Ok(Encrypted { blob: key.encrypt(plaintext, algorithm).await?, material: None })
+            }
+        }
+    }
+
+    /// Whether encrypting so many bytes would succeed, without doing it.
+    pub fn check_encrypt(
+        &self,
+        plaintext_bytes: usize,
+        algorithm: EncryptionAlgorithm,
+        context: &EncryptionContext,
+    ) -> Result<(), UseError> {
+        self.check_algorithm(algorithm, context)?;
+        let spec = self.entry.key.spec;
+        match plaintext_bytes_max(spec, algorithm) {
+            Some(bytes_max) if plaintext_bytes > bytes_max => {
+                Err(UseError::PlaintextTooLong { algorithm, spec, bytes_max })
+            }
+            _ => self.current_material().map(|_| ()),
+        }
+    }
+}
+
+impl<A: MayDecrypt> Authorized<'_, A> {
+    /// Decrypts a ciphertext that this permit was asked for.
+    pub async fn decrypt(
+        &self,
+        ciphertext: &[u8],
+        algorithm: EncryptionAlgorithm,
+        context: &EncryptionContext,
+    ) -> Result<Decrypted, UseError> {
+        self.check_algorithm(algorithm, context)?;
+        if algorithm != EncryptionAlgorithm::SymmetricDefault {
+            let key = opened_as!(self.open_current()?, Decryption, self.entry.key.spec)?;
+            return Ok(Decrypted { plaintext: key.decrypt(ciphertext, algorithm).await?, material: None });
+        }
+        let key = &self.entry.key;
+        let material = self.made_by.and_then(|id| key.material(&id)).ok_or(UseError::InvalidCiphertext)?;
+        let is_current = key.current_material().is_some_and(|current| current.id == material.id);
+        let opened = match is_current {
+            true => self.open_current()?,
+            // Opening costs little more than finding an opened one would: old material is not kept open.
+            false => self.gate.store.open(key, material)?,
+        };
+        let plaintext = opened_as!(opened, Symmetric, key.spec)?.decrypt(ciphertext, &canonical(context))?;
+        Ok(Decrypted { plaintext, material: Some(material.id) })
+    }
+}
+
+impl<A: Action> Authorized<'_, A> {
+    /// Whether the key encrypts and decrypts with this algorithm, and can bind this context.
+    pub fn check_algorithm(
+        &self,
+        asked: EncryptionAlgorithm,
+        context: &EncryptionContext,
+    ) -> Result<(), UseError> {
+        let spec = self.entry.key.spec;
+        if !algorithms::encryption(spec).contains(&asked) {
+            return Err(UseError::encryption_mismatch(asked, spec));
+        }
+        if asked != EncryptionAlgorithm::SymmetricDefault && !context.pairs().is_empty() {
+            return Err(UseError::ContextNotSupported(asked));
+        }
+        Ok(())
+    }
+}
+
+/// What RSAES-OAEP takes at most: k - 2 hLen - 2 (RFC 8017 section 7.1.1). The model bounds the others.
+const fn plaintext_bytes_max(spec: KeySpec, algorithm: EncryptionAlgorithm) -> Option<usize> {
+    let modulus_bytes = match spec {
+        KeySpec::Rsa2048 => 256,
+        KeySpec::Rsa3072 => 384,
+        KeySpec::Rsa4096 => 512,
+        _ => return None,
+    };
+    let hash_bytes = match algorithm {
+        EncryptionAlgorithm::RsaesOaepSha1 => 20,
+        EncryptionAlgorithm::RsaesOaepSha256 => 32,
+        EncryptionAlgorithm::SymmetricDefault | EncryptionAlgorithm::Sm2pke => return None,
+    };
+    Some(modulus_bytes - 2 * hash_bytes - 2)
+}
+
+fn canonical(context: &EncryptionContext) -> CanonicalContext {
+    CanonicalContext::new(Some(context.pairs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oaep_leaves_room_as_the_developer_guide_says() {
+        let sizes = [KeySpec::Rsa2048, KeySpec::Rsa3072, KeySpec::Rsa4096].map(|spec| {
+            let of = |algorithm| plaintext_bytes_max(spec, algorithm).unwrap();
+            (of(EncryptionAlgorithm::RsaesOaepSha1), of(EncryptionAlgorithm::RsaesOaepSha256))
+        });
+        assert_eq!(sizes, [(214, 190), (342, 318), (470, 446)]);
+    }
+}

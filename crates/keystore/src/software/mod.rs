@@ -1,0 +1,124 @@
+//! The software store: material is made in this process and kept sealed in the record of its key.
+
+mod mac;
+mod pairs;
+mod stock;
+mod symmetric;
+
+use std::sync::Arc;
+
+use trent_crypto::envelope::label;
+use trent_crypto::mac::MacKey;
+use trent_crypto::material_id::material_id;
+use trent_crypto::{BlobKeyId, Purpose, SecretBytes};
+use trent_domain::identifier::{KeyId, MaterialId};
+use trent_domain::key::Key;
+use trent_domain::rotation::Material;
+use trent_protocol::{DataKeyPairSpec, KeySpec};
+
+use crate::keyring::{Keyring, RingName};
+use crate::pool::Pool;
+use crate::store::{Answer, KeyStore, NewMaterial, OpenedKey, Owner, Pair, StoreError};
+use stock::Stock;
+
+/// Makes and opens material in this process.
+pub struct SoftwareStore {
+    keyring: Arc<Keyring>,
+    pool: Arc<Pool>,
+    stock: Stock,
+}
+
+impl SoftwareStore {
+    /// A store whose material is sealed under the domain keys of `keyring`, with as many threads as there are cores
+    /// for what takes long.
+    pub fn new(keyring: Arc<Keyring>) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let pool = Arc::new(Pool::new(threads));
+        let stock = Stock::new(keyring.shared_random(), Arc::clone(&pool));
+        Self { keyring, pool, stock }
+    }
+
+    /// Names and seals material that has just been made.
+    fn seal(
+        &self,
+        owner: Owner,
+        material: &[u8],
+        public: Option<Arc<[u8]>>,
+    ) -> Result<NewMaterial, StoreError> {
+        let id_key = self.keyring.key(RingName::MaterialIds)?;
+        let id = MaterialId(material_id(&id_key.expose(), &blob_key_id(owner.key), material));
+        let sealed = bound_to(owner, &id, |purpose| self.keyring.seal(domain(owner), purpose, material))?;
+        Ok(NewMaterial { id, public, sealed })
+    }
+
+    fn unseal(&self, key: &Key, material: &Material) -> Result<SecretBytes, StoreError> {
+        let owner = Owner::of(key);
+        bound_to(owner, &material.id, |purpose| self.keyring.open(domain(owner), purpose, &material.sealed))
+    }
+}
+
+impl KeyStore for SoftwareStore {
+    fn generate(&self, owner: Owner, spec: KeySpec) -> Answer<'_, NewMaterial> {
+        Box::pin(async move {
+            match spec {
+                KeySpec::SymmetricDefault => {
+                    let material = symmetric::generate(self.keyring.random())?;
+                    self.seal(owner, material.expose(), None)
+                }
+                spec => {
+                    if let Some(spec) = mac::spec(spec) {
+                        let key = MacKey::generate(spec, self.keyring.random())?;
+                        return self.seal(owner, key.to_record().expose(), None);
+                    }
+                    let pair =
+                        self.stock.take(pairs::spec(spec).ok_or(StoreError::Unsupported(spec))?).await?;
+                    self.seal(owner, pair.to_record().expose(), Some(pair.public().spki().into()))
+                }
+            }
+        })
+    }
+
+    fn open(&self, key: &Key, material: &Material) -> Result<OpenedKey, StoreError> {
+        let opened = self.unseal(key, material)?;
+        let damaged =
+            || StoreError::Unsealable { what: format!("material {} of {}", material.id, key.arn()) };
+        let record = opened.expose();
+        let opened = match (key.spec, mac::spec(key.spec), pairs::spec(key.spec)) {
+            (KeySpec::SymmetricDefault, ..) => symmetric::open(&self.keyring, key.id, material.id, &opened),
+            (_, Some(spec), _) => mac::open(spec, record),
+            (_, _, Some(spec)) => pairs::open(spec, key.usage, record, &self.pool),
+            (spec, None, None) => return Err(StoreError::Unsupported(spec)),
+        };
+        opened.ok_or_else(damaged)
+    }
+
+    fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair> {
+        Box::pin(async move {
+            let pair = self.stock.take(pairs::data_spec(spec)?).await?;
+            Ok(Pair { private: pair.to_pkcs8(), public: pair.public().spki().to_vec() })
+        })
+    }
+}
+
+fn domain(owner: Owner) -> RingName {
+    RingName::Domain { account: owner.account, region: owner.region }
+}
+
+/// What sealed material is bound to: another key, Region or account cannot open it, nor another material id.
+fn bound_to<R>(owner: Owner, id: &MaterialId, use_it: impl FnOnce(&Purpose<'_>) -> R) -> R {
+    let Owner { account, region, key } = owner;
+    let key = key.to_string();
+    use_it(&Purpose::new(
+        label::KEY_MATERIAL,
+        &[
+            ("account", account.as_str().as_bytes()),
+            ("region", region.as_str().as_bytes()),
+            ("key", key.as_bytes()),
+            ("material", &id.0),
+        ],
+    ))
+}
+
+fn blob_key_id(id: KeyId) -> BlobKeyId {
+    BlobKeyId { multi_region: id.is_multi_region(), uuid: id.uuid() }
+}

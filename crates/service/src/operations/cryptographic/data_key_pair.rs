@@ -1,0 +1,45 @@
+//! What the data key pair operations have in common: a fresh pair, and its private key sealed.
+
+use std::collections::BTreeMap;
+
+use trent_domain::encryption_context::EncryptionContext;
+use trent_gate::{Encrypted, MayGenerateDataKeyPair, Pair, UseError};
+use trent_protocol::{DataKeyPairSpec, EncryptionAlgorithm, TrackedOperation};
+
+use crate::context::Context;
+use crate::error::KmsError;
+
+/// The members that both operations have.
+pub(super) struct Order {
+    pub(super) key_id: String,
+    pub(super) encryption_context: Option<BTreeMap<String, String>>,
+    pub(super) key_pair_spec: DataKeyPairSpec,
+    pub(super) grant_tokens: Option<Vec<String>>,
+    pub(super) dry_run: Option<bool>,
+}
+
+/// A pair, its private key sealed, and the key that sealed it.
+pub(super) struct DataKeyPair {
+    pub(super) pair: Pair,
+    pub(super) sealed: Encrypted,
+    pub(super) key_arn: String,
+}
+
+/// Makes a pair with a permit for `A`.
+pub(super) async fn generate<A: MayGenerateDataKeyPair>(
+    order: Order,
+    operation: TrackedOperation,
+    ctx: &Context<'_>,
+) -> Result<DataKeyPair, KmsError> {
+    let context = EncryptionContext::parse(order.encryption_context)?;
+    let key = ctx.authorize::<A>(&order.key_id, order.grant_tokens.as_deref()).await?;
+    key.check_algorithm(EncryptionAlgorithm::SymmetricDefault, &context)?;
+    if order.dry_run == Some(true) {
+        return Err(UseError::DryRun.into());
+    }
+    let pair = key.random_pair(order.key_pair_spec).await?;
+    let algorithm = EncryptionAlgorithm::SymmetricDefault;
+    let sealed = key.encrypt(pair.private.expose(), algorithm, &context).await?;
+    ctx.record_usage(&key, operation)?;
+    Ok(DataKeyPair { pair, sealed, key_arn: key.arn_text().to_owned() })
+}

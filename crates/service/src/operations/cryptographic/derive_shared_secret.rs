@@ -1,0 +1,29 @@
+//! DeriveSharedSecret: the raw secret of an elliptic curve Diffie-Hellman agreement, without a derivation on top.
+
+use trent_gate::{DeriveSharedSecret, UseError};
+use trent_protocol::{DeriveSharedSecretRequest, DeriveSharedSecretResponse, SecretBlob, TrackedOperation};
+
+use super::recipient;
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::pipeline::Handle;
+
+impl Handle for DeriveSharedSecretRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<DeriveSharedSecretResponse, KmsError> {
+        recipient::refuse(self.recipient.as_ref())?;
+        let key = ctx.authorize::<DeriveSharedSecret>(&self.key_id, self.grant_tokens.as_deref()).await?;
+        // Agreed upon before a dry run is told of: whether the other side's key fits is one of its checks.
+        let secret = key.derive_shared_secret(&self.public_key).await?;
+        if self.dry_run == Some(true) {
+            return Err(UseError::DryRun.into());
+        }
+        ctx.record_usage(&key, TrackedOperation::DeriveSharedSecret)?;
+        Ok(DeriveSharedSecretResponse {
+            key_id: Some(key.arn_text().to_owned()),
+            shared_secret: Some(SecretBlob::new(secret.expose().clone())),
+            key_agreement_algorithm: Some(self.key_agreement_algorithm),
+            key_origin: Some(key.key().origin),
+            ..DeriveSharedSecretResponse::default()
+        })
+    }
+}

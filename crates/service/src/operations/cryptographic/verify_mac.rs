@@ -1,0 +1,25 @@
+//! VerifyMac: whether an HMAC is that of this message. What is not valid is an error, never a `false`.
+
+use trent_gate::{UseError, VerifyMac};
+use trent_protocol::{TrackedOperation, VerifyMacRequest, VerifyMacResponse};
+
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::pipeline::Handle;
+
+impl Handle for VerifyMacRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<VerifyMacResponse, KmsError> {
+        let key = ctx.authorize::<VerifyMac>(&self.key_id, self.grant_tokens.as_deref()).await?;
+        if self.dry_run == Some(true) {
+            key.check_mac(self.mac_algorithm)?;
+            return Err(UseError::DryRun.into());
+        }
+        key.verify_mac(self.message.expose_secret(), &self.mac, self.mac_algorithm)?;
+        ctx.record_usage(&key, TrackedOperation::VerifyMac)?;
+        Ok(VerifyMacResponse {
+            key_id: Some(key.arn_text().to_owned()),
+            mac_valid: true,
+            mac_algorithm: Some(self.mac_algorithm),
+        })
+    }
+}
