@@ -2,7 +2,7 @@
 
 use trent_domain::algorithms::{Algorithms, algorithms};
 use trent_gate::GetPublicKey;
-use trent_protocol::{CustomerMasterKeySpec, GetPublicKeyRequest, GetPublicKeyResponse};
+use trent_protocol::{GetPublicKeyRequest, GetPublicKeyResponse};
 
 use crate::context::Context;
 use crate::error::KmsError;
@@ -15,7 +15,8 @@ impl Handle for GetPublicKeyRequest {
         let mut answer = GetPublicKeyResponse {
             key_id: Some(permit.arn_text().to_owned()),
             public_key: Some(permit.public_key()?.to_vec()),
-            customer_master_key_spec: CustomerMasterKeySpec::parse(key.spec.as_str()),
+            // The deprecated twin of the spec.
+            customer_master_key_spec: Some(key.spec),
             key_spec: Some(key.spec),
             key_usage: Some(key.usage),
             ..GetPublicKeyResponse::default()

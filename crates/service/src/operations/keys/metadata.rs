@@ -5,8 +5,7 @@ use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::time::Timestamp;
 use trent_protocol::{
-    CustomerMasterKeySpec, EpochMillis, KeyMetadata, KeySpec, KeyState, MultiRegionConfiguration,
-    MultiRegionKey, MultiRegionKeyType,
+    EpochMillis, KeyMetadata, KeySpec, KeyState, MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType,
 };
 
 /// A moment as the wire has it.
@@ -28,7 +27,7 @@ pub(super) fn metadata(key: &Key) -> KeyMetadata {
         origin: Some(key.origin),
         key_manager: Some(key.manager),
         // The deprecated twin of the spec.
-        customer_master_key_spec: CustomerMasterKeySpec::parse(key.spec.as_str()),
+        customer_master_key_spec: Some(key.spec),
         key_spec: Some(key.spec),
         multi_region: key.id.is_multi_region(),
         multi_region_configuration: key.id.is_multi_region().then(|| primary(key, &arn)),
