@@ -3,6 +3,7 @@
 //! Each kind has its queue and its threads, as many as there are cores. Those that make pairs have a lower priority,
 //! since an RSA key of 4096 bits takes up to 2 s and must not delay signatures. A full queue is told at once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -50,9 +51,8 @@ impl Pool {
     }
 
     /// Does the same without an answer, if the queue has room.
-    pub(crate) fn make_later(&self, work: impl FnOnce() + Send + 'static) {
-        // What is not made now is made when it is asked for.
-        let _ = self.pairs().submit(Box::new(work));
+    pub(crate) fn make_later(&self, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        self.pairs().submit(Box::new(work))
     }
 
     fn pairs(&self) -> &Crew {
@@ -60,22 +60,24 @@ impl Pool {
     }
 }
 
-/// Threads that share a queue.
+/// Threads that share a queue. At the end they finish what they are at, and leave what waits.
 struct Crew {
     queue: Option<SyncSender<Job>>,
+    stopping: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Crew {
     fn start(name: &str, threads: usize, waiting_max: usize, niceness: i32) -> Self {
         let (queue, jobs) = sync_channel::<Job>(waiting_max);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (jobs, stopping) = (Arc::new(Mutex::new(jobs)), Arc::<AtomicBool>::default());
         let threads = (1..=threads).filter_map(|number| {
-            let jobs = Arc::clone(&jobs);
+            let (jobs, stopping) = (Arc::clone(&jobs), Arc::clone(&stopping));
             let thread = std::thread::Builder::new().name(format!("{name}-{number}"));
-            thread.spawn(move || work(&jobs, niceness)).ok()
+            thread.spawn(move || work(&jobs, &stopping, niceness)).ok()
         });
-        Self { queue: Some(queue), threads: threads.collect() }
+        let threads = threads.collect();
+        Self { queue: Some(queue), stopping, threads }
     }
 
     async fn run<T: Send + 'static>(
@@ -104,6 +106,8 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
+        // Pairs that wait to be made would keep a process from ending for up to a minute.
+        self.stopping.store(true, Ordering::Relaxed);
         self.queue = None;
         for thread in self.threads.drain(..) {
             // It has told of its own panic.
@@ -112,7 +116,7 @@ impl Drop for Crew {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, niceness: i32) {
+fn work(jobs: &Mutex<Receiver<Job>>, stopping: &AtomicBool, niceness: i32) {
     if niceness != 0 {
         // On Linux a thread has a priority of its own. Where that is refused, making pairs competes like all else.
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), niceness);
@@ -120,6 +124,9 @@ fn work(jobs: &Mutex<Receiver<Job>>, niceness: i32) {
     // The lock is let go as soon as there is a job.
     let next = || jobs.lock().recv().ok();
     while let Some(job) = next() {
+        if stopping.load(Ordering::Relaxed) {
+            return;
+        }
         // A job that panics answers nobody, which its asker is told, and the thread goes on.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
     }
@@ -165,6 +172,26 @@ mod tests {
         let panicked = pool.run(|| panic!("on purpose")).await;
         assert!(matches!(panicked, Err(StoreError::Stopped)), "{panicked:?}");
         assert_eq!(pool.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_goes_leaves_what_waits_undone() {
+        let pool = Pool::new(1);
+        let (started, has_started) = channel::<()>();
+        let (release, wait) = channel::<()>();
+        let (done, was_done) = channel::<()>();
+        let first = pool.make_later(move || {
+            started.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+        assert!(first.is_ok() && pool.make_later(move || done.send(()).unwrap()).is_ok());
+        has_started.recv().unwrap();
+        let dropping = std::thread::spawn(move || drop(pool));
+        // Until the pool waits for its thread; one that is late would find the second job done.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        release.send(()).unwrap();
+        dropping.join().unwrap();
+        assert!(was_done.recv().is_err());
     }
 
     async fn futures(tasks: Vec<tokio::task::JoinHandle<Result<(), StoreError>>>) -> Vec<bool> {

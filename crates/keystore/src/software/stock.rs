@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use trent_crypto::Random;
 use trent_crypto::asymmetric::{KeyPair, KeyPairSpec};
-use trent_crypto::{Random, RandomError};
 
 use crate::pool::Pool;
 use crate::store::StoreError;
@@ -19,14 +19,22 @@ const READY: usize = 2;
 
 /// Pairs that nobody has yet.
 pub(super) struct Stock {
-    ready: Arc<Mutex<HashMap<KeyPairSpec, Vec<KeyPair>>>>,
+    shelves: Arc<Mutex<HashMap<KeyPairSpec, Shelf>>>,
     random: Arc<dyn Random>,
     pool: Arc<Pool>,
 }
 
+/// The pairs of one spec.
+#[derive(Default)]
+struct Shelf {
+    ready: Vec<KeyPair>,
+    /// How many are being made, or wait to be: they must not fill the queue that callers wait in.
+    coming: usize,
+}
+
 impl Stock {
     pub(super) fn new(random: Arc<dyn Random>, pool: Arc<Pool>) -> Self {
-        Self { ready: Arc::default(), random, pool }
+        Self { shelves: Arc::default(), random, pool }
     }
 
     /// A fresh pair.
@@ -34,7 +42,7 @@ impl Stock {
         if !is_slow(spec) {
             return Ok(KeyPair::generate(spec, &*self.random)?);
         }
-        let ready = self.ready.lock().get_mut(&spec).and_then(Vec::pop);
+        let ready = self.shelves.lock().get_mut(&spec).and_then(|shelf| shelf.ready.pop());
         let pair = match ready {
             Some(pair) => pair,
             None => {
@@ -48,25 +56,36 @@ impl Stock {
 
     /// Has the pairs that are missing made, without waiting for them.
     fn refill(&self, spec: KeyPairSpec) {
-        let missing = READY.saturating_sub(self.ready.lock().get(&spec).map_or(0, Vec::len));
-        for _ in 0..missing {
-            let (ready, random) = (Arc::clone(&self.ready), Arc::clone(&self.random));
-            self.pool.make_later(move || {
-                let has_room = |ready: &HashMap<_, Vec<_>>| ready.get(&spec).map_or(0, Vec::len) < READY;
-                // Others may have been made since.
-                if !has_room(&ready.lock()) {
-                    return;
-                }
-                let made: Result<KeyPair, RandomError> = KeyPair::generate(spec, &*random);
-                let mut ready = ready.lock();
-                if let Ok(pair) = made
-                    && has_room(&ready)
-                {
-                    ready.entry(spec).or_default().push(pair);
-                }
+        while self.expect_another(spec) {
+            let (shelves, random) = (Arc::clone(&self.shelves), Arc::clone(&self.random));
+            let later = self.pool.make_later(move || {
+                let made = KeyPair::generate(spec, &*random);
+                put(&shelves, spec, made.ok());
             });
+            if later.is_err() {
+                // What is not made now is made when it is asked for.
+                put(&self.shelves, spec, None);
+                return;
+            }
         }
     }
+
+    /// Whether one more is to be made, which counts as coming from now on.
+    fn expect_another(&self, spec: KeyPairSpec) -> bool {
+        let mut shelves = self.shelves.lock();
+        let shelf = shelves.entry(spec).or_default();
+        let missing = shelf.ready.len() + shelf.coming < READY;
+        shelf.coming += usize::from(missing);
+        missing
+    }
+}
+
+/// One that was coming has come, or will not.
+fn put(shelves: &Mutex<HashMap<KeyPairSpec, Shelf>>, spec: KeyPairSpec, made: Option<KeyPair>) {
+    let mut shelves = shelves.lock();
+    let shelf = shelves.entry(spec).or_default();
+    shelf.coming = shelf.coming.saturating_sub(1);
+    shelf.ready.extend(made);
 }
 
 const fn is_slow(spec: KeyPairSpec) -> bool {
