@@ -9,7 +9,7 @@ use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, AliasArn, KeyArn, KeyId, KeyName, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::operations::{Names, rotates, rules};
-use trent_protocol::KeySpec;
+use trent_protocol::{KeySpec, Operation};
 
 use crate::actions::Action;
 use crate::cache::Entry;
@@ -118,10 +118,16 @@ impl Gate {
         made_by: Option<MaterialId>,
     ) -> Result<Authorized<'_, A>, Refusal> {
         let rules = rules(A::OPERATION);
-        if rotates(A::OPERATION) && entry.key.spec != KeySpec::SymmetricDefault {
+        let stays = rotates(A::OPERATION) && entry.key.spec != KeySpec::SymmetricDefault;
+        // Recorded: a disabled RSA key that is to rotate on demand is told to be disabled. With the other operations
+        // the kind of the key comes first, as its origin does.
+        if stays && A::OPERATION != Operation::RotateKeyOnDemand {
             return Err(Refusal::NotRotatable(entry.key.arn()));
         }
         rules.states.check(&entry.key)?;
+        if stays {
+            return Err(Refusal::NotRotatable(entry.key.arn()));
+        }
         if rules.usage.is_some_and(|usage| usage != entry.key.usage) {
             let (arn, usage) = (entry.key.arn(), entry.key.usage);
             return Err(Refusal::Usage { arn, usage, operation: A::OPERATION });

@@ -10,10 +10,11 @@ use crate::pipeline::Handle;
 impl Handle for DecapsulateRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<DecapsulateResponse, KmsError> {
         let key = ctx.authorize::<Decapsulate>(&self.key_id, self.grant_tokens.as_deref()).await?;
+        // Opened before a dry run is told of: whether the ciphertext has the right length is one of its checks.
+        let secret = key.decapsulate(&self.shared_secret_ciphertext_blob).await?;
         if self.dry_run == Some(true) {
             return Err(UseError::DryRun.into());
         }
-        let secret = key.decapsulate(&self.shared_secret_ciphertext_blob).await?;
         ctx.record_usage(&key, TrackedOperation::Decapsulate)?;
         Ok(DecapsulateResponse {
             key_id: Some(key.arn_text().to_owned()),
