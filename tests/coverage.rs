@@ -141,7 +141,7 @@ async fn a_gap_says_so_and_nothing_that_is_built_does() {
     let kms = TestKms::new().await;
     let gaps = known_gaps();
     for operation in Operation::ALL {
-        let subject = Subject::new(&kms).await;
+        let subject = Subject::of(&kms, operation).await;
         let answer = kms.call(operation, request(operation, &subject)).await;
         let unsupported =
             format!("UnsupportedOperationException: {operation} is not supported by this version of trent.");

@@ -51,6 +51,11 @@ fn request_of(row: &str, subject: &Subject, other: &Subject) -> Value {
     request
 }
 
+/// The key of a row and another one, both of a kind that its operation works with.
+async fn subjects(kms: &TestKms, row: &str) -> (Subject, Subject) {
+    (Subject::of(kms, operation(row)).await, Subject::of(kms, operation(row)).await)
+}
+
 async fn bring_into(kms: &TestKms, state: &str, key: &str) {
     match state {
         "Enabled" => {}
@@ -80,7 +85,7 @@ async fn every_cell_is_answered_as_the_table_says() {
     let mut wrong = Vec::new();
     for (row, answers) in &table.rows {
         for (state, answer) in table.states.iter().zip(answers) {
-            let (subject, other) = (Subject::new(&kms).await, Subject::new(&kms).await);
+            let (subject, other) = subjects(&kms, row).await;
             bring_into(&kms, state, &subject.key).await;
             let answer =
                 table.answers.get(answer).unwrap_or_else(|| panic!("{row}: `{answer}` is no answer"));
@@ -103,7 +108,7 @@ async fn a_refused_operation_leaves_the_state_alone() {
     for (row, answers) in &table.rows {
         for (state, answer) in table.states.iter().zip(answers) {
             if answer != "ok" {
-                let (subject, other) = (Subject::new(&kms).await, Subject::new(&kms).await);
+                let (subject, other) = subjects(&kms, row).await;
                 bring_into(&kms, state, &subject.key).await;
                 let before = kms.metadata(&subject.key).await;
                 kms.refused(operation(row), request_of(row, &subject, &other)).await;

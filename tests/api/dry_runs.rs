@@ -1,16 +1,28 @@
 //! Requests with `DryRun`: they never succeed, never change anything, and say what would have happened.
 
 use serde_json::{Value, json};
-use trent_protocol::Operation::{
-    self, Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, GetKeyLastUsage, ReEncrypt,
-};
+use trent_protocol::Operation::{self, *};
 use trent_testkit::{Subject, TestKms, base64, request};
 
 const WOULD_HAVE_SUCCEEDED: &str =
     "DryRunOperationException: The request would have succeeded, but the DryRun option is set.";
 
-const WITH_DRY_RUN: [Operation; 5] =
-    [Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, ReEncrypt];
+const WITH_DRY_RUN: [Operation; 14] = [
+    Decapsulate,
+    Decrypt,
+    DeriveSharedSecret,
+    Encapsulate,
+    Encrypt,
+    GenerateDataKey,
+    GenerateDataKeyPair,
+    GenerateDataKeyPairWithoutPlaintext,
+    GenerateDataKeyWithoutPlaintext,
+    GenerateMac,
+    ReEncrypt,
+    Sign,
+    Verify,
+    VerifyMac,
+];
 
 fn dry(mut request: Value) -> Value {
     request["DryRun"] = json!(true);
@@ -20,8 +32,8 @@ fn dry(mut request: Value) -> Value {
 #[tokio::test]
 async fn what_would_succeed_is_told_to() {
     let kms = TestKms::new().await;
-    let subject = Subject::new(&kms).await;
     for operation in WITH_DRY_RUN {
+        let subject = Subject::of(&kms, operation).await;
         let refused = kms.refused(operation, dry(request(operation, &subject))).await;
         assert_eq!(refused, WOULD_HAVE_SUCCEEDED, "{operation}");
     }
@@ -30,9 +42,9 @@ async fn what_would_succeed_is_told_to() {
 #[tokio::test]
 async fn what_would_fail_fails_in_the_same_words() {
     let kms = TestKms::new().await;
-    let subject = Subject::new(&kms).await;
-    kms.disable(&subject.key).await;
     for operation in WITH_DRY_RUN {
+        let subject = Subject::of(&kms, operation).await;
+        kms.disable(&subject.key).await;
         let request = request(operation, &subject);
         let plain = kms.refused(operation, request.clone()).await;
         assert_eq!(kms.refused(operation, dry(request)).await, plain, "{operation}");
@@ -40,11 +52,60 @@ async fn what_would_fail_fails_in_the_same_words() {
 }
 
 #[tokio::test]
+async fn usage_algorithm_sizes_and_public_keys_are_judged_before_the_dry_run_is_told() {
+    let kms = TestKms::new().await;
+    let symmetric = kms.create_key().await;
+    let rsa = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
+    let text = base64(b"text");
+    for (operation, change) in [
+        (Sign, json!({"KeyId": symmetric})),
+        (Sign, json!({"SigningAlgorithm": "ECDSA_SHA_384"})),
+        (Sign, json!({"MessageType": "DIGEST"})),
+        (Verify, json!({"KeyId": symmetric})),
+        (Verify, json!({"SigningAlgorithm": "RSASSA_PSS_SHA_256"})),
+        (Verify, json!({"MessageType": "EXTERNAL_MU"})),
+        (GenerateMac, json!({"KeyId": symmetric})),
+        (GenerateMac, json!({"MacAlgorithm": "HMAC_SHA_512"})),
+        (VerifyMac, json!({"KeyId": symmetric})),
+        (VerifyMac, json!({"MacAlgorithm": "HMAC_SHA_512"})),
+        (DeriveSharedSecret, json!({"KeyId": symmetric})),
+        (DeriveSharedSecret, json!({"PublicKey": text})),
+        (Encapsulate, json!({"KeyId": symmetric})),
+        (Decapsulate, json!({"KeyId": symmetric})),
+        (Decapsulate, json!({"SharedSecretCiphertextBlob": text})),
+        (GenerateDataKeyPair, json!({"KeyId": rsa})),
+        (GenerateDataKeyPairWithoutPlaintext, json!({"KeyId": rsa})),
+        (Encrypt, json!({"KeyId": rsa})),
+        (
+            Encrypt,
+            json!({"KeyId": rsa, "EncryptionAlgorithm": "RSAES_OAEP_SHA_256", "Plaintext": base64(&[0; 191])}),
+        ),
+    ] {
+        let mut request = request(operation, &Subject::of(&kms, operation).await);
+        for (member, value) in change.as_object().expect("members") {
+            request[member] = value.clone();
+        }
+        let plain = kms.refused(operation, request.clone()).await;
+        assert_eq!(kms.refused(operation, dry(request)).await, plain, "{operation} {change}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_of_verifying_does_not_look_at_signature_and_mac() {
+    // The work itself is what a dry run leaves out.
+    let kms = TestKms::new().await;
+    for (operation, member) in [(Verify, "Signature"), (VerifyMac, "Mac")] {
+        let mut request = request(operation, &Subject::of(&kms, operation).await);
+        request[member] = json!(base64(b"another"));
+        assert_eq!(kms.refused(operation, dry(request)).await, WOULD_HAVE_SUCCEEDED, "{operation}");
+    }
+}
+
+#[tokio::test]
 async fn false_is_as_good_as_absent() {
     let kms = TestKms::new().await;
-    let subject = Subject::new(&kms).await;
     for operation in WITH_DRY_RUN {
-        let mut request = request(operation, &subject);
+        let mut request = request(operation, &Subject::of(&kms, operation).await);
         request["DryRun"] = json!(false);
         kms.ok(operation, request).await;
     }
@@ -53,22 +114,21 @@ async fn false_is_as_good_as_absent() {
 #[tokio::test]
 async fn a_dry_run_is_no_usage() {
     let kms = TestKms::new().await;
-    let subject = Subject::new(&kms).await;
-    let usage = kms.ok(GetKeyLastUsage, json!({"KeyId": subject.key})).await;
-    kms.clock.advance_days(1);
     for operation in WITH_DRY_RUN {
+        let subject = Subject::of(&kms, operation).await;
+        let usage = kms.ok(GetKeyLastUsage, json!({"KeyId": subject.key})).await;
+        kms.clock.advance_days(1);
         kms.refused(operation, dry(request(operation, &subject))).await;
+        assert_eq!(kms.ok(GetKeyLastUsage, json!({"KeyId": subject.key})).await, usage, "{operation}");
     }
-    assert_eq!(kms.ok(GetKeyLastUsage, json!({"KeyId": subject.key})).await, usage);
 }
 
 #[tokio::test]
 async fn a_caller_without_rights_is_denied_as_without_dry_run() {
     let kms = TestKms::new().await;
-    let subject = Subject::new(&kms).await;
     let alice = kms.as_user("alice");
     for operation in WITH_DRY_RUN {
-        let request = request(operation, &subject);
+        let request = request(operation, &Subject::of(&kms, operation).await);
         let plain = alice.refused(operation, request.clone()).await;
         assert!(plain.starts_with("AccessDeniedException: "), "{plain}");
         assert_eq!(alice.refused(operation, dry(request)).await, plain);

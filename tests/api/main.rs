@@ -17,5 +17,6 @@ mod dry_runs;
 mod identifiers;
 mod identities;
 mod isolation;
+mod kinds;
 mod paging;
 mod wire;

@@ -187,6 +187,16 @@ impl TestKms {
         text(&self.ok(Operation::CreateKey, request).await["KeyMetadata"]["KeyId"])
     }
 
+    /// Creates a key of this spec and usage and gives its id.
+    pub async fn create_key_of(&self, spec: &str, usage: &str) -> String {
+        self.create_key_with(json!({"KeySpec": spec, "KeyUsage": usage})).await
+    }
+
+    /// The public key of a key pair.
+    pub async fn public_key(&self, key: &str) -> Vec<u8> {
+        bytes(&self.ok(Operation::GetPublicKey, json!({"KeyId": key})).await["PublicKey"])
+    }
+
     /// Gives a key another name.
     pub async fn create_alias(&self, name: &str, key: &str) {
         self.ok(Operation::CreateAlias, json!({"AliasName": name, "TargetKeyId": key})).await;

@@ -1,16 +1,19 @@
 //! One request for each operation of the API that nothing is wrong with, for tests that go through all of them.
 
 use serde_json::{Value, json};
-use trent_protocol::Operation;
+use trent_domain::operations::rules;
+use trent_protocol::{KeyUsage, Operation};
 
 use crate::kms::{TestKms, base64};
+
+const MESSAGE: &[u8] = b"message";
 
 /// What the requests are about: a key, and what belongs to it.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The key, by id or ARN.
     pub key: String,
-    /// A ciphertext that the key made.
+    /// What requests carry beside the key: a ciphertext, a signature or a MAC that it made, a public key to agree with.
     pub blob: String,
     /// An alias of the key.
     pub alias: String,
@@ -19,13 +22,42 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A fresh key with an alias and a ciphertext.
+    /// A fresh symmetric key with an alias and a ciphertext.
     pub async fn new(kms: &TestKms) -> Self {
-        let key = kms.create_key().await;
+        Self::with(kms, kms.create_key().await, KeyUsage::EncryptDecrypt).await
+    }
+
+    /// A fresh key of a kind that `operation` works with, an alias, and what the key made.
+    pub async fn of(kms: &TestKms, operation: Operation) -> Self {
+        let usage = match operation {
+            Operation::GetPublicKey => KeyUsage::SignVerify,
+            _ => rules(operation).usage.unwrap_or(KeyUsage::EncryptDecrypt),
+        };
+        let spec = match usage {
+            KeyUsage::EncryptDecrypt => "SYMMETRIC_DEFAULT",
+            KeyUsage::SignVerify | KeyUsage::KeyAgreement => "ECC_NIST_P256",
+            KeyUsage::GenerateVerifyMac => "HMAC_256",
+            KeyUsage::EncapsulateDecapsulate => "ML_KEM_512",
+        };
+        Self::with(kms, kms.create_key_of(spec, usage.as_str()).await, usage).await
+    }
+
+    async fn with(kms: &TestKms, key: String, usage: KeyUsage) -> Self {
         let alias = format!("alias/of-{key}");
         kms.create_alias(&alias, &key).await;
-        let blob = kms.encrypt(&key, b"plaintext").await;
-        Self { free_alias: format!("alias/free-{key}"), key, blob, alias }
+        let maker = match usage {
+            KeyUsage::EncryptDecrypt => Operation::Encrypt,
+            KeyUsage::SignVerify => Operation::Sign,
+            KeyUsage::GenerateVerifyMac => Operation::GenerateMac,
+            KeyUsage::KeyAgreement => Operation::GetPublicKey,
+            KeyUsage::EncapsulateDecapsulate => Operation::Encapsulate,
+        };
+        let mut subject = Self { free_alias: format!("alias/free-{key}"), key, blob: String::new(), alias };
+        let made = kms.ok(maker, request(maker, &subject)).await;
+        let blobs = ["CiphertextBlob", "Signature", "Mac", "PublicKey", "SharedSecretCiphertextBlob"];
+        let blob = blobs.iter().find_map(|member| made[*member].as_str());
+        blob.expect("what the key made").clone_into(&mut subject.blob);
+        subject
     }
 }
 
@@ -34,7 +66,7 @@ pub fn request(operation: Operation, subject: &Subject) -> Value {
     use Operation as Op;
 
     let Subject { key, blob, alias, free_alias } = subject;
-    let (message, store) = (base64(b"message"), "cks-1234567890abcdef0");
+    let (message, store) = (base64(MESSAGE), "cks-1234567890abcdef0");
     let role = "arn:aws:iam::111122223333:role/reader";
     match operation {
         Op::CreateAlias => json!({"AliasName": free_alias, "TargetKeyId": key}),
@@ -62,18 +94,18 @@ pub fn request(operation: Operation, subject: &Subject) -> Value {
         Op::GenerateRandom => json!({"NumberOfBytes": 32}),
         Op::GenerateMac => json!({"KeyId": key, "Message": message, "MacAlgorithm": "HMAC_SHA_256"}),
         Op::VerifyMac => {
-            json!({"KeyId": key, "Message": message, "Mac": message, "MacAlgorithm": "HMAC_SHA_256"})
+            json!({"KeyId": key, "Message": message, "Mac": blob, "MacAlgorithm": "HMAC_SHA_256"})
         }
         Op::Sign => json!({"KeyId": key, "Message": message, "SigningAlgorithm": "ECDSA_SHA_256"}),
         Op::Verify => {
-            json!({"KeyId": key, "Message": message, "Signature": message, "SigningAlgorithm": "ECDSA_SHA_256"})
+            json!({"KeyId": key, "Message": message, "Signature": blob, "SigningAlgorithm": "ECDSA_SHA_256"})
         }
         Op::DeriveSharedSecret => {
-            json!({"KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": message})
+            json!({"KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": blob})
         }
         Op::Encapsulate => json!({"KeyId": key, "EncapsulationAlgorithm": "ML_KEM"}),
         Op::Decapsulate => {
-            json!({"KeyId": key, "EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": message})
+            json!({"KeyId": key, "EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": blob})
         }
         Op::GetParametersForImport => {
             json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})

@@ -6,6 +6,7 @@ mod describe_key;
 mod disable_key;
 mod enable_key;
 mod get_key_last_usage;
+mod get_public_key;
 mod list_keys;
 mod schedule_key_deletion;
 mod update_key_description;
