@@ -1,8 +1,12 @@
 //! Decrypt: what finds the key, what a ciphertext is bound to, and what is told about wrong ones.
 
 use serde_json::{Value, json};
+use trent_crypto::asymmetric::{KeyPairSpec, PublicKey, RsaEncryption};
+
 use trent_protocol::Operation::{Decrypt, Encrypt, RotateKeyOnDemand};
 use trent_testkit::{TestKms, base64, bytes};
+
+use crate::kinds::{incompatible, keys_for_other_usages, wrong_usage};
 
 const INCORRECT_KEY: &str = "IncorrectKeyException: The key ID in the request does not identify a CMK that can perform this operation.";
 
@@ -258,5 +262,104 @@ async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
     assert_eq!(
         kms.refused(Decrypt, json!({"CiphertextBlob": blob, "Recipient": recipient})).await,
         "ValidationException: Recipient is not supported by this version of trent."
+    );
+}
+
+#[tokio::test]
+async fn an_rsa_ciphertext_that_was_made_outside_decrypts() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
+    let outside = PublicKey::from_spki(KeyPairSpec::Rsa2048, &kms.public_key(&key).await).unwrap();
+    for (name, algorithm) in
+        [("RSAES_OAEP_SHA_1", RsaEncryption::OaepSha1), ("RSAES_OAEP_SHA_256", RsaEncryption::OaepSha256)]
+    {
+        let blob = outside.encrypt(algorithm, b"text").unwrap();
+        let request = json!({"KeyId": key, "CiphertextBlob": base64(&blob), "EncryptionAlgorithm": name});
+        assert_eq!(bytes(&kms.ok(Decrypt, request).await["Plaintext"]), b"text", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_an_rsa_ciphertext_is_one_answer() {
+    let kms = TestKms::new().await;
+    let (key, other) = (
+        kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await,
+        kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await,
+    );
+    let (sha_1, sha_256) = ("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256");
+    let request = json!({"KeyId": key, "Plaintext": base64(b"text"), "EncryptionAlgorithm": sha_256});
+    let blob = bytes(&kms.ok(Encrypt, request).await["CiphertextBlob"]);
+    let altered = |at: usize| {
+        let mut altered = blob.clone();
+        altered[at] ^= 1;
+        altered
+    };
+    for (key, blob, algorithm) in [
+        (&key, blob.clone(), sha_1),
+        (&other, blob.clone(), sha_256),
+        (&key, altered(0), sha_256),
+        (&key, altered(255), sha_256),
+        (&key, blob[..255].to_vec(), sha_256),
+        (&key, blob[1..].to_vec(), sha_256),
+        (&key, [&blob[..], &[0]].concat(), sha_256),
+        (&key, [&[0], &blob[..]].concat(), sha_256),
+        (&key, vec![0; 256], sha_256),
+        (&key, vec![0xff; 256], sha_256),
+        (&key, vec![1], sha_1),
+        (&key, vec![7; 6144], sha_1),
+        (&key, bytes(&json!(kms.encrypt(&kms.create_key().await, b"text").await)), sha_256),
+    ] {
+        let request =
+            json!({"KeyId": key, "CiphertextBlob": base64(&blob), "EncryptionAlgorithm": algorithm});
+        assert_eq!(kms.refused(Decrypt, request).await, "InvalidCiphertextException", "{} bytes", blob.len());
+    }
+}
+
+#[tokio::test]
+async fn an_rsa_key_does_not_decrypt_with_the_default_algorithm() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
+    let request = json!({"KeyId": key, "CiphertextBlob": base64(&[7; 256])});
+    // AWS may answer IncorrectKeyException here; it is not recorded.
+    assert_eq!(kms.refused(Decrypt, request).await, incompatible("SYMMETRIC_DEFAULT", "RSA_2048"));
+}
+
+#[tokio::test]
+async fn a_symmetric_ciphertext_in_the_name_of_a_key_of_another_kind_is_told_so_before_the_usage() {
+    let kms = TestKms::new().await;
+    let blob = kms.encrypt(&kms.create_key().await, b"text").await;
+    let mut keys = keys_for_other_usages(&kms, "ENCRYPT_DECRYPT").await;
+    keys.push((kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await, "ENCRYPT_DECRYPT"));
+    for (key, usage) in keys {
+        let refused = kms.refused(Decrypt, json!({"KeyId": key, "CiphertextBlob": blob})).await;
+        assert_eq!(refused, INCORRECT_KEY, "{usage}");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_other_usages_do_not_decrypt() {
+    let kms = TestKms::new().await;
+    for (key, usage) in keys_for_other_usages(&kms, "ENCRYPT_DECRYPT").await {
+        for algorithm in ["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_256"] {
+            let request =
+                json!({"KeyId": key, "CiphertextBlob": base64(&[7; 256]), "EncryptionAlgorithm": algorithm});
+            assert_eq!(kms.refused(Decrypt, request).await, wrong_usage(&kms, &key, usage, "Decrypt"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_rsa_ciphertext_has_no_context() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
+    let request = json!({
+        "KeyId": key,
+        "CiphertextBlob": base64(&[7; 256]),
+        "EncryptionAlgorithm": "RSAES_OAEP_SHA_256",
+        "EncryptionContext": {"a": "b"},
+    });
+    assert_eq!(
+        kms.refused(Decrypt, request).await,
+        "ValidationException: EncryptionContext is not supported with algorithm RSAES_OAEP_SHA_256."
     );
 }

@@ -4,6 +4,8 @@ use serde_json::json;
 use trent_protocol::Operation::{Decrypt, Encrypt, ReEncrypt, RotateKeyOnDemand};
 use trent_testkit::{TestKms, base64, bytes};
 
+use crate::kinds::{incompatible, keys_for_other_usages, wrong_usage};
+
 const INCORRECT_KEY: &str = "IncorrectKeyException: The key ID in the request does not identify a CMK that can perform this operation.";
 
 #[tokio::test]
@@ -142,4 +144,108 @@ async fn the_largest_plaintext_can_be_encrypted_anew() {
     let answer = kms.ok(ReEncrypt, json!({"CiphertextBlob": blob, "DestinationKeyId": key})).await;
     let decrypted = kms.ok(Decrypt, json!({"CiphertextBlob": answer["CiphertextBlob"]})).await;
     assert_eq!(bytes(&decrypted["Plaintext"]), [7; 4096]);
+}
+
+#[tokio::test]
+async fn symmetric_and_rsa_keys_take_over_from_each_other() {
+    let kms = TestKms::new().await;
+    let symmetric = kms.create_key().await;
+    let (one, other) = (
+        kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await,
+        kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await,
+    );
+    let material = kms.metadata(&symmetric).await["CurrentKeyMaterialId"].take();
+    let (default, sha_1, sha_256) = ("SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256");
+    let mut blob = json!(kms.encrypt(&symmetric, b"text").await);
+    for (from, from_algorithm, to, to_algorithm) in [
+        (&symmetric, default, &one, sha_1),
+        (&one, sha_1, &other, sha_256),
+        (&other, sha_256, &other, sha_1),
+        (&other, sha_1, &symmetric, default),
+    ] {
+        let request = json!({
+            "CiphertextBlob": blob,
+            "SourceKeyId": from,
+            "SourceEncryptionAlgorithm": from_algorithm,
+            "DestinationKeyId": to,
+            "DestinationEncryptionAlgorithm": to_algorithm,
+        });
+        let mut answer = kms.ok(ReEncrypt, request).await;
+        blob = answer["CiphertextBlob"].take();
+        let mut expected = json!({
+            "CiphertextBlob": null,
+            "SourceKeyId": kms.arn(from),
+            "KeyId": kms.arn(to),
+            "SourceEncryptionAlgorithm": from_algorithm,
+            "DestinationEncryptionAlgorithm": to_algorithm,
+        });
+        // Materials are told of symmetric sides alone.
+        if from == &symmetric {
+            expected["SourceKeyMaterialId"] = material.clone();
+        }
+        if to == &symmetric {
+            expected["DestinationKeyMaterialId"] = material.clone();
+        }
+        assert_eq!(answer, expected);
+    }
+    assert_eq!(kms.decrypt(blob.as_str().unwrap()).await, b"text");
+}
+
+#[tokio::test]
+async fn a_plaintext_that_is_too_long_for_the_rsa_destination_is_refused() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let rsa = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
+    let request = json!({
+        "CiphertextBlob": kms.encrypt(&key, &[7; 191]).await,
+        "DestinationKeyId": rsa,
+        "DestinationEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
+    });
+    assert_eq!(
+        kms.refused(ReEncrypt, request).await,
+        "ValidationException: Algorithm RSAES_OAEP_SHA_256 and key spec RSA_2048 cannot encrypt data larger than 190 \
+         bytes."
+    );
+}
+
+#[tokio::test]
+async fn an_rsa_source_must_be_named_and_a_wrong_one_does_not_open() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key().await;
+    let rsa = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
+    let mut request = json!({
+        "CiphertextBlob": base64(&[7; 256]),
+        "SourceEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
+        "DestinationKeyId": key,
+    });
+    assert_eq!(
+        kms.refused(ReEncrypt, request.clone()).await,
+        "ValidationException: A key must be specified to decrypt with algorithm RSAES_OAEP_SHA_256."
+    );
+    request["SourceKeyId"] = json!(rsa);
+    assert_eq!(kms.refused(ReEncrypt, request).await, "InvalidCiphertextException");
+}
+
+#[tokio::test]
+async fn keys_of_other_usages_are_no_destination_and_the_source_comes_first() {
+    let kms = TestKms::new().await;
+    let blob = kms.encrypt(&kms.create_key().await, b"text").await;
+    for (key, usage) in keys_for_other_usages(&kms, "ENCRYPT_DECRYPT").await {
+        let mut request = json!({"CiphertextBlob": blob, "DestinationKeyId": key});
+        assert_eq!(
+            kms.refused(ReEncrypt, request.clone()).await,
+            wrong_usage(&kms, &key, usage, "ReEncrypt")
+        );
+        request["SourceKeyId"] = json!(key);
+        assert_eq!(kms.refused(ReEncrypt, request).await, INCORRECT_KEY);
+    }
+}
+
+#[tokio::test]
+async fn an_rsa_destination_has_no_default_algorithm() {
+    let kms = TestKms::new().await;
+    let blob = kms.encrypt(&kms.create_key().await, b"text").await;
+    let rsa = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
+    let request = json!({"CiphertextBlob": blob, "DestinationKeyId": rsa});
+    assert_eq!(kms.refused(ReEncrypt, request).await, incompatible("SYMMETRIC_DEFAULT", "RSA_2048"));
 }

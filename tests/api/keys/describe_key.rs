@@ -4,6 +4,8 @@ use serde_json::json;
 use trent_protocol::Operation::{CreateKey, DescribeKey};
 use trent_testkit::TestKms;
 
+use crate::kinds::KINDS;
+
 #[tokio::test]
 async fn a_key_is_described_as_when_it_was_created() {
     let kms = TestKms::new().await;
@@ -51,4 +53,17 @@ async fn a_grant_token_that_trent_did_not_give_out_is_refused() {
         kms.refused(DescribeKey, json!({"KeyId": key, "GrantTokens": ["token"]})).await,
         "InvalidGrantTokenException: The grant token is invalid."
     );
+}
+
+#[tokio::test]
+async fn keys_of_every_kind_are_described_the_same_after_a_restart() {
+    let kms = TestKms::new().await;
+    let mut described = Vec::new();
+    for kind in KINDS.iter().filter(|kind| !kind.spec.starts_with("RSA")) {
+        described.push(kms.metadata(&kind.create(&kms).await).await);
+    }
+    let kms = kms.restart().await;
+    for metadata in described {
+        assert_eq!(kms.metadata(metadata["KeyId"].as_str().unwrap()).await, metadata);
+    }
 }

@@ -1,11 +1,8 @@
 //! GetKeyLastUsage: what counts as usage, what does not, and that it is kept.
 
 use serde_json::{Value, json};
-use trent_protocol::Operation::{
-    self, Decrypt, DescribeKey, DisableKey, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext,
-    GetKeyLastUsage, ReEncrypt, TagResource,
-};
-use trent_testkit::{TestKms, base64};
+use trent_protocol::Operation::{self, *};
+use trent_testkit::{Subject, TestKms, base64, request};
 
 const START: i64 = 1_767_225_600;
 const DAY: i64 = 24 * 60 * 60;
@@ -31,19 +28,26 @@ async fn a_fresh_key_has_no_last_usage() {
 #[tokio::test]
 async fn every_cryptographic_operation_counts() {
     let kms = TestKms::new().await;
-    let key = kms.create_key().await;
-    let blob = kms.encrypt(&key, b"text").await;
-    let requests: [(Operation, Value); 5] = [
-        (Decrypt, json!({"CiphertextBlob": blob})),
-        (GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256"})),
-        (GenerateDataKeyWithoutPlaintext, json!({"KeyId": key, "KeySpec": "AES_256"})),
-        (ReEncrypt, json!({"CiphertextBlob": blob, "DestinationKeyId": key})),
-        (Encrypt, json!({"KeyId": key, "Plaintext": base64(b"text")})),
-    ];
-    for (day, (operation, request)) in (1..).zip(requests) {
+    for (day, operation) in (1..).zip([
+        Decapsulate,
+        Decrypt,
+        DeriveSharedSecret,
+        Encapsulate,
+        Encrypt,
+        GenerateDataKey,
+        GenerateDataKeyPair,
+        GenerateDataKeyPairWithoutPlaintext,
+        GenerateDataKeyWithoutPlaintext,
+        GenerateMac,
+        ReEncrypt,
+        Sign,
+        Verify,
+        VerifyMac,
+    ]) {
+        let subject = Subject::of(&kms, operation).await;
         kms.clock.advance_days(1);
-        kms.ok(operation, request).await;
-        let usage = usage(&kms, &key).await;
+        kms.ok(operation, request(operation, &subject)).await;
+        let usage = usage(&kms, &subject.key).await;
         assert_eq!(
             (&usage["Operation"], &usage["Timestamp"]),
             (&json!(operation.name()), &json!(START + day * DAY))
@@ -51,6 +55,38 @@ async fn every_cryptographic_operation_counts() {
         assert_eq!(usage["KmsRequestId"].as_str().map(str::len), Some(36));
         assert_eq!(usage["CloudTrailEventId"].as_str().map(str::len), Some(36));
     }
+}
+
+#[tokio::test]
+async fn rsa_ciphertexts_count_as_any_other() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
+    let algorithm = "RSAES_OAEP_SHA_256";
+    let request = json!({"KeyId": key, "Plaintext": base64(b"text"), "EncryptionAlgorithm": algorithm});
+    let blob = kms.ok(Encrypt, request).await["CiphertextBlob"].take();
+    assert_eq!(usage(&kms, &key).await["Operation"], "Encrypt");
+    let request = json!({"KeyId": key, "CiphertextBlob": blob, "EncryptionAlgorithm": algorithm});
+    kms.ok(Decrypt, request).await;
+    assert_eq!(usage(&kms, &key).await["Operation"], "Decrypt");
+}
+
+#[tokio::test]
+async fn what_is_not_valid_and_public_keys_do_not_count() {
+    let kms = TestKms::new().await;
+    for (operation, member, length) in
+        [(Verify, "Signature", 70), (VerifyMac, "Mac", 32), (Decapsulate, "SharedSecretCiphertextBlob", 767)]
+    {
+        let subject = Subject::of(&kms, operation).await;
+        let before = usage(&kms, &subject.key).await;
+        kms.clock.advance_days(1);
+        let mut request = request(operation, &subject);
+        request[member] = json!(base64(&vec![0; length]));
+        kms.refused(operation, request).await;
+        assert_eq!(usage(&kms, &subject.key).await, before, "{operation}");
+    }
+    let key = kms.create_key_of("ECC_NIST_P256", "SIGN_VERIFY").await;
+    kms.public_key(&key).await;
+    assert_eq!(usage(&kms, &key).await, json!({}));
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use trent_protocol::Operation::{
-    Decrypt, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand,
+    Decrypt, DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand,
 };
 use trent_testkit::TestKms;
+
+use crate::kinds::KINDS;
 
 #[tokio::test]
 async fn the_key_has_new_material_and_keeps_its_names() {
@@ -110,4 +112,44 @@ async fn rotations_at_once_each_make_a_material_of_their_own() {
     let current: Vec<&Value> =
         materials.iter().filter(|material| material["KeyMaterialState"] == "CURRENT").collect();
     assert_eq!(current.len(), 1);
+}
+
+/// A key of each kind that does not rotate; of RSA, which takes long to make, one for them all.
+async fn keys_that_do_not_rotate(kms: &TestKms) -> Vec<String> {
+    let mut keys = vec![kms.create_key_of("RSA_2048", "SIGN_VERIFY").await];
+    for kind in KINDS.iter().filter(|kind| kind.spec != "SYMMETRIC_DEFAULT" && !kind.spec.starts_with("RSA"))
+    {
+        keys.push(kind.create(kms).await);
+    }
+    keys
+}
+
+#[tokio::test]
+async fn keys_of_other_kinds_keep_their_material_for_good() {
+    let kms = TestKms::new().await;
+    for key in keys_that_do_not_rotate(&kms).await {
+        for operation in [RotateKeyOnDemand, EnableKeyRotation, DisableKeyRotation, ListKeyRotations] {
+            let refused = kms.refused(operation, json!({"KeyId": key})).await;
+            assert_eq!(refused, "UnsupportedOperationException", "{operation}");
+        }
+        let status = kms.ok(GetKeyRotationStatus, json!({"KeyId": key})).await;
+        assert_eq!(status, json!({"KeyId": kms.arn(&key), "KeyRotationEnabled": false}));
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_such_a_key_is_told_before_its_kind_when_it_is_to_rotate_on_demand() {
+    let kms = TestKms::new().await;
+    let key = kms.create_key_of("ECC_NIST_P256", "SIGN_VERIFY").await;
+    let request = json!({"KeyId": key});
+    kms.disable(&key).await;
+    let disabled = format!("DisabledException: {} is disabled.", kms.arn(&key));
+    assert_eq!(kms.refused(RotateKeyOnDemand, request.clone()).await, disabled);
+    kms.schedule_deletion(&key).await;
+    let dying = format!("KMSInvalidStateException: {} is pending deletion.", kms.arn(&key));
+    assert_eq!(kms.refused(RotateKeyOnDemand, request.clone()).await, dying);
+    // The other way round with the rest, as the developer guide has it for origins.
+    for operation in [EnableKeyRotation, DisableKeyRotation, ListKeyRotations] {
+        assert_eq!(kms.refused(operation, request.clone()).await, "UnsupportedOperationException");
+    }
 }
