@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use trent_crypto::asymmetric::{KeyPairSpec, PublicKey, RsaEncryption};
-
 use trent_protocol::Operation::{Decrypt, Encrypt, RotateKeyOnDemand};
 use trent_testkit::{TestKms, base64, bytes};
 
