@@ -37,12 +37,19 @@ def aws(trent):
     return run
 
 
-def test_the_tour_of_the_readme_works(tmp_path):
+DOCUMENTS = {
+    "the README's tour": readme.tour(),
+    "keys": "```sh\n" + readme.settings() + "```\n" + (readme.ROOT / "docs/book/keys.md").read_text(),
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_examples_of_documents_work(tmp_path, document):
     server = Server(tmp_path).start()
     try:
         clean = {k: v for k, v in environment(server).items() if not k.startswith("AWS_")}
         done = subprocess.run(
-            ["bash", "-c", readme.script(server.endpoint)],
+            ["bash", "-c", readme.script(DOCUMENTS[document], server.endpoint)],
             cwd=tmp_path,
             env=clean | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "HOME": str(tmp_path)},
             stdin=subprocess.DEVNULL,
