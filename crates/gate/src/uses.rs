@@ -181,11 +181,11 @@ use opened_as;
 
 impl<A> Authorized<'_, A> {
     /// The key's current material, opened, from memory where it has been opened before.
-    fn open_current(&self) -> Result<OpenedKey, UseError> {
+    async fn open_current(&self) -> Result<OpenedKey, UseError> {
         if let Some(opened) = self.entry.current.get() {
             return Ok(opened.clone());
         }
-        let opened = self.gate.store.open(&self.entry.key, self.current_material()?)?;
+        let opened = self.gate.store.open(&self.entry.key, self.current_material()?).await?;
         Ok(self.entry.current.get_or_init(|| opened).clone())
     }
 }

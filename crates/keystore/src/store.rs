@@ -95,7 +95,7 @@ pub trait KeyStore: Send + Sync {
     fn generate(&self, owner: Owner, spec: KeySpec) -> Answer<'_, NewMaterial>;
 
     /// Opens one material of a key for use.
-    fn open(&self, key: &Key, material: &Material) -> Result<OpenedKey, StoreError>;
+    fn open<'a>(&'a self, key: &'a Key, material: &'a Material) -> Answer<'a, OpenedKey>;
 
     /// Makes a key pair for a caller, who keeps it.
     fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair>;

@@ -8,7 +8,7 @@ use crate::authorize::Authorized;
 impl<A: MayDeriveSharedSecret> Authorized<'_, A> {
     /// The raw shared secret with the holder of `peer`, a DER SubjectPublicKeyInfo of the same curve.
     pub async fn derive_shared_secret(&self, peer: &[u8]) -> Result<SecretBytes, UseError> {
-        let key = opened_as!(self.open_current()?, Agreement, self.entry.key.spec)?;
+        let key = opened_as!(self.open_current().await?, Agreement, self.entry.key.spec)?;
         Ok(key.agree(peer).await?)
     }
 }

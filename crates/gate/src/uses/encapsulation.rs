@@ -9,7 +9,7 @@ use crate::authorize::Authorized;
 impl<A: MayEncapsulate> Authorized<'_, A> {
     /// A fresh secret, and the ciphertext that carries it.
     pub async fn encapsulate(&self) -> Result<Encapsulated, UseError> {
-        let key = opened_as!(self.open_current()?, Encapsulation, self.entry.key.spec)?;
+        let key = opened_as!(self.open_current().await?, Encapsulation, self.entry.key.spec)?;
         Ok(key.encapsulate().await?)
     }
 }
@@ -17,7 +17,7 @@ impl<A: MayEncapsulate> Authorized<'_, A> {
 impl<A: MayDecapsulate> Authorized<'_, A> {
     /// The secret that a ciphertext carries.
     pub async fn decapsulate(&self, ciphertext: &[u8]) -> Result<SecretBytes, UseError> {
-        let key = opened_as!(self.open_current()?, Encapsulation, self.entry.key.spec)?;
+        let key = opened_as!(self.open_current().await?, Encapsulation, self.entry.key.spec)?;
         Ok(key.decapsulate(ciphertext).await?)
     }
 }

@@ -37,7 +37,7 @@ impl<A: MayEncrypt> Authorized<'_, A> {
         context: &EncryptionContext,
     ) -> Result<Encrypted, UseError> {
         self.check_encrypt(plaintext.len(), algorithm, context)?;
-        match self.open_current()? {
+        match self.open_current().await? {
             OpenedKey::Symmetric(key) => {
                 let blob = key.encrypt(plaintext, &canonical(context))?;
                 Ok(Encrypted { blob, material: Some(self.current_material()?.id) })
@@ -77,16 +77,16 @@ impl<A: MayDecrypt> Authorized<'_, A> {
     ) -> Result<Decrypted, UseError> {
         self.check_algorithm(algorithm, context)?;
         if algorithm != EncryptionAlgorithm::SymmetricDefault {
-            let key = opened_as!(self.open_current()?, Decryption, self.entry.key.spec)?;
+            let key = opened_as!(self.open_current().await?, Decryption, self.entry.key.spec)?;
             return Ok(Decrypted { plaintext: key.decrypt(ciphertext, algorithm).await?, material: None });
         }
         let key = &self.entry.key;
         let material = self.made_by.and_then(|id| key.material(&id)).ok_or(UseError::InvalidCiphertext)?;
         let is_current = key.current_material().is_some_and(|current| current.id == material.id);
         let opened = match is_current {
-            true => self.open_current()?,
+            true => self.open_current().await?,
             // Opening costs little more than finding an opened one would: old material is not kept open.
-            false => self.gate.store.open(key, material)?,
+            false => self.gate.store.open(key, material).await?,
         };
         let plaintext = opened_as!(opened, Symmetric, key.spec)?.decrypt(ciphertext, &canonical(context))?;
         Ok(Decrypted { plaintext, material: Some(material.id) })

@@ -9,17 +9,22 @@ use crate::authorize::Authorized;
 
 impl<A: MayGenerateMac> Authorized<'_, A> {
     /// The MAC of a message.
-    pub fn generate_mac(&self, message: &[u8], algorithm: MacAlgorithm) -> Result<Vec<u8>, UseError> {
+    pub async fn generate_mac(&self, message: &[u8], algorithm: MacAlgorithm) -> Result<Vec<u8>, UseError> {
         self.check_mac(algorithm)?;
-        Ok(opened_as!(self.open_current()?, Mac, self.entry.key.spec)?.generate(message)?)
+        Ok(opened_as!(self.open_current().await?, Mac, self.entry.key.spec)?.generate(message)?)
     }
 }
 
 impl<A: MayVerifyMac> Authorized<'_, A> {
     /// Verifies the MAC of a message, in constant time.
-    pub fn verify_mac(&self, message: &[u8], mac: &[u8], algorithm: MacAlgorithm) -> Result<(), UseError> {
+    pub async fn verify_mac(
+        &self,
+        message: &[u8],
+        mac: &[u8],
+        algorithm: MacAlgorithm,
+    ) -> Result<(), UseError> {
         self.check_mac(algorithm)?;
-        Ok(opened_as!(self.open_current()?, Mac, self.entry.key.spec)?.verify(message, mac)?)
+        Ok(opened_as!(self.open_current().await?, Mac, self.entry.key.spec)?.verify(message, mac)?)
     }
 }
 

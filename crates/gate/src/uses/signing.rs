@@ -12,7 +12,7 @@ impl<A: MaySign> Authorized<'_, A> {
     /// Signs a message.
     pub async fn sign(&self, message: Message, algorithm: SigningAlgorithm) -> Result<Vec<u8>, UseError> {
         self.check_signing(message.kind, message.bytes.expose().len(), algorithm)?;
-        let key = opened_as!(self.open_current()?, Signing, self.entry.key.spec)?;
+        let key = opened_as!(self.open_current().await?, Signing, self.entry.key.spec)?;
         Ok(key.sign(message, algorithm).await?)
     }
 }
@@ -26,7 +26,7 @@ impl<A: MayVerify> Authorized<'_, A> {
         algorithm: SigningAlgorithm,
     ) -> Result<(), UseError> {
         self.check_signing(message.kind, message.bytes.expose().len(), algorithm)?;
-        let key = opened_as!(self.open_current()?, Signing, self.entry.key.spec)?;
+        let key = opened_as!(self.open_current().await?, Signing, self.entry.key.spec)?;
         Ok(key.verify(message, signature, algorithm).await?)
     }
 }

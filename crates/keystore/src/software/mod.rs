@@ -78,18 +78,20 @@ impl KeyStore for SoftwareStore {
         })
     }
 
-    fn open(&self, key: &Key, material: &Material) -> Result<OpenedKey, StoreError> {
-        let opened = self.unseal(key, material)?;
-        let damaged =
-            || StoreError::Unsealable { what: format!("material {} of {}", material.id, key.arn()) };
-        let record = opened.expose();
-        let opened = match (key.spec, mac::spec(key.spec), pairs::spec(key.spec)) {
-            (KeySpec::SymmetricDefault, ..) => symmetric::open(&self.keyring, key.id, material.id, &opened),
-            (_, Some(spec), _) => mac::open(spec, record),
-            (_, _, Some(spec)) => pairs::open(spec, key.usage, record, &self.pool),
-            (spec, None, None) => return Err(StoreError::Unsupported(spec)),
-        };
-        opened.ok_or_else(damaged)
+    fn open<'a>(&'a self, key: &'a Key, material: &'a Material) -> Answer<'a, OpenedKey> {
+        Box::pin(async move {
+            let record = self.unseal(key, material)?;
+            let opened = match (key.spec, mac::spec(key.spec), pairs::spec(key.spec)) {
+                (KeySpec::SymmetricDefault, ..) => {
+                    symmetric::open(&self.keyring, key.id, material.id, &record)
+                }
+                (_, Some(spec), _) => mac::open(spec, record.expose()),
+                (_, _, Some(spec)) => pairs::open(spec, key.usage, record, &self.pool).await?,
+                (spec, None, None) => return Err(StoreError::Unsupported(spec)),
+            };
+            let what = || format!("material {} of {}", material.id, key.arn());
+            opened.ok_or_else(|| StoreError::Unsealable { what: what() })
+        })
     }
 
     fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair> {

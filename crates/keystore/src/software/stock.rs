@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use trent_crypto::Random;
 use trent_crypto::asymmetric::{KeyPair, KeyPairSpec};
 
+use super::pairs::is_slow_to_prepare;
 use crate::pool::Pool;
 use crate::store::StoreError;
 
@@ -40,7 +41,10 @@ impl Stock {
     /// A fresh pair.
     pub(super) async fn take(&self, spec: KeyPairSpec) -> Result<KeyPair, StoreError> {
         if !is_slow(spec) {
-            return Ok(KeyPair::generate(spec, &*self.random)?);
+            let random = Arc::clone(&self.random);
+            let generate = move || KeyPair::generate(spec, &*random);
+            // Not among those of low priority: nobody who waits for an RSA pair is to be waited for.
+            return Ok(if is_slow_to_prepare(spec) { self.pool.run(generate).await?? } else { generate()? });
         }
         let ready = self.shelves.lock().get_mut(&spec).and_then(|shelf| shelf.ready.pop());
         let pair = match ready {

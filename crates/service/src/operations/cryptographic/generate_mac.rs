@@ -14,7 +14,7 @@ impl Handle for GenerateMacRequest {
             key.check_mac(self.mac_algorithm)?;
             return Err(UseError::DryRun.into());
         }
-        let mac = key.generate_mac(self.message.expose_secret(), self.mac_algorithm)?;
+        let mac = key.generate_mac(self.message.expose_secret(), self.mac_algorithm).await?;
         ctx.record_usage(&key, TrackedOperation::GenerateMac)?;
         Ok(GenerateMacResponse {
             mac: Some(mac),

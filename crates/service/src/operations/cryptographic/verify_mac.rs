@@ -14,7 +14,7 @@ impl Handle for VerifyMacRequest {
             key.check_mac(self.mac_algorithm)?;
             return Err(UseError::DryRun.into());
         }
-        key.verify_mac(self.message.expose_secret(), &self.mac, self.mac_algorithm)?;
+        key.verify_mac(self.message.expose_secret(), &self.mac, self.mac_algorithm).await?;
         ctx.record_usage(&key, TrackedOperation::VerifyMac)?;
         Ok(VerifyMacResponse {
             key_id: Some(key.arn_text().to_owned()),
