@@ -124,3 +124,117 @@ fn bound_to<R>(owner: Owner, id: &MaterialId, use_it: impl FnOnce(&Purpose<'_>) 
 fn blob_key_id(id: KeyId) -> BlobKeyId {
     BlobKeyId { multi_region: id.is_multi_region(), uuid: id.uuid() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use trent_crypto::{Key256, SystemRandom};
+    use trent_domain::algorithms::usages;
+    use trent_domain::lifecycle::Lifecycle;
+    use trent_domain::time::Timestamp;
+    use trent_protocol::{KeyManager, KeyUsage, Origin};
+
+    use super::*;
+
+    fn store() -> SoftwareStore {
+        let keyring = Arc::new(Keyring::new(&Key256::new([7; 32]), Arc::new(SystemRandom::default())));
+        for region in ["eu-central-1", "us-west-2"] {
+            let region = region.parse().unwrap();
+            let domain = RingName::Domain { account: "111122223333".parse().unwrap(), region };
+            for name in [RingName::MaterialIds, domain].into_iter().filter(|name| !keyring.has(*name)) {
+                keyring.admit(name, &keyring.create(name).unwrap().sealed).unwrap();
+            }
+        }
+        SoftwareStore::new(keyring)
+    }
+
+    fn key(spec: KeySpec, usage: KeyUsage) -> Key {
+        Key {
+            id: "0198c5a4-7a3e-7000-8000-000000000001".parse().unwrap(),
+            account: "111122223333".parse().unwrap(),
+            region: "eu-central-1".parse().unwrap(),
+            spec,
+            usage,
+            origin: Origin::AwsKms,
+            manager: KeyManager::Customer,
+            description: String::new(),
+            created: Timestamp::from_millis(0),
+            lifecycle: Lifecycle::Enabled,
+            policy: None,
+            tags: BTreeMap::new(),
+            schedule: None,
+            materials: Vec::new(),
+            version: 1,
+        }
+    }
+
+    async fn material(store: &SoftwareStore, key: &Key) -> Material {
+        let NewMaterial { id, public, sealed } = store.generate(Owner::of(key), key.spec).await.unwrap();
+        Material { id, created: Timestamp::from_millis(0), rotation: None, public, sealed }
+    }
+
+    fn usage_of(opened: &OpenedKey) -> KeyUsage {
+        match opened {
+            OpenedKey::Symmetric(_) | OpenedKey::Decryption(_) => KeyUsage::EncryptDecrypt,
+            OpenedKey::Signing(_) => KeyUsage::SignVerify,
+            OpenedKey::Mac(_) => KeyUsage::GenerateVerifyMac,
+            OpenedKey::Agreement(_) => KeyUsage::KeyAgreement,
+            OpenedKey::Encapsulation(_) => KeyUsage::EncapsulateDecapsulate,
+        }
+    }
+
+    fn quick() -> impl Iterator<Item = KeySpec> {
+        use KeySpec as S;
+        let slow = [S::Rsa3072, S::Rsa4096, S::Sm2];
+        KeySpec::ALL.into_iter().filter(move |spec| !slow.contains(spec))
+    }
+
+    #[tokio::test]
+    async fn a_key_of_every_spec_opens_for_its_usage_alone() {
+        let store = store();
+        for spec in quick() {
+            for usage in usages(spec) {
+                let key = key(spec, *usage);
+                let material = material(&store, &key).await;
+                let opened = store.open(&key, &material).await.unwrap();
+                assert_eq!(usage_of(&opened), *usage, "{spec}");
+                let is_pair =
+                    !matches!(usage, KeyUsage::GenerateVerifyMac) && spec != KeySpec::SymmetricDefault;
+                assert_eq!(material.public.is_some(), is_pair, "{spec}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn material_of_one_key_is_not_that_of_another_spec_key_or_region() {
+        let store = store();
+        for spec in quick() {
+            let own = key(spec, usages(spec)[0]);
+            let material = material(&store, &own).await;
+            let other_spec = match spec {
+                KeySpec::Hmac256 => KeySpec::Hmac512,
+                _ => KeySpec::Hmac256,
+            };
+            let others = [
+                Key { spec: other_spec, ..own.clone() },
+                Key { id: "0198c5a4-7a3e-7000-8000-000000000002".parse().unwrap(), ..own.clone() },
+                Key { region: "us-west-2".parse().unwrap(), ..own.clone() },
+            ];
+            for other in others {
+                let refused = store.open(&other, &material).await.err();
+                assert!(matches!(refused, Some(StoreError::Unsealable { .. })), "{spec}: {refused:?}");
+            }
+            let mut altered = material.clone();
+            *altered.sealed.last_mut().unwrap() ^= 1;
+            assert!(store.open(&own, &altered).await.is_err(), "{spec}");
+        }
+    }
+
+    #[tokio::test]
+    async fn there_are_no_keys_of_sm2() {
+        let key = key(KeySpec::Sm2, KeyUsage::SignVerify);
+        let refused = store().generate(Owner::of(&key), key.spec).await.err();
+        assert!(matches!(refused, Some(StoreError::Unsupported(KeySpec::Sm2))), "{refused:?}");
+    }
+}
