@@ -1,7 +1,7 @@
 //! Decrypt: what finds the key, what a ciphertext is bound to, and what is told about wrong ones.
 
 use serde_json::{Value, json};
-use trent_crypto::asymmetric::{KeyPairSpec, PublicKey, RsaEncryption};
+use trent_crypto::asymmetric::{EncryptionAlgorithm, KeyPairSpec, PublicKey};
 use trent_protocol::Operation::{Decrypt, Encrypt, RotateKeyOnDemand};
 use trent_testkit::{TestKms, base64, bytes};
 
@@ -269,9 +269,10 @@ async fn an_rsa_ciphertext_that_was_made_outside_decrypts() {
     let kms = TestKms::new().await;
     let key = kms.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await;
     let outside = PublicKey::from_spki(KeyPairSpec::Rsa2048, &kms.public_key(&key).await).unwrap();
-    for (name, algorithm) in
-        [("RSAES_OAEP_SHA_1", RsaEncryption::OaepSha1), ("RSAES_OAEP_SHA_256", RsaEncryption::OaepSha256)]
-    {
+    for (name, algorithm) in [
+        ("RSAES_OAEP_SHA_1", EncryptionAlgorithm::RsaesOaepSha1),
+        ("RSAES_OAEP_SHA_256", EncryptionAlgorithm::RsaesOaepSha256),
+    ] {
         let blob = outside.encrypt(algorithm, b"text").unwrap();
         let request = json!({"KeyId": key, "CiphertextBlob": base64(&blob), "EncryptionAlgorithm": name});
         assert_eq!(bytes(&kms.ok(Decrypt, request).await["Plaintext"]), b"text", "{name}");
