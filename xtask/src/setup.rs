@@ -108,6 +108,10 @@ fn missing_packages() -> Vec<&'static str> {
     if !succeeds(&mut command("cc", &["--version"])) {
         missing.extend(["gcc", "libc6-dev"]);
     }
+    // Makes and checks what trent checks and makes.
+    if !succeeds(&mut command("openssl", &["version"])) {
+        missing.push("openssl");
+    }
     // Shows which system calls come before an answer.
     if !succeeds(&mut command("strace", &["-V"])) {
         missing.push("strace");

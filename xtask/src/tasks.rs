@@ -23,6 +23,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
         ("build trent", build_trent as fn() -> anyhow::Result<()>),
         ("workspace tests", workspace_tests),
         ("doc tests", doc_tests),
+        ("SM2, a feature of its own", sm2_tests),
         ("clients: Python, command lines", python_clients),
         ("clients: JavaScript", javascript_client),
         ("fuzz: 20 s each", short_fuzz),
@@ -76,6 +77,20 @@ fn doc_tests() -> anyhow::Result<()> {
 }
 
 /// Before the tests of the workspace: some of them run the binary.
+fn sm2_tests() -> anyhow::Result<()> {
+    run(&mut cargo(&[
+        "test",
+        "--quiet",
+        "--locked",
+        "--package",
+        "trent-crypto",
+        "--features",
+        "sm",
+        "--lib",
+        "sm2",
+    ]))
+}
+
 pub(crate) fn build_trent() -> anyhow::Result<()> {
     run(&mut cargo(&["build", "--locked", "--package", "trent-cli", "--bin", "trent"]))
 }
