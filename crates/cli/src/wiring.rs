@@ -92,7 +92,11 @@ pub(crate) async fn open_service(
         clock: Arc::new(SystemClock),
         bounds: config.cache.bounds(),
     };
-    let options = Options { keys_per_region_max: config.limits.keys_per_region.get() };
+    let options = Options {
+        keys_per_region_max: config.limits.keys_per_region.get(),
+        regions: config.auth.signatures().regions.map(Arc::from),
+        settling_seconds: config.jobs.settling_seconds.as_u32(),
+    };
     let (service, started) = Service::open(parts, options, bootstrap).await.map_err(|error| match error {
         OpenError::WrongRootKey => {
             misuse(format!("{error}; put the right one in place; nothing was changed"))

@@ -7,6 +7,7 @@ use trent_protocol::{KeyManager, KeySpec, KeyState, KeyUsage, Origin};
 
 use crate::identifier::{AccountId, KeyArn, KeyId, MaterialId, Region};
 use crate::lifecycle::Lifecycle;
+use crate::multi_region::MultiRegion;
 use crate::rotation::{Material, Schedule};
 use crate::time::Timestamp;
 
@@ -41,6 +42,8 @@ pub struct Key {
     pub schedule: Option<Schedule>,
     /// Its materials, oldest first; the last is the current one.
     pub materials: Vec<Material>,
+    /// Where the keys related to it are, of a multi-Region key alone.
+    pub multi_region: Option<MultiRegion>,
     /// The number of the stored version, counted up by the database with each change.
     pub version: u64,
 }
@@ -80,13 +83,17 @@ impl Key {
             .count()
     }
 
-    /// When a job has something to do on this key next: its deletion, else its automatic rotation.
+    /// When a job has something to do on this key next: its deletion, the end of a passing state, else its automatic
+    /// rotation.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.lifecycle {
             Lifecycle::PendingDeletion { delete_at, .. } => Some(delete_at),
+            Lifecycle::Creating { until } | Lifecycle::Updating { until } => Some(until),
+            // A replica gets new material with its primary, never by itself.
+            Lifecycle::Enabled if self.is_replica() => None,
             Lifecycle::Enabled => self.schedule.map(|schedule| schedule.next),
             // A disabled key is not rotated; once it is enabled again it is due at once if overdue.
-            Lifecycle::Disabled | Lifecycle::PendingImport => None,
+            Lifecycle::Disabled | Lifecycle::PendingImport | Lifecycle::PendingReplicaDeletion { .. } => None,
         }
     }
 }

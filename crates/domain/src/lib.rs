@@ -15,6 +15,7 @@ pub mod identity;
 pub mod key;
 pub mod lifecycle;
 pub mod limits;
+pub mod multi_region;
 pub mod operations;
 pub mod rotation;
 pub mod state;

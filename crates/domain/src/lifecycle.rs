@@ -24,6 +24,21 @@ pub enum Lifecycle {
     },
     /// Made for imported material that has not been imported yet.
     PendingImport,
+    /// A primary that is to be deleted once it has no replicas any more.
+    PendingReplicaDeletion {
+        /// The waiting period that then begins, in days.
+        window_days: u32,
+    },
+    /// A replica that has just been made.
+    Creating {
+        /// When it is enabled.
+        until: Timestamp,
+    },
+    /// An enabled primary or replica while one takes the place of the other.
+    Updating {
+        /// When it is enabled again.
+        until: Timestamp,
+    },
 }
 
 /// The waiting period of ScheduleKeyDeletion.
@@ -65,6 +80,9 @@ impl Lifecycle {
             Self::Disabled => KeyState::Disabled,
             Self::PendingDeletion { .. } => KeyState::PendingDeletion,
             Self::PendingImport => KeyState::PendingImport,
+            Self::PendingReplicaDeletion { .. } => KeyState::PendingReplicaDeletion,
+            Self::Creating { .. } => KeyState::Creating,
+            Self::Updating { .. } => KeyState::Updating,
         }
     }
 
@@ -72,7 +90,11 @@ impl Lifecycle {
     pub fn enable(self) -> Result<Self, TransitionError> {
         match self {
             Self::Enabled | Self::Disabled => Ok(Self::Enabled),
-            Self::PendingDeletion { .. } | Self::PendingImport => Err(TransitionError),
+            Self::PendingDeletion { .. }
+            | Self::PendingImport
+            | Self::PendingReplicaDeletion { .. }
+            | Self::Creating { .. }
+            | Self::Updating { .. } => Err(TransitionError),
         }
     }
 
@@ -80,27 +102,85 @@ impl Lifecycle {
     pub fn disable(self) -> Result<Self, TransitionError> {
         match self {
             Self::Enabled | Self::Disabled => Ok(Self::Disabled),
-            Self::PendingDeletion { .. } | Self::PendingImport => Err(TransitionError),
+            Self::PendingDeletion { .. }
+            | Self::PendingImport
+            | Self::PendingReplicaDeletion { .. }
+            | Self::Creating { .. }
+            | Self::Updating { .. } => Err(TransitionError),
         }
     }
 
     /// ScheduleKeyDeletion.
     pub fn schedule_deletion(self, now: Timestamp, window: PendingWindow) -> Result<Self, TransitionError> {
         match self {
-            Self::Enabled | Self::Disabled | Self::PendingImport => {
-                let window_days = window.days();
-                Ok(Self::PendingDeletion { delete_at: now.plus_days(window_days), window_days })
+            Self::Enabled | Self::Disabled | Self::PendingImport | Self::Creating { .. } => {
+                Ok(Self::deleted_after(now, window.days()))
             }
-            Self::PendingDeletion { .. } => Err(TransitionError),
+            Self::PendingDeletion { .. } | Self::PendingReplicaDeletion { .. } | Self::Updating { .. } => {
+                Err(TransitionError)
+            }
         }
+    }
+
+    /// ScheduleKeyDeletion of a primary that has replicas: the waiting period begins when the last of them is gone.
+    pub fn schedule_deletion_after_replicas(self, window: PendingWindow) -> Result<Self, TransitionError> {
+        match self {
+            Self::Enabled | Self::Disabled | Self::PendingImport => {
+                Ok(Self::PendingReplicaDeletion { window_days: window.days() })
+            }
+            Self::PendingDeletion { .. }
+            | Self::PendingReplicaDeletion { .. }
+            | Self::Creating { .. }
+            | Self::Updating { .. } => Err(TransitionError),
+        }
+    }
+
+    /// The last replica is gone: a primary that waited for that now waits out its own period.
+    #[must_use]
+    pub fn last_replica_deleted(self, now: Timestamp) -> Self {
+        match self {
+            Self::PendingReplicaDeletion { window_days } => Self::deleted_after(now, window_days),
+            other => other,
+        }
+    }
+
+    /// UpdatePrimaryRegion, of both keys.
+    pub fn update_primary(self, until: Timestamp) -> Result<Self, TransitionError> {
+        match self {
+            Self::Enabled | Self::Updating { .. } => Ok(Self::Updating { until }),
+            Self::Disabled
+            | Self::PendingDeletion { .. }
+            | Self::PendingImport
+            | Self::PendingReplicaDeletion { .. }
+            | Self::Creating { .. } => Err(TransitionError),
+        }
+    }
+
+    /// What comes after a state that passes by itself, once its time is over.
+    #[must_use]
+    pub fn settle(self, now: Timestamp) -> Self {
+        match self {
+            Self::Creating { until } | Self::Updating { until } if until <= now => Self::Enabled,
+            other => other,
+        }
+    }
+
+    fn deleted_after(now: Timestamp, window_days: u32) -> Self {
+        Self::PendingDeletion { delete_at: now.plus_days(window_days), window_days }
     }
 
     /// CancelKeyDeletion leaves the key disabled, never enabled; one without material waits for it again.
     pub fn cancel_deletion(self, has_material: bool) -> Result<Self, TransitionError> {
         match self {
-            Self::PendingDeletion { .. } if has_material => Ok(Self::Disabled),
-            Self::PendingDeletion { .. } => Ok(Self::PendingImport),
-            Self::Enabled | Self::Disabled | Self::PendingImport => Err(TransitionError),
+            Self::PendingDeletion { .. } | Self::PendingReplicaDeletion { .. } if has_material => {
+                Ok(Self::Disabled)
+            }
+            Self::PendingDeletion { .. } | Self::PendingReplicaDeletion { .. } => Ok(Self::PendingImport),
+            Self::Enabled
+            | Self::Disabled
+            | Self::PendingImport
+            | Self::Creating { .. }
+            | Self::Updating { .. } => Err(TransitionError),
         }
     }
 
@@ -108,8 +188,26 @@ impl Lifecycle {
     pub const fn delete_at(&self) -> Option<Timestamp> {
         match self {
             Self::PendingDeletion { delete_at, .. } => Some(*delete_at),
-            Self::Enabled | Self::Disabled | Self::PendingImport => None,
+            Self::Enabled
+            | Self::Disabled
+            | Self::PendingImport
+            | Self::PendingReplicaDeletion { .. }
+            | Self::Creating { .. }
+            | Self::Updating { .. } => None,
         }
+    }
+
+    /// The waiting period that begins once the replicas are gone, in days.
+    pub const fn window_after_replicas(&self) -> Option<u32> {
+        match self {
+            Self::PendingReplicaDeletion { window_days } => Some(*window_days),
+            _ => None,
+        }
+    }
+
+    /// Whether the key is to be deleted, now or once its replicas are gone.
+    pub const fn is_pending_deletion(&self) -> bool {
+        matches!(self, Self::PendingDeletion { .. } | Self::PendingReplicaDeletion { .. })
     }
 }
 
@@ -135,6 +233,31 @@ mod tests {
         assert_eq!(pending().enable(), Err(TransitionError));
         assert_eq!(pending().disable(), Err(TransitionError));
         assert_eq!(pending().schedule_deletion(NOW, PendingWindow { days: 7 }), Err(TransitionError));
+    }
+
+    #[test]
+    fn a_primary_with_replicas_waits_for_them_and_then_for_its_own_period() {
+        let window = PendingWindow::parse(Some(7)).unwrap();
+        let waiting = Lifecycle::Disabled.schedule_deletion_after_replicas(window).unwrap();
+        assert_eq!((waiting.delete_at(), waiting.window_after_replicas()), (None, Some(7)));
+        assert_eq!(waiting.clone().cancel_deletion(true), Ok(Lifecycle::Disabled));
+        assert_eq!(waiting.clone().schedule_deletion(NOW, window), Err(TransitionError));
+        assert_eq!(waiting.last_replica_deleted(NOW), pending());
+        assert_eq!(Lifecycle::Enabled.last_replica_deleted(NOW), Lifecycle::Enabled);
+    }
+
+    #[test]
+    fn what_passes_by_itself_ends_enabled_when_its_time_is_over() {
+        let until = NOW.plus_minutes(1);
+        let updating = Lifecycle::Enabled.update_primary(until).unwrap();
+        for passing in [Lifecycle::Creating { until }, updating] {
+            assert_eq!(passing.clone().settle(NOW), passing);
+            assert_eq!(passing.clone().settle(until), Lifecycle::Enabled);
+            assert_eq!(passing.clone().disable(), Err(TransitionError));
+            assert_eq!(passing.enable(), Err(TransitionError));
+        }
+        assert_eq!(Lifecycle::Disabled.update_primary(until), Err(TransitionError));
+        assert_eq!(Lifecycle::Disabled.settle(until), Lifecycle::Disabled);
     }
 
     #[test]

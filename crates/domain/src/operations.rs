@@ -78,6 +78,24 @@ pub const fn rotates(operation: Operation) -> bool {
     )
 }
 
+/// Whether only the primary of a multi-Region key takes an operation, for all keys that are related to it.
+pub const fn leads(operation: Operation) -> bool {
+    use Operation as Op;
+    matches!(
+        operation,
+        Op::DisableKeyRotation
+            | Op::EnableKeyRotation
+            | Op::ReplicateKey
+            | Op::RotateKeyOnDemand
+            | Op::UpdatePrimaryRegion
+    )
+}
+
+/// Whether an operation is about related keys, which single-Region keys do not have.
+pub const fn relates(operation: Operation) -> bool {
+    matches!(operation, Operation::ReplicateKey | Operation::UpdatePrimaryRegion)
+}
+
 /// The rules of an operation.
 pub const fn rules(operation: Operation) -> Rules {
     use Effect::{Changes, Reads, Uses};
@@ -95,7 +113,9 @@ pub const fn rules(operation: Operation) -> Rules {
     const ANY: States = States::Any;
     const ENABLED: States = States::Enabled;
     const SWITCH: States = States::EnabledOrDisabled;
+    const SETTLED: States = States::EnabledAndSettled;
     const ALIVE: States = States::NotPendingDeletion;
+    const DELETABLE: States = States::Deletable;
     const PENDING: States = States::PendingDeletion;
 
     #[rustfmt::skip]
@@ -144,11 +164,11 @@ pub const fn rules(operation: Operation) -> Rules {
         Op::ListRetirableGrants       => (GRANT,   NO_NAME,   OWN,   ANY,     None, Reads),
         Op::PutKeyPolicy              => (KEY,     ID_OR_ARN, OWN,   ANY,     None, Changes),
         Op::ReEncrypt                 => (KEY,     ANY_NAME,  CROSS, ENABLED, Some(EncryptDecrypt), Uses),
-        Op::ReplicateKey              => (KEY,     ID_OR_ARN, OWN,   ENABLED, None, Changes),
+        Op::ReplicateKey              => (KEY,     ID_OR_ARN, OWN,   SETTLED, None, Changes),
         Op::RetireGrant               => (GRANT,   ID_OR_ARN, CROSS, ANY,     None, Changes),
         Op::RevokeGrant               => (KEY,     ID_OR_ARN, CROSS, ANY,     None, Changes),
-        Op::RotateKeyOnDemand         => (KEY,     ID_OR_ARN, OWN,   ENABLED, None, Changes),
-        Op::ScheduleKeyDeletion       => (KEY,     ID_OR_ARN, OWN,   ALIVE,   None, Changes),
+        Op::RotateKeyOnDemand         => (KEY,     ID_OR_ARN, OWN,   SETTLED, None, Changes),
+        Op::ScheduleKeyDeletion       => (KEY,     ID_OR_ARN, OWN,   DELETABLE, None, Changes),
         Op::Sign                      => (KEY,     ANY_NAME,  CROSS, ENABLED, Some(SignVerify), Uses),
         Op::TagResource               => (KEY,     ID_OR_ARN, OWN,   ALIVE,   None, Changes),
         Op::UntagResource             => (KEY,     ID_OR_ARN, OWN,   ALIVE,   None, Changes),

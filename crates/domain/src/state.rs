@@ -1,9 +1,10 @@
 //! Which state a key must be in for an operation, and what the answer is when it is not.
 
-use trent_protocol::KeyState;
+use trent_protocol::{KeyState, Operation};
 
 use crate::identifier::KeyArn;
 use crate::key::Key;
+use crate::operations::{leads, relates, rules};
 
 /// The states in which an operation works, as a row of the operation table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,12 @@ pub enum States {
     Enabled,
     /// Enabled or disabled, with material: EnableKey and DisableKey.
     EnabledOrDisabled,
+    /// As [`States::Enabled`], and not while the primary Region changes.
+    EnabledAndSettled,
     /// Every state but pending deletion.
     NotPendingDeletion,
+    /// Every state but pending deletion, and not while the primary Region changes: ScheduleKeyDeletion.
+    Deletable,
     /// Pending deletion alone.
     PendingDeletion,
 }
@@ -34,6 +39,25 @@ pub enum StateError {
         /// What is wrong, as the API says it.
         problem: &'static str,
     },
+    /// The key is a replica, or has nothing to do with other Regions (`UnsupportedOperationException`).
+    #[error("{0} is not a multi-region primary key.")]
+    NotPrimary(KeyArn),
+}
+
+/// Whether `key` is in a state for `operation`, and leads the keys related to it where it must.
+pub fn check(operation: Operation, key: &Key) -> Result<(), StateError> {
+    rules(operation).states.check(key)?;
+    check_leads(operation, key)
+}
+
+/// Whether `key` leads the keys related to it, where `operation` is for one that does.
+///
+/// The state comes before this: the guide's table has operations that replicas always refuse answer for a key that is
+/// being created, and only replicas ever are.
+pub fn check_leads(operation: Operation, key: &Key) -> Result<(), StateError> {
+    let follows = leads(operation) && key.is_replica();
+    let stands_alone = relates(operation) && key.multi_region.is_none();
+    if follows || stands_alone { Err(StateError::NotPrimary(key.arn())) } else { Ok(()) }
 }
 
 impl States {
@@ -43,13 +67,18 @@ impl States {
         let disabled = || Err(StateError::Disabled(key.arn()));
         let invalid = |problem| Err(StateError::Invalid { arn: key.arn(), problem });
         match (self, state) {
-            (Self::Any, _) | (Self::Enabled | Self::EnabledOrDisabled, KeyState::Enabled) => Ok(()),
+            (Self::Any, _)
+            | (Self::Enabled | Self::EnabledOrDisabled | Self::EnabledAndSettled, KeyState::Enabled) => {
+                Ok(())
+            }
             (Self::EnabledOrDisabled, KeyState::Disabled) => Ok(()),
             (Self::PendingDeletion, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) => Ok(()),
             (Self::PendingDeletion, _) => invalid("is not pending deletion"),
             (_, KeyState::PendingDeletion) => invalid("is pending deletion"),
             (_, KeyState::PendingReplicaDeletion) => invalid("is pending replica deletion"),
             (Self::NotPendingDeletion, _) => Ok(()),
+            (Self::Deletable | Self::EnabledAndSettled, KeyState::Updating) => invalid("is updating"),
+            (Self::Deletable, _) => Ok(()),
             (_, KeyState::Disabled) => disabled(),
             (_, KeyState::PendingImport) => invalid("is pending import"),
             (_, KeyState::Unavailable) => invalid("is unavailable"),

@@ -26,6 +26,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// This moment and `seconds`; stays at the end of time rather than overflow.
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: u32) -> Self {
+        Self(self.0.saturating_add(1000 * seconds as i64))
+    }
+
     /// This moment and `minutes`; stays at the end of time rather than overflow.
     #[must_use]
     pub const fn plus_minutes(self, minutes: u32) -> Self {

@@ -73,15 +73,20 @@ impl AuthorizedAccount<'_, GenerateRandom> {
 impl Gate {
     /// Makes material for a key, and first the domain key that seals it where there is none yet.
     pub(crate) async fn make_material(&self, owner: Owner, spec: KeySpec) -> Result<NewKeyMaterial, Refusal> {
-        self.ensure_domain_key(owner.account, owner.region).await.map_err(|error| match error {
+        self.domain_key(owner.account, owner.region).await?;
+        Ok(NewKeyMaterial::from(self.store.generate(owner, spec).await?))
+    }
+
+    /// Makes the domain key of an account and Region where there is none yet.
+    pub(crate) async fn domain_key(&self, account: AccountId, region: Region) -> Result<(), Refusal> {
+        self.ensure_domain_key(account, region).await.map_err(|error| match error {
             OpenError::Database(error) => Refusal::Database(error),
             OpenError::Store(error) => Refusal::Store(error),
             // The root key was compared when the gate was opened; rows that it does not open are damaged.
             OpenError::WrongRootKey | OpenError::Identities(_) => {
                 Refusal::Store(StoreError::Unsealable { what: "domain key".to_owned() })
             }
-        })?;
-        Ok(NewKeyMaterial::from(self.store.generate(owner, spec).await?))
+        })
     }
 }
 

@@ -56,6 +56,7 @@ actions! {
     PutKeyPolicy = PutKeyPolicy, "kms:PutKeyPolicy";
     ReEncryptFrom = ReEncrypt, "kms:ReEncryptFrom";
     ReEncryptTo = ReEncrypt, "kms:ReEncryptTo";
+    ReplicateKey = ReplicateKey, "kms:ReplicateKey";
     RotateKeyOnDemand = RotateKeyOnDemand, "kms:RotateKeyOnDemand";
     ScheduleKeyDeletion = ScheduleKeyDeletion, "kms:ScheduleKeyDeletion";
     Sign = Sign, "kms:Sign";
@@ -63,6 +64,7 @@ actions! {
     UntagResource = UntagResource, "kms:UntagResource";
     UpdateAlias = UpdateAlias, "kms:UpdateAlias";
     UpdateKeyDescription = UpdateKeyDescription, "kms:UpdateKeyDescription";
+    UpdatePrimaryRegion = UpdatePrimaryRegion, "kms:UpdatePrimaryRegion";
     Verify = Verify, "kms:Verify";
     VerifyMac = VerifyMac, "kms:VerifyMac";
 }

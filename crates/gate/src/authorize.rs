@@ -9,6 +9,7 @@ use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, AliasArn, KeyArn, KeyId, KeyName, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::operations::{Names, rotates, rules};
+use trent_domain::state;
 use trent_protocol::{KeySpec, Operation};
 
 use crate::actions::Action;
@@ -112,7 +113,7 @@ impl Gate {
     }
 
     // State comes after permission: a stranger must not learn that a key is disabled.
-    fn admit<A: Action>(
+    pub(crate) fn admit<A: Action>(
         &self,
         entry: Arc<Entry>,
         made_by: Option<MaterialId>,
@@ -128,6 +129,7 @@ impl Gate {
         if stays {
             return Err(Refusal::NotRotatable(entry.key.arn()));
         }
+        state::check_leads(A::OPERATION, &entry.key)?;
         if rules.usage.is_some_and(|usage| usage != entry.key.usage) {
             let (arn, usage) = (entry.key.arn(), entry.key.usage);
             return Err(Refusal::Usage { arn, usage, operation: A::OPERATION });
@@ -135,7 +137,11 @@ impl Gate {
         Ok(Authorized { gate: self, entry, made_by, action: PhantomData })
     }
 
-    async fn find_allowed<A: Action>(&self, name: &str, facts: &Facts<'_>) -> Result<Arc<Entry>, Refusal> {
+    pub(crate) async fn find_allowed<A: Action>(
+        &self,
+        name: &str,
+        facts: &Facts<'_>,
+    ) -> Result<Arc<Entry>, Refusal> {
         let entry = self.find::<A>(name, facts).await?;
         check_grant_tokens(facts)?;
         on_key::<A>(&entry.key, facts)?;

@@ -1,17 +1,21 @@
 //! Changing the record of a key: judged again on the row as it is inside the transaction.
 
+use std::sync::Arc;
+
 use trent_database::{DatabaseError, Transaction};
 use trent_domain::identifier::KeyArn;
 use trent_domain::key::Key;
 use trent_domain::operations::{Effect, rules};
-use trent_domain::state::StateError;
+use trent_domain::state::{self, StateError};
+use trent_keystore::StoreError;
 
 use crate::actions::{
     Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DisableKey, DisableKeyRotation, EnableKey,
-    EnableKeyRotation, PutKeyPolicy, RotateKeyOnDemand, ScheduleKeyDeletion, TagResource, UntagResource,
-    UpdateAlias, UpdateKeyDescription,
+    EnableKeyRotation, PutKeyPolicy, ReplicateKey, RotateKeyOnDemand, ScheduleKeyDeletion, TagResource,
+    UntagResource, UpdateAlias, UpdateKeyDescription, UpdatePrimaryRegion,
 };
 use crate::authorize::Authorized;
+use crate::replicas;
 
 /// Why a key could not be changed although the caller was allowed to.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +26,9 @@ pub enum ChangeError {
     /// The key's state was changed since the permit was given.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The material could not be sealed for another Region.
+    #[error("the key store could not answer")]
+    Store(#[from] StoreError),
     /// The record could not be read or written.
     #[error("the database could not answer")]
     Database(#[from] DatabaseError),
@@ -37,18 +44,21 @@ impl MayChange for DisableKeyRotation {}
 impl MayChange for EnableKey {}
 impl MayChange for EnableKeyRotation {}
 impl MayChange for PutKeyPolicy {}
+impl MayChange for ReplicateKey {}
 impl MayChange for RotateKeyOnDemand {}
 impl MayChange for ScheduleKeyDeletion {}
 impl MayChange for TagResource {}
 impl MayChange for UntagResource {}
 impl MayChange for UpdateAlias {}
 impl MayChange for UpdateKeyDescription {}
+impl MayChange for UpdatePrimaryRegion {}
 
 impl<A: MayChange> Authorized<'_, A> {
     /// Runs `body` on the key's row in a write transaction, and stores what it made of it.
     ///
     /// The permit's own copy of the record is a snapshot; `body` sees the row as it is, after the operation's
-    /// rules about states have been applied to it once more. `body` may run more than once.
+    /// rules about states have been applied to it once more. `body` may run more than once. What the replicas of a
+    /// primary share with it is changed in their rows too, in the same transaction.
     pub async fn change<T, E>(
         &self,
         name: &'static str,
@@ -64,14 +74,15 @@ impl<A: MayChange> Authorized<'_, A> {
                 "the operation table says: no change"
             );
         }
-        let arn = self.arn();
+        let (arn, store) = (self.arn(), Arc::clone(&self.gate.store));
         trent_database::write(&*self.gate.database, name, move |transaction| {
             let mut key = transaction.key(arn.region, arn.id)?.ok_or(ChangeError::Gone(arn))?;
-            rules(A::OPERATION).states.check(&key).map_err(ChangeError::State)?;
+            state::check(A::OPERATION, &key).map_err(ChangeError::State)?;
             let before = key.clone();
             let answer = body(&mut key, transaction)?;
             if key != before {
                 transaction.update_key(&key)?;
+                replicas::follow(&key, transaction, &*store)?;
             }
             Ok(answer)
         })

@@ -72,6 +72,18 @@
 //! }
 //! ```
 //!
+//! Material reaches another Region with a permit for ReplicateKey, and with no other:
+//!
+//! ```compile_fail
+//! use trent_domain::identifier::Region;
+//! use trent_domain::key::Key;
+//! use trent_gate::{Authorized, ChangeError, EnableKey};
+//!
+//! async fn copies(permit: Authorized<'_, EnableKey>, region: Region) -> Result<Key, ChangeError> {
+//!     permit.replicate(region, |primary, _| Ok(Key { region, ..primary.clone() })).await
+//! }
+//! ```
+//!
 //! Invariants: nothing is answered from a cached record once a change to it has been answered; state is
 //! looked at only after permission; a change is judged again on the row inside its transaction.
 
@@ -86,6 +98,7 @@ mod facts;
 mod marker;
 mod opening;
 mod refusal;
+mod replicas;
 mod secrets;
 mod system;
 mod usage_log;
@@ -100,6 +113,7 @@ pub use facts::Facts;
 pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{Gate, OpenError, Parts};
 pub use refusal::{DenialResource, Refusal};
-pub use system::{DeleteExpiredKey, RotateDueKey, SystemPermit};
+pub use replicas::ReplicaTags;
+pub use system::{DeleteExpiredKey, RotateDueKey, SettleKey, SystemPermit};
 pub use trent_keystore::StoreError;
 pub use uses::*;

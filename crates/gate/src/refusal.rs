@@ -9,6 +9,8 @@ use trent_domain::state::StateError;
 use trent_keystore::StoreError;
 use trent_protocol::{KeyUsage, Operation};
 
+use crate::change::ChangeError;
+
 /// Why a request gets no permit.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -62,6 +64,17 @@ pub enum Refusal {
     /// The material could not be made or opened.
     #[error("the key store could not answer")]
     Store(#[from] StoreError),
+}
+
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Gone(arn) => Self::UnknownKey(arn),
+            ChangeError::State(error) => Self::State(error),
+            ChangeError::Store(error) => Self::Store(error),
+            ChangeError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 /// What a denied action was to be done on, as far as the caller may know it, and which kind of policy is missing.

@@ -1,6 +1,7 @@
 //! Permits of jobs, which have no caller: each for one named purpose on one key.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use trent_domain::identifier::{KeyId, Region};
 use trent_domain::key::Key;
@@ -12,6 +13,7 @@ use trent_protocol::RotationType;
 
 use crate::opening::Gate;
 use crate::refusal::Refusal;
+use crate::replicas;
 
 /// Deletes a key whose waiting period is over.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub enum DeleteExpiredKey {}
 /// Rotates a key whose automatic rotation is due.
 #[derive(Debug)]
 pub enum RotateDueKey {}
+
+/// Ends the state of a key that passes by itself: `Creating`, `Updating`.
+#[derive(Debug)]
+pub enum SettleKey {}
 
 /// Permission of a job to do one thing to one key.
 #[must_use]
@@ -43,12 +49,11 @@ impl SystemPermit<'_, DeleteExpiredKey> {
         let (region, id) = (self.region, self.id);
         trent_database::write(&*self.gate.database, "delete expired key", move |transaction| {
             // The deletion may have been cancelled since the job looked.
-            let key = transaction.key(region, id)?;
-            let due = key.and_then(|key| key.lifecycle.delete_at()).is_some_and(|at| at <= now);
-            if due {
-                transaction.delete_key(region, id)?;
-            }
-            Ok::<_, Refusal>(due)
+            let is_due = |key: &Key| key.lifecycle.delete_at().is_some_and(|at| at <= now);
+            let Some(key) = transaction.key(region, id)?.filter(is_due) else { return Ok(false) };
+            transaction.delete_key(region, id)?;
+            replicas::forget(&key, transaction, now)?;
+            Ok::<_, Refusal>(true)
         })
         .await?
     }
@@ -68,6 +73,7 @@ impl SystemPermit<'_, RotateDueKey> {
             .make_material(Owner::of(&entry.key), entry.key.spec)
             .await?
             .into_material(now, Some(rotation));
+        let store = Arc::clone(&self.gate.store);
         trent_database::write(&*self.gate.database, "rotate due key", move |transaction| {
             let Some(mut key) = transaction.key(region, id)?.filter(|key| is_rotation_due(key, now)) else {
                 return Ok(false);
@@ -75,12 +81,34 @@ impl SystemPermit<'_, RotateDueKey> {
             key.materials.push(material.clone());
             key.schedule = key.schedule.map(|schedule| schedule.after_rotation(now));
             transaction.update_key(&key)?;
+            replicas::follow(&key, transaction, &*store)?;
             Ok::<_, Refusal>(true)
         })
         .await?
     }
 }
 
+impl SystemPermit<'_, SettleKey> {
+    /// Enables a key whose state has passed, if it is due; says whether it was.
+    pub async fn settle(&self, now: Timestamp) -> Result<bool, Refusal> {
+        let (region, id) = (self.region, self.id);
+        trent_database::write(&*self.gate.database, "settle key", move |transaction| {
+            let Some(mut key) = transaction.key(region, id)? else { return Ok(false) };
+            let settled = key.lifecycle.clone().settle(now);
+            let due = settled != key.lifecycle;
+            if due {
+                key.lifecycle = settled;
+                transaction.update_key(&key)?;
+            }
+            Ok::<_, Refusal>(due)
+        })
+        .await?
+    }
+}
+
+// A replica gets its material with the primary's.
 fn is_rotation_due(key: &Key, now: Timestamp) -> bool {
-    key.lifecycle == Lifecycle::Enabled && key.schedule.is_some_and(|schedule| schedule.next <= now)
+    !key.is_replica()
+        && key.lifecycle == Lifecycle::Enabled
+        && key.schedule.is_some_and(|schedule| schedule.next <= now)
 }

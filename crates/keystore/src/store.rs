@@ -97,6 +97,9 @@ pub trait KeyStore: Send + Sync {
     /// Opens one material of a key for use.
     fn open<'a>(&'a self, key: &'a Key, material: &'a Material) -> Answer<'a, OpenedKey>;
 
+    /// The same material, sealed for the key that is related to `key` in another Region.
+    fn reseal(&self, key: &Key, material: &Material, region: Region) -> Result<Vec<u8>, StoreError>;
+
     /// Makes a key pair for a caller, who keeps it.
     fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair>;
 }

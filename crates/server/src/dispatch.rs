@@ -71,7 +71,7 @@ pub async fn dispatch(
         Op::ListRetirableGrants => refuse::<api::ListRetirableGrantsRequest>(body),
         Op::PutKeyPolicy => run!(api::PutKeyPolicyRequest),
         Op::ReEncrypt => run!(api::ReEncryptRequest),
-        Op::ReplicateKey => refuse::<api::ReplicateKeyRequest>(body),
+        Op::ReplicateKey => run!(api::ReplicateKeyRequest),
         Op::RetireGrant => refuse::<api::RetireGrantRequest>(body),
         Op::RevokeGrant => refuse::<api::RevokeGrantRequest>(body),
         Op::RotateKeyOnDemand => run!(api::RotateKeyOnDemandRequest),
@@ -82,7 +82,7 @@ pub async fn dispatch(
         Op::UpdateAlias => run!(api::UpdateAliasRequest),
         Op::UpdateCustomKeyStore => refuse::<api::UpdateCustomKeyStoreRequest>(body),
         Op::UpdateKeyDescription => run!(api::UpdateKeyDescriptionRequest),
-        Op::UpdatePrimaryRegion => refuse::<api::UpdatePrimaryRegionRequest>(body),
+        Op::UpdatePrimaryRegion => run!(api::UpdatePrimaryRegionRequest),
         Op::Verify => run!(api::VerifyRequest),
         Op::VerifyMac => run!(api::VerifyMacRequest),
     }

@@ -44,6 +44,11 @@ impl<'a> Context<'a> {
         &*self.service.database
     }
 
+    /// When a state that passes by itself, and begins now, is over.
+    pub(crate) fn settled_at(&self) -> Timestamp {
+        self.now.plus_seconds(self.service.options.settling_seconds)
+    }
+
     /// The facts of a request that carries no grant tokens.
     pub(crate) fn facts(&self) -> Facts<'a> {
         Facts { caller: &self.call.caller, region: self.call.region, grant_tokens: &[] }

@@ -122,6 +122,7 @@ impl From<ChangeError> for KmsError {
         match error {
             ChangeError::Gone(_) => Self::new(ErrorCode::NotFound, error.to_string()),
             ChangeError::State(error) => error.into(),
+            ChangeError::Store(error) => Self::internal(&error),
             ChangeError::Database(error) => error.into(),
         }
     }
@@ -141,6 +142,7 @@ impl From<StateError> for KmsError {
         let code = match error {
             StateError::Disabled(_) => ErrorCode::Disabled,
             StateError::Invalid { .. } => ErrorCode::KmsInvalidState,
+            StateError::NotPrimary(_) => ErrorCode::UnsupportedOperation,
         };
         Self::new(code, error.to_string())
     }

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
-use trent_domain::identifier::AccountId;
+use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{AccessKey, Account, Owner, Status, User};
 use trent_domain::limits::KEYS_PER_REGION_MAX;
 use trent_domain::time::{Clock, Timestamp};
@@ -17,15 +17,19 @@ use crate::error::KmsError;
 use crate::identity::{ConfiguredAccount, Directory, SigningIdentity};
 
 /// What an operator may set.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Customer managed keys per account and Region.
     pub keys_per_region_max: u64,
+    /// The Regions that keys may be replicated to; none is every well-formed name.
+    pub regions: Option<Arc<[Region]>>,
+    /// Seconds that a replica stays `Creating`, and that a change of the primary Region leaves both keys `Updating`.
+    pub settling_seconds: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { keys_per_region_max: KEYS_PER_REGION_MAX }
+        Self { keys_per_region_max: KEYS_PER_REGION_MAX, regions: None, settling_seconds: 0 }
     }
 }
 

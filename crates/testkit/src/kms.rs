@@ -79,7 +79,7 @@ impl TestKms {
         let dir = Arc::new(tempfile::tempdir().expect("a directory for the database"));
         let (clock, random) = (Arc::new(TestClock::default()), Arc::new(SeededRandom::new(1)));
         let database = wrap(open_database(&dir));
-        let service = open(&database, &clock, &random, options).await;
+        let service = open(&database, &clock, &random, options.clone()).await;
         let signer = service.access_key(ACCESS_KEY).expect("the administrator's access key");
         let (caller, region) = (Arc::clone(&signer.caller), REGION.parse().expect("a Region"));
         Self { service: Arc::new(service), database, clock, caller, region, options, random, dir }
@@ -91,7 +91,7 @@ impl TestKms {
         drop(Arc::into_inner(service).expect("nobody else uses the service"));
         drop(database);
         let database = open_database(&dir);
-        let service = open(&database, &clock, &random, options).await;
+        let service = open(&database, &clock, &random, options.clone()).await;
         Self { service: Arc::new(service), database, clock, caller, region, options, random, dir }
     }
 

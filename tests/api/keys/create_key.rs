@@ -365,7 +365,7 @@ async fn a_refused_request_creates_nothing() {
 
 #[tokio::test]
 async fn the_quota_counts_keys_in_every_state_of_one_account_and_region() {
-    let kms = TestKms::with_options(Options { keys_per_region_max: 2 }).await;
+    let kms = TestKms::with_options(Options { keys_per_region_max: 2, ..Options::default() }).await;
     let over =
         "LimitExceededException: Key quota for this account in this region is 2 but the current usage is 2.";
     let (first, second) = (kms.create_key().await, kms.create_key().await);
@@ -382,7 +382,7 @@ async fn the_quota_counts_keys_in_every_state_of_one_account_and_region() {
 
 #[tokio::test]
 async fn aws_managed_keys_count_towards_no_quota() {
-    let kms = TestKms::with_options(Options { keys_per_region_max: 1 }).await;
+    let kms = TestKms::with_options(Options { keys_per_region_max: 1, ..Options::default() }).await;
     kms.metadata("alias/aws/s3").await;
     kms.create_key().await;
     kms.metadata("alias/aws/ebs").await;

@@ -6,13 +6,14 @@ pub(crate) mod identities;
 pub(crate) mod keys;
 pub(crate) mod ring;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use trent_domain::alias::{Alias, AliasName};
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
+use trent_domain::multi_region::MultiRegion;
 use trent_domain::rotation::{Material, Rotation, Schedule};
 use trent_domain::time::Timestamp;
 use trent_protocol::{KeyManager, KeySpec, KeyUsage, Origin, RotationType};
@@ -115,6 +116,7 @@ fn plain_key(number: u8) -> Key {
         tags: BTreeMap::new(),
         schedule: None,
         materials: vec![material(number)],
+        multi_region: None,
         version: 1,
     }
 }
@@ -130,6 +132,10 @@ fn full_key(number: u8) -> Key {
         tags: BTreeMap::from([("a".to_owned(), String::new()), ("ä b".to_owned(), "c".to_owned())]),
         schedule: Some(Schedule { period_days: 90, next: Timestamp::from_millis(7) }),
         materials: vec![material(number), Material { rotation: Some(rotation), ..material(number + 100) }],
+        multi_region: Some(MultiRegion {
+            primary: region("us-west-2"),
+            replicas: BTreeSet::from([region("eu-central-1"), region("us-east-1")]),
+        }),
         ..plain_key(number)
     }
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use trent_domain::identifier::MaterialId;
+use trent_domain::identifier::{KeyId, MaterialId};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
+use trent_domain::multi_region::MultiRegion;
 use trent_domain::rotation::{Material, Rotation, Schedule};
 use trent_domain::time::Timestamp;
 use trent_protocol::{KeyManager, KeySpec, KeyUsage, Origin, RotationType};
@@ -42,6 +43,9 @@ struct KeyBody<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schedule: Option<Schedule>,
     materials: Vec<MaterialBody>,
+    /// Of multi-Region keys alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    multi_region: Option<Cow<'a, MultiRegion>>,
 }
 
 /// One material, oldest first in its list.
@@ -81,6 +85,7 @@ pub(super) fn write_key(key: &Key) -> Result<String, DatabaseError> {
         tags: Cow::Borrowed(&key.tags),
         schedule: key.schedule,
         materials: key.materials.iter().map(write_material).collect(),
+        multi_region: key.multi_region.as_ref().map(Cow::Borrowed),
     };
     serde_json::to_string(&body).map_err(DatabaseError::engine)
 }
@@ -92,9 +97,13 @@ pub(super) fn read_key(row: &KeyRow) -> Result<Key, DatabaseError> {
     if body.v != VERSION {
         return Err(broken("body"));
     }
+    let id: KeyId = row.id.parse().map_err(|_| broken("id"))?;
+    if id.is_multi_region() != body.multi_region.is_some() {
+        return Err(broken("body"));
+    }
     let materials = body.materials.into_iter().map(read_material).collect::<Option<_>>();
     Ok(Key {
-        id: row.id.parse().map_err(|_| broken("id"))?,
+        id,
         account: row.account.parse().map_err(|_| broken("account"))?,
         region: row.region.parse().map_err(|_| broken("region"))?,
         spec: body.spec,
@@ -108,6 +117,7 @@ pub(super) fn read_key(row: &KeyRow) -> Result<Key, DatabaseError> {
         tags: body.tags.into_owned(),
         schedule: body.schedule,
         materials: materials.ok_or_else(|| broken("body"))?,
+        multi_region: body.multi_region.map(Cow::into_owned),
         version: u64::try_from(row.version).map_err(|_| broken("version"))?,
     })
 }

@@ -11,7 +11,7 @@ use trent_crypto::envelope::label;
 use trent_crypto::mac::MacKey;
 use trent_crypto::material_id::material_id;
 use trent_crypto::{BlobKeyId, Purpose, SecretBytes};
-use trent_domain::identifier::{KeyId, MaterialId};
+use trent_domain::identifier::{KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::rotation::Material;
 use trent_protocol::{DataKeyPairSpec, KeySpec};
@@ -92,6 +92,11 @@ impl KeyStore for SoftwareStore {
             let what = || format!("material {} of {}", material.id, key.arn());
             opened.ok_or_else(|| StoreError::Unsealable { what: what() })
         })
+    }
+
+    fn reseal(&self, key: &Key, material: &Material, region: Region) -> Result<Vec<u8>, StoreError> {
+        let (opened, owner) = (self.unseal(key, material)?, Owner { region, ..Owner::of(key) });
+        bound_to(owner, &material.id, |purpose| self.keyring.seal(domain(owner), purpose, opened.expose()))
     }
 
     fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair> {

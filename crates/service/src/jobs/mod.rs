@@ -5,6 +5,7 @@
 mod delete_expired_keys;
 mod flush_last_usage;
 mod rotate_due_keys;
+mod settle_keys;
 
 use trent_domain::identifier::{KeyId, Region};
 use trent_gate::Refusal;
@@ -20,6 +21,8 @@ const BATCH: usize = 256;
 pub struct JobReport {
     /// Keys that were deleted for good.
     pub deleted: usize,
+    /// Keys whose passing state has ended.
+    pub settled: usize,
     /// Keys that got new material.
     pub rotated: usize,
     /// Last usages that were written.
@@ -30,9 +33,10 @@ impl Service {
     /// Runs every job once. The error is that of the first that failed; the others have run all the same.
     pub async fn run_jobs(&self) -> Result<JobReport, KmsError> {
         let deleted = self.delete_expired_keys().await;
+        let settled = self.settle_keys().await;
         let rotated = self.rotate_due_keys().await;
         let usages = self.flush_last_usage().await;
-        Ok(JobReport { deleted: deleted?, rotated: rotated?, usages: usages? })
+        Ok(JobReport { deleted: deleted?, settled: settled?, rotated: rotated?, usages: usages? })
     }
 }
 

@@ -4,5 +4,6 @@ mod aliases;
 mod cryptographic;
 mod keys;
 mod policies;
+mod replicas;
 mod rotation;
 mod tags;

@@ -1,9 +1,12 @@
 //! Databases as released versions wrote them, which every later one must read.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 use trent_domain::identifier::{KeyId, MaterialId};
 use trent_domain::identity::{Owner, Status};
 use trent_domain::lifecycle::Lifecycle;
+use trent_domain::multi_region::MultiRegion;
 use trent_domain::rotation::{Material, Rotation, Schedule};
 use trent_domain::time::Timestamp;
 use trent_protocol::{KeyManager, KeySpec, KeyUsage, Origin, RotationType, TrackedOperation};
@@ -23,6 +26,7 @@ fn a_database_of_schema_1_is_read() -> Result<(), DatabaseError> {
     Embedded::look(dir.path(), |records| {
         the_plain_key(records)?;
         the_full_key(records)?;
+        the_key_that_leads_it(records)?;
         what_is_around_them(records)?;
         the_identities(records)?;
         the_ring(records)
@@ -74,6 +78,16 @@ fn the_full_key(records: &dyn Records) -> Result<(), DatabaseError> {
             material(4, at(6), rotated(6, RotationType::Automatic)),
         ]
     );
+    Ok(())
+}
+
+fn the_key_that_leads_it(records: &dyn Records) -> Result<(), DatabaseError> {
+    let [here, there] = ["eu-central-1", "us-west-2"].map(|region| region.parse().expect("a Region"));
+    let key = records.key(there, ids()[1])?.expect("the primary");
+    assert_eq!(key.lifecycle, Lifecycle::PendingReplicaDeletion { window_days: 8 });
+    let related = Some(MultiRegion { primary: there, replicas: BTreeSet::from([here]) });
+    assert_eq!(key.multi_region, related);
+    assert_eq!(records.key(here, ids()[1])?.expect("the replica").multi_region, related);
     Ok(())
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use trent_database::Transaction;
 use trent_domain::algorithms::usages;
-use trent_domain::identifier::{KeyArn, KeyId};
+use trent_domain::identifier::{AccountId, KeyArn, KeyId, Region};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
+use trent_domain::multi_region::MultiRegion;
 use trent_domain::tags;
 use trent_gate::CreateKey;
 use trent_protocol::{CreateKeyRequest, CreateKeyResponse, ErrorCode, KeyManager, KeySpec, KeyUsage, Origin};
@@ -48,27 +49,35 @@ impl Handle for CreateKeyRequest {
             tags,
             schedule: None,
             materials: vec![material],
+            multi_region: id.is_multi_region().then(|| MultiRegion::primary(permit.region())),
             version: 0,
         };
         let answer = CreateKeyResponse { key_metadata: Some(metadata(&key)) };
         let keys_max = ctx.service.options.keys_per_region_max;
         trent_database::write(ctx.database(), "create key", move |transaction| {
-            insert(transaction, &key, keys_max)
+            check_quota(transaction, key.account, key.region, keys_max)?;
+            Ok::<_, KmsError>(transaction.insert_key(&key)?)
         })
         .await??;
         Ok(answer)
     }
 }
 
-fn insert(transaction: &mut dyn Transaction, key: &Key, keys_max: u64) -> Result<(), KmsError> {
-    let count = transaction.customer_key_count(key.account, key.region)?;
+/// Whether there is room for another key of an account in a Region.
+pub(crate) fn check_quota(
+    records: &dyn Transaction,
+    account: AccountId,
+    region: Region,
+    keys_max: u64,
+) -> Result<(), KmsError> {
+    let count = records.customer_key_count(account, region)?;
     if count >= keys_max {
         let text = format!(
             "Key quota for this account in this region is {keys_max} but the current usage is {count}."
         );
         return Err(KmsError::new(ErrorCode::LimitExceeded, text));
     }
-    Ok(transaction.insert_key(key)?)
+    Ok(())
 }
 
 fn spec(request: &CreateKeyRequest) -> Result<KeySpec, KmsError> {

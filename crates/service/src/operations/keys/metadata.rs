@@ -1,8 +1,10 @@
 //! What CreateKey and DescribeKey tell of a key.
 
 use trent_domain::algorithms::{Algorithms, algorithms};
+use trent_domain::identifier::Region;
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
+use trent_domain::multi_region::MultiRegion;
 use trent_domain::time::Timestamp;
 use trent_protocol::{
     EpochMillis, KeyMetadata, KeySpec, KeyState, MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType,
@@ -13,7 +15,7 @@ pub(crate) fn epoch(at: Timestamp) -> EpochMillis {
     EpochMillis(at.millis())
 }
 
-pub(super) fn metadata(key: &Key) -> KeyMetadata {
+pub(crate) fn metadata(key: &Key) -> KeyMetadata {
     let arn = key.arn().to_string();
     let mut metadata = KeyMetadata {
         aws_account_id: Some(key.account.to_string()),
@@ -24,15 +26,16 @@ pub(super) fn metadata(key: &Key) -> KeyMetadata {
         key_usage: Some(key.usage),
         key_state: Some(key.state()),
         deletion_date: deletion_date(&key.lifecycle),
+        pending_deletion_window_in_days: window_after_replicas(&key.lifecycle),
         origin: Some(key.origin),
         key_manager: Some(key.manager),
         // The deprecated twin of the spec.
         customer_master_key_spec: Some(key.spec),
         key_spec: Some(key.spec),
         multi_region: key.id.is_multi_region(),
-        multi_region_configuration: key.id.is_multi_region().then(|| primary(key, &arn)),
-        // Only symmetric encryption keys have materials that callers tell apart.
-        current_key_material_id: (key.spec == KeySpec::SymmetricDefault)
+        multi_region_configuration: key.multi_region.as_ref().map(|related| configuration(key, related)),
+        // Only symmetric encryption keys have materials that callers tell apart; recorded: not while being created.
+        current_key_material_id: (key.spec == KeySpec::SymmetricDefault && key.state() != KeyState::Creating)
             .then(|| key.current_material())
             .flatten()
             .map(|material| material.id.to_string()),
@@ -53,11 +56,23 @@ pub(super) fn deletion_date(lifecycle: &Lifecycle) -> Option<EpochMillis> {
     lifecycle.delete_at().map(epoch)
 }
 
-// Without ReplicateKey every multi-Region key is a primary that has no replicas.
-fn primary(key: &Key, arn: &str) -> MultiRegionConfiguration {
+// Only a primary that waits for its replicas has a window without a date.
+fn window_after_replicas(lifecycle: &Lifecycle) -> Option<i32> {
+    lifecycle.window_after_replicas().and_then(|days| i32::try_from(days).ok())
+}
+
+fn configuration(key: &Key, related: &MultiRegion) -> MultiRegionConfiguration {
+    let named = |region: Region| MultiRegionKey {
+        arn: Some(key.arn_in(region).to_string()),
+        region: Some(region.to_string()),
+    };
+    let is_primary = related.primary == key.region;
     MultiRegionConfiguration {
-        multi_region_key_type: Some(MultiRegionKeyType::Primary),
-        primary_key: Some(MultiRegionKey { arn: Some(arn.to_owned()), region: Some(key.region.to_string()) }),
-        replica_keys: Some(Vec::new()),
+        multi_region_key_type: Some(match is_primary {
+            true => MultiRegionKeyType::Primary,
+            false => MultiRegionKeyType::Replica,
+        }),
+        primary_key: Some(named(related.primary)),
+        replica_keys: Some(related.replicas.iter().copied().map(named).collect()),
     }
 }

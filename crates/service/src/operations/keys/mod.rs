@@ -13,4 +13,5 @@ mod update_key_description;
 
 mod metadata;
 
-pub(crate) use metadata::epoch;
+pub(crate) use create_key::check_quota;
+pub(crate) use metadata::{epoch, metadata};

@@ -1,4 +1,5 @@
 //! ScheduleKeyDeletion: the key is out of use at once, and gone after a waiting period of 7 to 30 days.
+//! That of a multi-Region primary begins when its last replica is gone.
 
 use trent_domain::lifecycle::PendingWindow;
 use trent_gate::ScheduleKeyDeletion;
@@ -16,7 +17,11 @@ impl Handle for ScheduleKeyDeletionRequest {
         let now = ctx.now;
         let lifecycle = permit
             .change("schedule key deletion", move |key, _| {
-                key.lifecycle = key.lifecycle.clone().schedule_deletion(now, window)?;
+                let (lifecycle, has_replicas) = (key.lifecycle.clone(), key.led_regions().next().is_some());
+                key.lifecycle = match has_replicas {
+                    true => lifecycle.schedule_deletion_after_replicas(window)?,
+                    false => lifecycle.schedule_deletion(now, window)?,
+                };
                 Ok::<_, KmsError>(key.lifecycle.clone())
             })
             .await?;

@@ -1,5 +1,6 @@
 //! GetKeyPolicy: the key policy, written out as AWS writes it.
 
+use trent_domain::key::Key;
 use trent_gate::GetKeyPolicy;
 use trent_policy::{Document, Kind, default_key_policy};
 use trent_protocol::{ErrorCode, GetKeyPolicyRequest, GetKeyPolicyResponse};
@@ -16,13 +17,20 @@ impl Handle for GetKeyPolicyRequest {
             return Err(KmsError::new(ErrorCode::NotFound, "No such policy exists"));
         }
         let key = permit.key();
-        let policy = match &key.policy {
-            None => default_key_policy(key.region.partition(), key.account.as_str()),
-            // It was accepted once; that it no longer reads is a fault of this service.
-            Some(stored) => {
-                Document::parse(stored, Kind::Resource).map_err(|error| KmsError::internal(&error))?.render()
-            }
-        };
-        Ok(GetKeyPolicyResponse { policy: Some(policy), policy_name: Some(POLICY_NAME.to_owned()) })
+        Ok(GetKeyPolicyResponse {
+            policy: Some(policy_text(key)?),
+            policy_name: Some(POLICY_NAME.to_owned()),
+        })
+    }
+}
+
+/// The policy of a key as answers carry it.
+pub(crate) fn policy_text(key: &Key) -> Result<String, KmsError> {
+    match &key.policy {
+        None => Ok(default_key_policy(key.region.partition(), key.account.as_str())),
+        // It was accepted once; that it no longer reads is a fault of this service.
+        Some(stored) => {
+            Ok(Document::parse(stored, Kind::Resource).map_err(|error| KmsError::internal(&error))?.render())
+        }
     }
 }

@@ -5,3 +5,5 @@ mod list_key_policies;
 mod put_key_policy;
 
 pub(crate) mod checks;
+
+pub(crate) use get_key_policy::policy_text;

@@ -1,6 +1,5 @@
 //! GetKeyRotationStatus: whether a key rotates by itself, how often, and when next.
 
-use trent_domain::lifecycle::Lifecycle;
 use trent_gate::GetKeyRotationStatus;
 use trent_protocol::{GetKeyRotationStatusRequest, GetKeyRotationStatusResponse};
 
@@ -14,7 +13,7 @@ impl Handle for GetKeyRotationStatusRequest {
         let permit = ctx.authorize::<GetKeyRotationStatus>(&self.key_id, None).await?;
         let key = permit.key();
         // A key that is to be deleted does not rotate; the schedule is there again once that is cancelled.
-        let pending = matches!(key.lifecycle, Lifecycle::PendingDeletion { .. });
+        let pending = key.lifecycle.is_pending_deletion();
         let schedule = key.schedule.filter(|_| !pending);
         Ok(GetKeyRotationStatusResponse {
             key_id: Some(permit.arn().to_string()),

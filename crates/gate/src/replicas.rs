@@ -1,0 +1,184 @@
+//! Multi-Region keys: making a replica, moving the primary, and keeping in step what related keys share.
+//!
+//! Related keys are rows of one database, so what they share changes in one transaction over all of them: no request
+//! sees a replica that lacks a material of its primary. Material is opened and sealed anew for each Region inside that
+//! transaction. It takes microseconds, and no other change can come between looking and writing.
+
+use trent_database::{DatabaseError, Transaction};
+use trent_domain::identifier::Region;
+use trent_domain::key::Key;
+use trent_domain::lifecycle::TransitionError;
+use trent_domain::operations::rules;
+use trent_domain::rotation::Material;
+use trent_domain::time::Timestamp;
+use trent_keystore::{KeyStore, StoreError};
+use trent_protocol::Operation;
+
+use crate::actions::{CreateKey, ReplicateKey, TagResource, UpdatePrimaryRegion};
+use crate::authorize::Authorized;
+use crate::change::ChangeError;
+use crate::decision::{by_identity, on_key};
+use crate::facts::Facts;
+use crate::opening::Gate;
+use crate::refusal::Refusal;
+
+/// Whether a replica is to have tags, for which its maker needs a permission more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaTags {
+    /// It is.
+    Some,
+    /// It is not.
+    None,
+}
+
+impl Gate {
+    /// A permit to replicate the key that `name` names: of the primary, and of the Region that gets a new key.
+    pub async fn authorize_replication(
+        &self,
+        name: &str,
+        region: Region,
+        tags: ReplicaTags,
+        facts: &Facts<'_>,
+    ) -> Result<Authorized<'_, ReplicateKey>, Refusal> {
+        let entry = self.find_allowed::<ReplicateKey>(name, facts).await?;
+        let there = Facts { region, ..*facts };
+        by_identity::<CreateKey>(&there, || "*".to_owned())?;
+        if tags == ReplicaTags::Some {
+            by_identity::<TagResource>(&there, || "*".to_owned())?;
+        }
+        self.admit(entry, None)
+    }
+
+    /// A permit to make the replica in `region` the primary: of the present primary, and of the replica.
+    pub async fn authorize_promotion(
+        &self,
+        name: &str,
+        region: Region,
+        facts: &Facts<'_>,
+    ) -> Result<Authorized<'_, UpdatePrimaryRegion>, Refusal> {
+        let entry = self.find_allowed::<UpdatePrimaryRegion>(name, facts).await?;
+        // Where there is no replica nothing can be denied; that it is missing is told after the primary's state.
+        if let Some(replica) = self.entry(region, entry.key.id).await? {
+            on_key::<UpdatePrimaryRegion>(&replica.key, &Facts { region, ..*facts })?;
+        }
+        self.admit(entry, None)
+    }
+}
+
+impl Authorized<'_, ReplicateKey> {
+    /// Adds the key that `make` makes of the primary as its replica in `region`, and gives it the primary's material.
+    ///
+    /// `make` sees the primary's row, and says what the replica has of its own; the material that it says is ignored.
+    pub async fn replicate<E>(
+        &self,
+        region: Region,
+        mut make: impl FnMut(&Key, &mut dyn Transaction) -> Result<Key, E> + Send + 'static,
+    ) -> Result<Key, E>
+    where
+        E: From<Refusal> + From<ChangeError> + From<DatabaseError> + Send + 'static,
+    {
+        self.gate.domain_key(self.entry.key.account, region).await?;
+        self.change("replicate key", move |primary, transaction| {
+            let mut replica = make(primary, transaction)?;
+            if let Some(related) = &mut primary.multi_region {
+                related.replicas.insert(region);
+            }
+            replica.multi_region = primary.multi_region.clone();
+            replica.materials.clear();
+            // The change of the primary goes on to all its replicas, this one among them.
+            transaction.insert_key(&replica)?;
+            Ok(replica)
+        })
+        .await
+    }
+}
+
+impl Authorized<'_, UpdatePrimaryRegion> {
+    /// Makes the replica in `region` the primary; both keys are as they were before from `until` on.
+    pub async fn promote<E>(&self, region: Region, now: Timestamp, until: Timestamp) -> Result<(), E>
+    where
+        E: From<ChangeError> + From<DatabaseError> + From<TransitionError> + Send + 'static,
+    {
+        self.change("update primary region", move |primary, transaction| {
+            let arn = primary.arn_in(region);
+            let held = primary.led_regions().any(|held| held == region);
+            let replica = if held { transaction.key(region, arn.id)? } else { None };
+            let mut replica = replica.ok_or(ChangeError::Gone(arn))?;
+            rules(Operation::UpdatePrimaryRegion).states.check(&replica).map_err(ChangeError::State)?;
+            let related = primary.multi_region.take().map(|related| related.with_primary(region));
+            for key in [&mut *primary, &mut replica] {
+                key.multi_region.clone_from(&related);
+                key.lifecycle = key.lifecycle.clone().update_primary(until)?.settle(now);
+            }
+            transaction.update_key(&replica)?;
+            relate(primary, transaction)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Gives the replicas of a primary that has just been written what they share with it.
+pub(crate) fn follow(
+    primary: &Key,
+    transaction: &mut dyn Transaction,
+    store: &dyn KeyStore,
+) -> Result<(), ChangeError> {
+    for region in primary.led_regions() {
+        let arn = primary.arn_in(region);
+        let before = transaction.key(region, arn.id)?.ok_or(ChangeError::Gone(arn))?;
+        let mut replica = before.clone();
+        replica.schedule = primary.schedule;
+        replica.multi_region.clone_from(&primary.multi_region);
+        replica.materials = materials(primary, &before, store)?;
+        if replica != before {
+            transaction.update_key(&replica)?;
+        }
+    }
+    Ok(())
+}
+
+/// The materials of a primary as its replica has them: what it lacks is sealed for its Region.
+fn materials(primary: &Key, replica: &Key, store: &dyn KeyStore) -> Result<Vec<Material>, StoreError> {
+    let copies = primary.materials.iter().map(|material| {
+        let sealed = match replica.material(&material.id) {
+            Some(own) => own.sealed.clone(),
+            None => store.reseal(primary, material, replica.region)?,
+        };
+        Ok(Material { sealed, ..material.clone() })
+    });
+    copies.collect()
+}
+
+/// Tells the keys that are related to `key` where all of them are.
+fn relate(key: &Key, transaction: &mut dyn Transaction) -> Result<(), DatabaseError> {
+    for region in key.related_regions() {
+        if let Some(mut related) = transaction.key(region, key.id)?
+            && related.multi_region != key.multi_region
+        {
+            related.multi_region.clone_from(&key.multi_region);
+            transaction.update_key(&related)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a key that has just been deleted from the records of those related to it. A primary that waited for its last
+/// replica to go begins to wait out its own period.
+pub(crate) fn forget(
+    gone: &Key,
+    transaction: &mut dyn Transaction,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    for region in gone.related_regions() {
+        let Some(mut related) = transaction.key(region, gone.id)? else { continue };
+        if let Some(regions) = &mut related.multi_region {
+            regions.replicas.remove(&gone.region);
+        }
+        if related.led_regions().next().is_none() {
+            related.lifecycle = related.lifecycle.last_replica_deleted(now);
+        }
+        transaction.update_key(&related)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! ReplicateKey: a key in another Region with the id, the material and the rotation of a multi-Region primary.
+//!
+//! Description, tags, policy and state are the replica's own. It can be used as soon as this is answered; the answer
+//! calls it `Creating`, as AWS does.
+
+use std::sync::Arc;
+
+use trent_database::Transaction;
+use trent_domain::identifier::Region;
+use trent_domain::key::Key;
+use trent_domain::lifecycle::Lifecycle;
+use trent_domain::tags;
+use trent_gate::ReplicaTags;
+use trent_protocol::{ErrorCode, Origin, ReplicateKeyRequest, ReplicateKeyResponse, Tag};
+
+use super::region;
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::operations::keys::{check_quota, metadata};
+use crate::operations::policies::{checks, policy_text};
+use crate::pipeline::Handle;
+
+impl Handle for ReplicateKeyRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<ReplicateKeyResponse, KmsError> {
+        let region = region(&self.replica_region)?;
+        let tags = tags::parse(self.tags.into_iter().flatten().map(|tag| (tag.tag_key, tag.tag_value)))?;
+        let tagged = if tags.is_empty() { ReplicaTags::None } else { ReplicaTags::Some };
+        let permit = ctx.gate().authorize_replication(&self.key_id, region, tagged, &ctx.facts()).await?;
+        check_region(permit.key(), region, ctx)?;
+        let bypass = self.bypass_policy_lockout_safety_check == Some(true);
+        let policy = self.policy.map(Arc::<str>::from);
+        if let Some(policy) = &policy {
+            checks::check(policy, &permit.key().arn_in(region), bypass, ctx)?;
+        }
+        let description = self.description.unwrap_or_default();
+        let (created, keys_max) = (ctx.now, ctx.service.options.keys_per_region_max);
+        let creating = Lifecycle::Creating { until: ctx.settled_at() };
+        let lifecycle = creating.clone().settle(ctx.now);
+        let replica = permit
+            .replicate(region, move |primary, transaction| {
+                check_room(primary, region, keys_max, transaction)?;
+                Ok::<_, KmsError>(Key {
+                    region,
+                    description: description.clone(),
+                    created,
+                    lifecycle: lifecycle.clone(),
+                    policy: policy.clone(),
+                    tags: tags.clone(),
+                    ..primary.clone()
+                })
+            })
+            .await?;
+        Ok(ReplicateKeyResponse {
+            replica_policy: Some(policy_text(&replica)?),
+            replica_tags: tags_of(&replica),
+            replica_key_metadata: Some(metadata(&Key { lifecycle: creating, ..replica })),
+        })
+    }
+}
+
+/// Whether trent has this Region, and can have a replica of the key in it.
+fn check_region(primary: &Key, region: Region, ctx: &Context<'_>) -> Result<(), KmsError> {
+    let unsupported = |text: String| Err(KmsError::new(ErrorCode::UnsupportedOperation, text));
+    if primary.origin != Origin::AwsKms {
+        let text = format!(
+            "Replicas of keys with Origin {} are not supported by this version of trent.",
+            primary.origin
+        );
+        return unsupported(text);
+    }
+    let enabled = ctx.service.options.regions.as_ref().is_none_or(|regions| regions.contains(&region));
+    if !enabled || region.partition() != primary.region.partition() {
+        return unsupported(format!("{} cannot be replicated to Region {region}.", primary.arn()));
+    }
+    let taken = primary.region == region || primary.related_regions().any(|related| related == region);
+    if taken { Err(exists(primary, region)) } else { Ok(()) }
+}
+
+fn check_room(
+    primary: &Key,
+    region: Region,
+    keys_max: u64,
+    transaction: &mut dyn Transaction,
+) -> Result<(), KmsError> {
+    if transaction.key(region, primary.id)?.is_some() {
+        return Err(exists(primary, region));
+    }
+    check_quota(transaction, primary.account, region, keys_max)
+}
+
+fn exists(primary: &Key, region: Region) -> KmsError {
+    KmsError::new(ErrorCode::AlreadyExists, format!("Key '{}' already exists", primary.arn_in(region)))
+}
+
+// Recorded: absent where there are none.
+fn tags_of(replica: &Key) -> Option<Vec<Tag>> {
+    let tags = replica.tags.iter();
+    let tags = tags.map(|(tag, value)| Tag { tag_key: tag.clone(), tag_value: value.clone() }).collect();
+    (!replica.tags.is_empty()).then_some(tags)
+}
