@@ -91,6 +91,7 @@ impl World {
             ("far", far_key),
             ("foreign", foreign_key),
         ]);
+        names.extend(related_keys(&kms, &far).await);
         Self { places: [kms.clone(), far, foreign], kms, names }
     }
 
@@ -199,6 +200,26 @@ async fn of_other_kinds(kms: &TestKms) -> Vec<(&'static str, String)> {
 
 async fn made(kms: &TestKms, operation: Operation, request: Value, member: &str) -> String {
     kms.ok(operation, request).await[member].as_str().expect("a blob").to_owned()
+}
+
+/// Multi-Region keys: a primary with a replica in the other Region, a replica of a primary there, one that is alone.
+async fn related_keys(kms: &TestKms, far: &TestKms) -> Vec<(&'static str, String)> {
+    let mut keys = Vec::new();
+    for home in [kms, far, kms] {
+        keys.push(home.create_key_with(json!({"MultiRegion": true})).await);
+    }
+    let [primary, replica, alone] = keys.try_into().expect("three keys");
+    kms.ok(ReplicateKey, json!({"KeyId": primary, "ReplicaRegion": "us-west-2"})).await;
+    far.ok(ReplicateKey, json!({"KeyId": replica, "ReplicaRegion": "eu-central-1"})).await;
+    vec![
+        ("primary_arn", kms.arn(&primary)),
+        ("far_primary_arn", far.arn(&primary)),
+        ("replica_arn", kms.arn(&replica)),
+        ("alone_arn", kms.arn(&alone)),
+        ("primary", primary),
+        ("replica", replica),
+        ("alone", alone),
+    ]
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use trent_domain::operations::{On, rules};
 use trent_protocol::Operation;
 use trent_testkit::{Subject, TestKms, request, told};
 
@@ -18,7 +19,16 @@ struct Table {
 
 impl Table {
     fn read() -> Self {
-        let mut file: Value = serde_json::from_str(include_str!("data/key_states.json")).expect("JSON");
+        Self::parse(include_str!("data/key_states.json"))
+    }
+
+    /// The states that only multi-Region keys have.
+    fn of_multi_region_keys() -> Self {
+        Self::parse(include_str!("data/key_states_multi_region.json"))
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut file: Value = serde_json::from_str(text).expect("JSON");
         let mut part = |name: &str| file[name].take();
         Self {
             states: serde_json::from_value(part("states")).expect("a list of states"),
@@ -63,7 +73,36 @@ async fn bring_into(kms: &TestKms, state: &str, key: &str) {
         "PendingDeletion" => kms.schedule_deletion(key).await,
         _ => panic!("no way into state {state}"),
     }
+    let pending = kms.metadata(key).await["MultiRegionConfiguration"]["ReplicaKeys"].as_array().map(Vec::len);
+    // A primary with replicas waits for them first.
+    let state =
+        if state == "PendingDeletion" && pending == Some(1) { "PendingReplicaDeletion" } else { state };
     assert_eq!(kms.metadata(key).await["KeyState"], state);
+}
+
+/// A multi-Region key in a state that no other key has, related to one in the Region that requests name.
+async fn related_in(kms: &TestKms, state: &str, operation: Operation) -> Subject {
+    let there = kms.in_region("eu-west-1");
+    let subject = match state {
+        "PendingReplicaDeletion" => {
+            let subject = Subject::primary(kms, operation).await;
+            kms.ok(Operation::ReplicateKey, request(Operation::ReplicateKey, &subject)).await;
+            kms.schedule_deletion(&subject.key).await;
+            subject
+        }
+        "Creating" => Subject::replica(kms, &there, operation).await,
+        "Updating" => {
+            let subject = Subject::replica(kms, &there, operation).await;
+            kms.clock.advance_millis(60_000);
+            kms.run_jobs().await;
+            let promote = json!({"KeyId": subject.key, "PrimaryRegion": kms.region.as_str()});
+            there.ok(Operation::UpdatePrimaryRegion, promote).await;
+            subject
+        }
+        _ => panic!("no way into state {state}"),
+    };
+    assert_eq!(kms.metadata(&subject.key).await["KeyState"], state);
+    subject
 }
 
 #[test]
@@ -114,6 +153,45 @@ async fn a_refused_operation_leaves_the_state_alone() {
                 kms.refused(operation(row), request_of(row, &subject, &other)).await;
                 assert_eq!(kms.metadata(&subject.key).await, before, "{row} on {state}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_cell_of_multi_region_keys_is_answered_as_the_table_says_and_a_refusal_changes_nothing() {
+    let options = trent_service::Options { settling_seconds: 60, ..Default::default() };
+    let (kms, table) = (TestKms::with_options(options).await, Table::of_multi_region_keys());
+    let mut wrong = Vec::new();
+    for (row, answers) in &table.rows {
+        for (state, answer) in table.states.iter().zip(answers) {
+            let subject = related_in(&kms, state, operation(row)).await;
+            let other = Subject::of(&kms, operation(row)).await;
+            let before = kms.metadata(&subject.key).await;
+            let expected = table.answers[answer].as_ref();
+            let expected = expected.map(|answer| answer.replace("{key}", &kms.arn(&subject.key)));
+            let answered = kms.call(operation(row), request_of(row, &subject, &other)).await;
+            let answered = answered.err().as_ref().map(told);
+            if answered != expected {
+                wrong.push(format!("{row} on {state}: expected {expected:?}, answered {answered:?}"));
+            }
+            if answered.is_some() && kms.metadata(&subject.key).await != before {
+                wrong.push(format!("{row} on {state}: something has changed"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_of_multi_region_keys_has_every_operation_that_takes_them() {
+    // Imported material comes to replicas later.
+    const LATER: [&str; 3] = ["DeleteImportedKeyMaterial", "GetParametersForImport", "ImportKeyMaterial"];
+    let (all, multi_region) = (Table::read(), Table::of_multi_region_keys());
+    for (row, answers) in &all.rows {
+        let takes_keys = rules(operation(row)).on == On::Key || row == "ListAliases";
+        let built = answers.iter().any(|answer| answer != "unsupported");
+        if takes_keys && built && !LATER.contains(&row.as_str()) {
+            assert!(multi_region.rows.contains_key(row), "no row {row}");
         }
     }
 }

@@ -7,7 +7,7 @@ use trent_testkit::{Subject, TestKms, request};
 const UNKNOWN: &str = "12345678-90ab-cdef-1234-567890abcdef";
 
 /// Operations and the members that name a key, as the API's reference lists them. True: aliases are accepted.
-const NAMING: [(Operation, &str, bool); 37] = [
+const NAMING: [(Operation, &str, bool); 39] = [
     (CancelKeyDeletion, "KeyId", false),
     (Decapsulate, "KeyId", true),
     (Decrypt, "KeyId", true),
@@ -35,12 +35,14 @@ const NAMING: [(Operation, &str, bool); 37] = [
     (PutKeyPolicy, "KeyId", false),
     (ReEncrypt, "SourceKeyId", true),
     (ReEncrypt, "DestinationKeyId", true),
+    (ReplicateKey, "KeyId", false),
     (RotateKeyOnDemand, "KeyId", false),
     (ScheduleKeyDeletion, "KeyId", false),
     (Sign, "KeyId", true),
     (TagResource, "KeyId", false),
     (UntagResource, "KeyId", false),
     (UpdateKeyDescription, "KeyId", false),
+    (UpdatePrimaryRegion, "KeyId", false),
     (Verify, "KeyId", true),
     (VerifyMac, "KeyId", true),
     // These two have an answer of their own to aliases.

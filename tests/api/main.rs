@@ -8,6 +8,7 @@ mod aliases;
 mod cryptographic;
 mod keys;
 mod policies;
+mod replicas;
 mod rotation;
 mod tags;
 

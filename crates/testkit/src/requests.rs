@@ -1,7 +1,7 @@
 //! One request for each operation of the API that nothing is wrong with, for tests that go through all of them.
 
 use serde_json::{Value, json};
-use trent_domain::operations::rules;
+use trent_domain::operations::{relates, rules};
 use trent_protocol::{KeyUsage, Operation};
 
 use crate::kms::{TestKms, base64};
@@ -24,25 +24,38 @@ pub struct Subject {
 impl Subject {
     /// A fresh symmetric key with an alias and a ciphertext.
     pub async fn new(kms: &TestKms) -> Self {
-        Self::with(kms, kms.create_key().await, KeyUsage::EncryptDecrypt).await
+        Self::with(kms, kms, kms.create_key().await, KeyUsage::EncryptDecrypt).await
     }
 
     /// A fresh key of a kind that `operation` works with, an alias, and what the key made.
     pub async fn of(kms: &TestKms, operation: Operation) -> Self {
-        let usage = match operation {
-            Operation::GetPublicKey => KeyUsage::SignVerify,
-            _ => rules(operation).usage.unwrap_or(KeyUsage::EncryptDecrypt),
-        };
-        let spec = match usage {
-            KeyUsage::EncryptDecrypt => "SYMMETRIC_DEFAULT",
-            KeyUsage::SignVerify | KeyUsage::KeyAgreement => "ECC_NIST_P256",
-            KeyUsage::GenerateVerifyMac => "HMAC_256",
-            KeyUsage::EncapsulateDecapsulate => "ML_KEM_512",
-        };
-        Self::with(kms, kms.create_key_of(spec, usage.as_str()).await, usage).await
+        if relates(operation) {
+            let subject = Self::primary(kms, operation).await;
+            if operation == Operation::UpdatePrimaryRegion {
+                let replicate = Operation::ReplicateKey;
+                kms.ok(replicate, request(replicate, &subject)).await;
+            }
+            return subject;
+        }
+        let (spec, usage) = kind(operation);
+        Self::with(kms, kms, kms.create_key_of(spec, usage.as_str()).await, usage).await
     }
 
-    async fn with(kms: &TestKms, key: String, usage: KeyUsage) -> Self {
+    /// The same, as a multi-Region primary without replicas.
+    pub async fn primary(kms: &TestKms, operation: Operation) -> Self {
+        let key = create_primary(kms, operation).await;
+        Self::with(kms, kms, key, kind(operation).1).await
+    }
+
+    /// A replica of a fresh primary of the Region of `there`, in the Region of `kms`, and what the primary made.
+    pub async fn replica(kms: &TestKms, there: &TestKms, operation: Operation) -> Self {
+        let key = create_primary(there, operation).await;
+        let replicate = json!({"KeyId": key, "ReplicaRegion": kms.region.as_str()});
+        there.ok(Operation::ReplicateKey, replicate).await;
+        Self::with(kms, there, key, kind(operation).1).await
+    }
+
+    async fn with(kms: &TestKms, there: &TestKms, key: String, usage: KeyUsage) -> Self {
         let alias = format!("alias/of-{key}");
         kms.create_alias(&alias, &key).await;
         let maker = match usage {
@@ -53,12 +66,32 @@ impl Subject {
             KeyUsage::EncapsulateDecapsulate => Operation::Encapsulate,
         };
         let mut subject = Self { free_alias: format!("alias/free-{key}"), key, blob: String::new(), alias };
-        let made = kms.ok(maker, request(maker, &subject)).await;
+        let made = there.ok(maker, request(maker, &subject)).await;
         let blobs = ["CiphertextBlob", "Signature", "Mac", "PublicKey", "SharedSecretCiphertextBlob"];
         let blob = blobs.iter().find_map(|member| made[*member].as_str());
         blob.expect("what the key made").clone_into(&mut subject.blob);
         subject
     }
+}
+
+/// Spec and usage of a key that `operation` works with.
+fn kind(operation: Operation) -> (&'static str, KeyUsage) {
+    let usage = match operation {
+        Operation::GetPublicKey => KeyUsage::SignVerify,
+        _ => rules(operation).usage.unwrap_or(KeyUsage::EncryptDecrypt),
+    };
+    let spec = match usage {
+        KeyUsage::EncryptDecrypt => "SYMMETRIC_DEFAULT",
+        KeyUsage::SignVerify | KeyUsage::KeyAgreement => "ECC_NIST_P256",
+        KeyUsage::GenerateVerifyMac => "HMAC_256",
+        KeyUsage::EncapsulateDecapsulate => "ML_KEM_512",
+    };
+    (spec, usage)
+}
+
+async fn create_primary(kms: &TestKms, operation: Operation) -> String {
+    let (spec, usage) = kind(operation);
+    kms.create_key_with(json!({"KeySpec": spec, "KeyUsage": usage.as_str(), "MultiRegion": true})).await
 }
 
 /// A request of `operation` on `subject`, with no more members than it takes.

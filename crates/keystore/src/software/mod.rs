@@ -170,6 +170,7 @@ mod tests {
             tags: BTreeMap::new(),
             schedule: None,
             materials: Vec::new(),
+            multi_region: None,
             version: 1,
         }
     }
