@@ -72,15 +72,27 @@
 //! }
 //! ```
 //!
-//! Material reaches another Region with a permit for ReplicateKey, and with no other:
+//! A permit for ReplicateKey takes material to a Region that has none of it:
+//!
+//! ```
+//! use trent_domain::identifier::Region;
+//! use trent_domain::key::Key;
+//! use trent_gate::{Authorized, Refusal, ReplicateKey};
+//!
+//! async fn copies(permit: Authorized<'_, ReplicateKey>, region: Region) -> Result<Key, Refusal> {
+//!     permit.replicate(region, move |primary, _| Ok(Key { region, ..primary.clone() })).await
+//! }
+//! ```
+//!
+//! and no other permit does:
 //!
 //! ```compile_fail
 //! use trent_domain::identifier::Region;
 //! use trent_domain::key::Key;
-//! use trent_gate::{Authorized, ChangeError, EnableKey};
+//! use trent_gate::{Authorized, EnableKey, Refusal};
 //!
-//! async fn copies(permit: Authorized<'_, EnableKey>, region: Region) -> Result<Key, ChangeError> {
-//!     permit.replicate(region, |primary, _| Ok(Key { region, ..primary.clone() })).await
+//! async fn copies(permit: Authorized<'_, EnableKey>, region: Region) -> Result<Key, Refusal> {
+//!     permit.replicate(region, move |primary, _| Ok(Key { region, ..primary.clone() })).await
 //! }
 //! ```
 //!

@@ -175,7 +175,7 @@ pub(crate) fn forget(
         if let Some(regions) = &mut related.multi_region {
             regions.replicas.remove(&gone.region);
         }
-        if related.led_regions().next().is_none() {
+        if related.is_multi_region_primary() && related.led_regions().next().is_none() {
             related.lifecycle = related.lifecycle.last_replica_deleted(now);
         }
         transaction.update_key(&related)?;

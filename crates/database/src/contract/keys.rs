@@ -93,7 +93,8 @@ pub(crate) async fn are_due_when_their_time_has_come(subject: Subject) {
     let rotating = Key { schedule: Some(Schedule { period_days: 90, next: at(20) }), ..plain_key(1) };
     let resting = Key { lifecycle: Lifecycle::Disabled, ..rotating.clone() };
     let resting = Key { id: plain_key(5).id, ..resting };
-    subject.insert(&[rotating.clone(), pending(2, 10), pending(3, 30), plain_key(4), resting]).await;
+    let led = Key { schedule: rotating.schedule, lifecycle: Lifecycle::Enabled, ..full_key(6) };
+    subject.insert(&[rotating.clone(), pending(2, 10), pending(3, 30), plain_key(4), resting, led]).await;
     let due = async |now, limit| {
         let found = subject.read(move |records| records.due_keys(at(now), limit)).await;
         found.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
@@ -140,6 +141,16 @@ pub(crate) async fn remember_the_later_usage(subject: Subject) {
     let absent = plain_key(9).id;
     subject.write(move |records| records.record_usage(place, absent, &usage(1))).await;
     assert_eq!(subject.read(move |records| records.last_usage(place, absent)).await, None);
+}
+
+pub(crate) async fn are_broken_without_their_relations(subject: Subject) {
+    let lone = Key { multi_region: None, ..full_key(1) };
+    let related = Key { multi_region: full_key(1).multi_region, ..plain_key(2) };
+    for key in [lone, related] {
+        subject.insert([&key]).await;
+        let read = crate::read(&*subject.database, move |records| records.key(key.region, key.id)).await;
+        assert!(matches!(read, Err(DatabaseError::Broken { table: "keys", column: "body", .. })), "{read:?}");
+    }
 }
 
 fn usage(at: i64) -> LastUsage {

@@ -197,6 +197,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_sealed_for_another_region_opens_there_alone_and_is_the_same_material() {
+        let store = store();
+        let here = key(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
+        let there = Key { region: "us-west-2".parse().unwrap(), ..here.clone() };
+        let made = material(&store, &here).await;
+        let copy = Material { sealed: store.reseal(&here, &made, there.region).unwrap(), ..made.clone() };
+        assert!(store.open(&here, &copy).await.is_err());
+        assert!(store.open(&there, &made).await.is_err());
+        let unsealed = store.unseal(&there, &copy).unwrap();
+        assert_eq!(unsealed.expose(), store.unseal(&here, &made).unwrap().expose());
+        // Nothing is copied of what does not open.
+        let damaged = Material { sealed: vec![0; made.sealed.len()], ..made };
+        assert!(store.reseal(&here, &damaged, there.region).is_err());
+    }
+
+    #[tokio::test]
     async fn a_key_of_every_spec_opens_for_its_usage_alone() {
         let store = store();
         for spec in quick() {
