@@ -7,7 +7,7 @@ use trent_testkit::{Subject, TestKms, request};
 const UNKNOWN: &str = "12345678-90ab-cdef-1234-567890abcdef";
 
 /// Operations and the members that name a key, as the API's reference lists them. True: aliases are accepted.
-const NAMING: [(Operation, &str, bool); 37] = [
+const NAMING: [(Operation, &str, bool); 39] = [
     (CancelKeyDeletion, "KeyId", false),
     (Decapsulate, "KeyId", true),
     (Decrypt, "KeyId", true),
