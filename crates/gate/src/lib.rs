@@ -80,7 +80,7 @@
 //! use trent_gate::{Authorized, Refusal, ReplicateKey};
 //!
 //! async fn copies(permit: Authorized<'_, ReplicateKey>, region: Region) -> Result<Key, Refusal> {
-//!     permit.replicate(region, move |primary, _| Ok(Key { region, ..primary.clone() })).await
+//!     permit.replicate(region, |primary, _| Ok(primary.clone())).await
 //! }
 //! ```
 //!
@@ -92,7 +92,7 @@
 //! use trent_gate::{Authorized, EnableKey, Refusal};
 //!
 //! async fn copies(permit: Authorized<'_, EnableKey>, region: Region) -> Result<Key, Refusal> {
-//!     permit.replicate(region, move |primary, _| Ok(Key { region, ..primary.clone() })).await
+//!     permit.replicate(region, |primary, _| Ok(primary.clone())).await
 //! }
 //! ```
 //!

@@ -68,7 +68,8 @@ impl Gate {
 impl Authorized<'_, ReplicateKey> {
     /// Adds the key that `make` makes of the primary as its replica in `region`, and gives it the primary's material.
     ///
-    /// `make` sees the primary's row, and says what the replica has of its own; the material that it says is ignored.
+    /// `make` sees the primary's row, and says what the replica has of its own. What related keys share is the
+    /// primary's, whatever `make` says.
     pub async fn replicate<E>(
         &self,
         region: Region,
@@ -79,12 +80,14 @@ impl Authorized<'_, ReplicateKey> {
     {
         self.gate.domain_key(self.entry.key.account, region).await?;
         self.change("replicate key", move |primary, transaction| {
-            let mut replica = make(primary, transaction)?;
+            let made = make(primary, transaction)?;
             if let Some(related) = &mut primary.multi_region {
                 related.replicas.insert(region);
             }
-            replica.multi_region = primary.multi_region.clone();
-            replica.materials.clear();
+            let Key { id, account, spec, usage, origin, .. } = *primary;
+            let multi_region = primary.multi_region.clone();
+            let replica =
+                Key { id, account, region, spec, usage, origin, multi_region, materials: Vec::new(), ..made };
             // The change of the primary goes on to all its replicas, this one among them.
             transaction.insert_key(&replica)?;
             Ok(replica)

@@ -40,7 +40,6 @@ impl Handle for ReplicateKeyRequest {
             .replicate(region, move |primary, transaction| {
                 check_room(primary, region, keys_max, transaction)?;
                 Ok::<_, KmsError>(Key {
-                    region,
                     description: description.clone(),
                     created,
                     lifecycle: lifecycle.clone(),
