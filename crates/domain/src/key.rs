@@ -39,7 +39,7 @@ pub struct Key {
     pub tags: BTreeMap<String, String>,
     /// Automatic rotation, while it is enabled.
     pub schedule: Option<Schedule>,
-    /// Its materials, oldest first; the last is the current one.
+    /// Its materials, oldest first; the last that does not wait for its rotation is the current one.
     pub materials: Vec<Material>,
     /// The number of the stored version, counted up by the database with each change.
     pub version: u64,
@@ -58,7 +58,7 @@ impl Key {
 
     /// The material that encrypts.
     pub fn current_material(&self) -> Option<&Material> {
-        self.materials.last()
+        self.materials.iter().rev().find(|material| !material.is_pending())
     }
 
     /// The material with this id, current or not.
@@ -80,13 +80,14 @@ impl Key {
             .count()
     }
 
-    /// When a job has something to do on this key next: its deletion, else its automatic rotation.
+    /// When a job has something to do on this key next: its deletion, else its automatic rotation; and what expires.
     pub fn due_at(&self) -> Option<Timestamp> {
-        match self.lifecycle {
+        let by_state = match self.lifecycle {
             Lifecycle::PendingDeletion { delete_at, .. } => Some(delete_at),
             Lifecycle::Enabled => self.schedule.map(|schedule| schedule.next),
             // A disabled key is not rotated; once it is enabled again it is due at once if overdue.
             Lifecycle::Disabled | Lifecycle::PendingImport => None,
-        }
+        };
+        by_state.into_iter().chain(self.next_expiry()).min()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
+use trent_domain::import::{Imported, Standing};
 use trent_domain::rotation::{Material, Rotation};
 use trent_domain::time::Timestamp;
 use trent_keystore::{NewMaterial, Owner, StoreError};
@@ -73,6 +74,12 @@ impl AuthorizedAccount<'_, GenerateRandom> {
 impl Gate {
     /// Makes material for a key, and first the domain key that seals it where there is none yet.
     pub(crate) async fn make_material(&self, owner: Owner, spec: KeySpec) -> Result<NewKeyMaterial, Refusal> {
+        self.domain_key_for(owner).await?;
+        Ok(NewKeyMaterial::from(self.store.generate(owner, spec).await?))
+    }
+
+    /// Makes the domain key that seals the material of this owner, where there is none yet.
+    pub(crate) async fn domain_key_for(&self, owner: Owner) -> Result<(), Refusal> {
         self.ensure_domain_key(owner.account, owner.region).await.map_err(|error| match error {
             OpenError::Database(error) => Refusal::Database(error),
             OpenError::Store(error) => Refusal::Store(error),
@@ -80,8 +87,7 @@ impl Gate {
             OpenError::WrongRootKey | OpenError::Identities(_) => {
                 Refusal::Store(StoreError::Unsealable { what: "domain key".to_owned() })
             }
-        })?;
-        Ok(NewKeyMaterial::from(self.store.generate(owner, spec).await?))
+        })
     }
 }
 
@@ -103,6 +109,18 @@ impl From<NewMaterial> for NewKeyMaterial {
 impl NewKeyMaterial {
     /// The record entry: the key's first material, or one that a rotation made.
     pub fn into_material(self, created: Timestamp, rotation: Option<Rotation>) -> Material {
-        Material { id: self.id, created, rotation, public: self.public, sealed: self.sealed }
+        let Self { id, public, sealed } = self;
+        Material { id, created, rotation, public, imported: None, sealed }
+    }
+
+    /// The record entry of material that was imported. What becomes of it is for the key to say.
+    pub fn into_imported(
+        self,
+        created: Timestamp,
+        valid_to: Option<Timestamp>,
+        description: Option<String>,
+    ) -> Material {
+        let imported = Imported { valid_to, description, standing: Standing::Associated };
+        Material { imported: Some(imported), ..self.into_material(created, None) }
     }
 }

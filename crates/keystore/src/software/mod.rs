@@ -171,7 +171,7 @@ mod tests {
 
     async fn material(store: &SoftwareStore, key: &Key) -> Material {
         let NewMaterial { id, public, sealed } = store.generate(Owner::of(key), key.spec).await.unwrap();
-        Material { id, created: Timestamp::from_millis(0), rotation: None, public, sealed }
+        Material { id, created: Timestamp::from_millis(0), rotation: None, public, imported: None, sealed }
     }
 
     fn usage_of(opened: &OpenedKey) -> KeyUsage {
