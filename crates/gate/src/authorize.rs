@@ -8,7 +8,7 @@ use trent_crypto::ciphertext;
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, AliasArn, KeyArn, KeyId, KeyName, MaterialId, Region};
 use trent_domain::key::Key;
-use trent_domain::operations::{Names, rotates, rules};
+use trent_domain::operations::{Names, origin, rotates, rules};
 use trent_protocol::{KeySpec, Operation};
 
 use crate::actions::Action;
@@ -118,6 +118,9 @@ impl Gate {
         made_by: Option<MaterialId>,
     ) -> Result<Authorized<'_, A>, Refusal> {
         let rules = rules(A::OPERATION);
+        if origin(A::OPERATION).is_some_and(|origin| origin != entry.key.origin) {
+            return Err(Refusal::Origin { arn: entry.key.arn(), origin: entry.key.origin });
+        }
         let stays = rotates(A::OPERATION) && entry.key.spec != KeySpec::SymmetricDefault;
         // Recorded: a disabled RSA key that is to rotate on demand is told to be disabled. With the other operations
         // the kind of the key comes first, as its origin does.

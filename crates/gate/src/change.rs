@@ -7,9 +7,9 @@ use trent_domain::operations::{Effect, rules};
 use trent_domain::state::StateError;
 
 use crate::actions::{
-    Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DisableKey, DisableKeyRotation, EnableKey,
-    EnableKeyRotation, PutKeyPolicy, RotateKeyOnDemand, ScheduleKeyDeletion, TagResource, UntagResource,
-    UpdateAlias, UpdateKeyDescription,
+    Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DeleteImportedKeyMaterial, DisableKey,
+    DisableKeyRotation, EnableKey, EnableKeyRotation, ImportKeyMaterial, PutKeyPolicy, RotateKeyOnDemand,
+    ScheduleKeyDeletion, TagResource, UntagResource, UpdateAlias, UpdateKeyDescription,
 };
 use crate::authorize::Authorized;
 
@@ -32,10 +32,12 @@ pub trait MayChange: Action {}
 impl MayChange for CancelKeyDeletion {}
 impl MayChange for CreateAlias {}
 impl MayChange for DeleteAlias {}
+impl MayChange for DeleteImportedKeyMaterial {}
 impl MayChange for DisableKey {}
 impl MayChange for DisableKeyRotation {}
 impl MayChange for EnableKey {}
 impl MayChange for EnableKeyRotation {}
+impl MayChange for ImportKeyMaterial {}
 impl MayChange for PutKeyPolicy {}
 impl MayChange for RotateKeyOnDemand {}
 impl MayChange for ScheduleKeyDeletion {}

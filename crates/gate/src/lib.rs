@@ -100,6 +100,6 @@ pub use facts::Facts;
 pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{Gate, OpenError, Parts};
 pub use refusal::{DenialResource, Refusal};
-pub use system::{DeleteExpiredKey, RotateDueKey, SystemPermit};
+pub use system::{DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, SystemPermit};
 pub use trent_keystore::StoreError;
 pub use uses::*;

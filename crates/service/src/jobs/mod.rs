@@ -3,6 +3,7 @@
 //! A job does one batch at a time and can be repeated; each key is judged again in its own transaction.
 
 mod delete_expired_keys;
+mod expire_imported_material;
 mod flush_last_usage;
 mod rotate_due_keys;
 
@@ -22,6 +23,8 @@ pub struct JobReport {
     pub deleted: usize,
     /// Keys that got new material.
     pub rotated: usize,
+    /// Keys that lost imported material at the end of its validity.
+    pub expired: usize,
     /// Last usages that were written.
     pub usages: usize,
 }
@@ -31,8 +34,9 @@ impl Service {
     pub async fn run_jobs(&self) -> Result<JobReport, KmsError> {
         let deleted = self.delete_expired_keys().await;
         let rotated = self.rotate_due_keys().await;
+        let expired = self.expire_imported_material().await;
         let usages = self.flush_last_usage().await;
-        Ok(JobReport { deleted: deleted?, rotated: rotated?, usages: usages? })
+        Ok(JobReport { deleted: deleted?, rotated: rotated?, expired: expired?, usages: usages? })
     }
 }
 

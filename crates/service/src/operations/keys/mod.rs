@@ -13,4 +13,4 @@ mod update_key_description;
 
 mod metadata;
 
-pub(crate) use metadata::epoch;
+pub(crate) use metadata::{epoch, expiration_model};
