@@ -1,8 +1,8 @@
 //! One request for each operation of the API that nothing is wrong with, for tests that go through all of them.
 
 use serde_json::{Value, json};
-use trent_domain::operations::rules;
-use trent_protocol::{KeyUsage, Operation};
+use trent_domain::operations::{origin, rules};
+use trent_protocol::{KeyUsage, Operation, Origin};
 
 use crate::kms::{TestKms, base64};
 
@@ -29,17 +29,17 @@ impl Subject {
 
     /// A fresh key of a kind that `operation` works with, an alias, and what the key made.
     pub async fn of(kms: &TestKms, operation: Operation) -> Self {
-        let usage = match operation {
-            Operation::GetPublicKey => KeyUsage::SignVerify,
-            _ => rules(operation).usage.unwrap_or(KeyUsage::EncryptDecrypt),
-        };
-        let spec = match usage {
-            KeyUsage::EncryptDecrypt => "SYMMETRIC_DEFAULT",
-            KeyUsage::SignVerify | KeyUsage::KeyAgreement => "ECC_NIST_P256",
-            KeyUsage::GenerateVerifyMac => "HMAC_256",
-            KeyUsage::EncapsulateDecapsulate => "ML_KEM_512",
-        };
+        if origin(operation) == Some(Origin::External) {
+            return Self::imported(kms, operation).await;
+        }
+        let (spec, usage) = kind(operation);
         Self::with(kms, kms.create_key_of(spec, usage.as_str()).await, usage).await
+    }
+
+    /// The same, with imported material.
+    pub async fn imported(kms: &TestKms, operation: Operation) -> Self {
+        let (spec, usage) = kind(operation);
+        Self::with(kms, kms.create_imported_key(spec, usage.as_str()).await, usage).await
     }
 
     async fn with(kms: &TestKms, key: String, usage: KeyUsage) -> Self {
@@ -59,6 +59,21 @@ impl Subject {
         blob.expect("what the key made").clone_into(&mut subject.blob);
         subject
     }
+}
+
+/// Spec and usage of the keys that `operation` works with.
+fn kind(operation: Operation) -> (&'static str, KeyUsage) {
+    let usage = match operation {
+        Operation::GetPublicKey => KeyUsage::SignVerify,
+        _ => rules(operation).usage.unwrap_or(KeyUsage::EncryptDecrypt),
+    };
+    let spec = match usage {
+        KeyUsage::EncryptDecrypt => "SYMMETRIC_DEFAULT",
+        KeyUsage::SignVerify | KeyUsage::KeyAgreement => "ECC_NIST_P256",
+        KeyUsage::GenerateVerifyMac => "HMAC_256",
+        KeyUsage::EncapsulateDecapsulate => "ML_KEM_512",
+    };
+    (spec, usage)
 }
 
 /// A request of `operation` on `subject`, with no more members than it takes.
@@ -111,7 +126,10 @@ pub fn request(operation: Operation, subject: &Subject) -> Value {
             json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
         }
         Op::ImportKeyMaterial => {
-            json!({"KeyId": key, "ImportToken": message, "EncryptedKeyMaterial": message})
+            json!({
+                "KeyId": key, "ImportToken": message, "EncryptedKeyMaterial": message,
+                "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+            })
         }
         Op::PutKeyPolicy => {
             json!({"KeyId": key, "Policy": trent_policy::default_key_policy("aws", crate::ACCOUNT)})
