@@ -40,6 +40,7 @@ def aws(trent):
 DOCUMENTS = {
     "the README's tour": readme.tour(),
     "keys": "```sh\n" + readme.settings() + "```\n" + (readme.ROOT / "docs/book/keys.md").read_text(),
+    "import": "```sh\n" + readme.settings() + "```\n" + (readme.ROOT / "docs/book/import.md").read_text(),
 }
 
 
