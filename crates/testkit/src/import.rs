@@ -25,7 +25,11 @@ impl ImportParameters {
     /// Fresh parameters for a key.
     pub async fn of(kms: &TestKms, key: &str, algorithm: &str, spec: &str) -> Self {
         let request = json!({"KeyId": key, "WrappingAlgorithm": algorithm, "WrappingKeySpec": spec});
-        let answer = kms.ok(GetParametersForImport, request).await;
+        Self::read(key, algorithm, spec, &kms.ok(GetParametersForImport, request).await)
+    }
+
+    /// Those in an answer.
+    pub fn read(key: &str, algorithm: &str, spec: &str, answer: &Value) -> Self {
         Self {
             key: key.to_owned(),
             token: answer["ImportToken"].as_str().expect("a token").to_owned(),
