@@ -3,7 +3,7 @@
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
 use serde_json::{Value, json};
 use trent_crypto::SystemRandom;
-use trent_crypto::asymmetric::{KeyPair, KeyPairSpec, PublicKey, RsaEncryption};
+use trent_crypto::asymmetric::{EncryptionAlgorithm, KeyPair, KeyPairSpec, PublicKey};
 use trent_protocol::Operation::{GetParametersForImport, ImportKeyMaterial};
 
 use crate::kms::{TestKms, base64, bytes};
@@ -50,8 +50,8 @@ impl ImportParameters {
         let public =
             PublicKey::from_spki(spec, &self.public).expect("a public key of the spec that was asked for");
         let oaep = match self.algorithm.ends_with("_256") {
-            true => RsaEncryption::OaepSha256,
-            false => RsaEncryption::OaepSha1,
+            true => EncryptionAlgorithm::RsaesOaepSha256,
+            false => EncryptionAlgorithm::RsaesOaepSha1,
         };
         let encrypt = |plaintext: &[u8]| public.encrypt(oaep, plaintext).expect("it is short enough");
         if self.algorithm.starts_with("RSAES_OAEP") {

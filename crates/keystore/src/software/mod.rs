@@ -160,7 +160,7 @@ fn blob_key_id(id: KeyId) -> BlobKeyId {
 mod tests {
     use std::collections::BTreeMap;
 
-    use trent_crypto::asymmetric::{KeyPairSpec, PublicKey, RsaEncryption};
+    use trent_crypto::asymmetric::{EncryptionAlgorithm, KeyPairSpec, PublicKey};
     use trent_crypto::{Key256, SystemRandom};
     use trent_domain::algorithms::usages;
     use trent_domain::lifecycle::Lifecycle;
@@ -274,7 +274,7 @@ mod tests {
         let parameters = store.import_parameters(own, wrapping, now).await.unwrap();
         assert_eq!(parameters.valid_to, now.plus_hours(24));
         let public = PublicKey::from_spki(KeyPairSpec::Rsa2048, &parameters.public).unwrap();
-        let sealed = public.encrypt(RsaEncryption::OaepSha256, &[5; 32]).unwrap();
+        let sealed = public.encrypt(EncryptionAlgorithm::RsaesOaepSha256, &[5; 32]).unwrap();
         let import = async |owner, now| {
             let wrapped = Wrapped { token: parameters.token.clone(), material: sealed.clone() };
             store.import(owner, KeySpec::SymmetricDefault, wrapped, now).await
