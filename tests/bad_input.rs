@@ -14,8 +14,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use trent_domain::operations::origin;
 use trent_protocol::Operation::{self, *};
-use trent_testkit::{TestKms, base64, bytes, file_name, told};
+use trent_protocol::Origin;
+use trent_testkit::{ImportParameters, TestKms, base64, bytes, file_name, told};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +44,7 @@ struct World {
 
 impl World {
     /// An RSA key takes a while to make: there is one for tables that speak of it.
-    async fn new(with_rsa: bool) -> Self {
+    async fn new(with_rsa: bool, with_imports: bool) -> Self {
         let kms = TestKms::new().await;
         let (far, foreign) = (kms.in_region("us-west-2"), kms.in_account("444455556666"));
         let mut names = vec![
@@ -64,6 +66,9 @@ impl World {
 
         if with_rsa {
             names.extend(rsa(&kms).await);
+        }
+        if with_imports {
+            names.extend(imports(&kms).await);
         }
         names.extend(of_other_kinds(&kms).await);
 
@@ -178,6 +183,36 @@ async fn rsa(kms: &TestKms) -> Vec<(&'static str, String)> {
 }
 
 /// Keys for what symmetric keys do not do, and what they made.
+/// Keys with imported material and without, and what an import of both would need.
+async fn imports(kms: &TestKms) -> Vec<(&'static str, String)> {
+    let waiting = kms.create_external_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+    let parameters = ImportParameters::of(kms, &waiting, "RSAES_OAEP_SHA_256", "RSA_2048").await;
+    let imported = kms.create_external_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+    let of_imported = ImportParameters::of(kms, &imported, "RSAES_OAEP_SHA_256", "RSA_2048").await;
+    kms.ok(ImportKeyMaterial, of_imported.request(&[1; 32])).await;
+    let dying = kms.create_external_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+    kms.schedule_deletion(&dying).await;
+    let rsa = kms.create_external_key("RSA_2048", "SIGN_VERIFY").await;
+    let p521 = kms.create_external_key("ECC_NIST_P521", "SIGN_VERIFY").await;
+    let mac = kms.create_imported_key("HMAC_256", "GENERATE_VERIFY_MAC").await;
+    vec![
+        ("token", parameters.token.clone()),
+        ("wrapped", base64(&parameters.wrap(&[1; 32]))),
+        ("wrapped_31", base64(&parameters.wrap(&[1; 31]))),
+        ("token_of_imported", of_imported.token.clone()),
+        ("wrapped_for_imported", base64(&of_imported.wrap(&[1; 32]))),
+        ("other_for_imported", base64(&of_imported.wrap(&[2; 32]))),
+        ("waiting_arn", kms.arn(&waiting)),
+        ("dying_external_arn", kms.arn(&dying)),
+        ("waiting", waiting),
+        ("imported", imported),
+        ("dying_external", dying),
+        ("external_rsa", rsa),
+        ("external_p521", p521),
+        ("external_mac", mac),
+    ]
+}
+
 async fn of_other_kinds(kms: &TestKms) -> Vec<(&'static str, String)> {
     let signer = kms.create_key_of("ECC_NIST_P256", "SIGN_VERIFY").await;
     let edwards = kms.create_key_of("ECC_NIST_EDWARDS25519", "SIGN_VERIFY").await;
@@ -229,7 +264,8 @@ async fn every_case_is_answered_as_its_table_says_and_changes_nothing() {
         let table = table(operation);
         let speaks_of_rsa =
             |case: &Case| case.body.as_ref().is_some_and(|body| body.to_string().contains("{rsa"));
-        let world = World::new(table.iter().any(speaks_of_rsa)).await;
+        let imports = origin(operation) == Some(Origin::External);
+        let world = World::new(table.iter().any(speaks_of_rsa), imports).await;
         let before = world.state().await;
         for case in table {
             if let Err(problem) = world.judge(operation, &case).await {

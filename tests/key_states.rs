@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use trent_domain::operations::{On, rules};
 use trent_protocol::Operation;
-use trent_testkit::{Subject, TestKms, request, told};
+use trent_testkit::{ImportParameters, Subject, TestKms, fresh_material, request, told};
 
 /// The table as it is in the file.
 struct Table {
@@ -47,8 +47,8 @@ fn operation(row: &str) -> Operation {
         .unwrap_or_else(|| panic!("no operation {row}"))
 }
 
-/// The request of a row on `subject`; in rows with two keys, the other one is `other`.
-fn request_of(row: &str, subject: &Subject, other: &Subject) -> Value {
+/// The request of a row on `subject`, which is not yet in its state; in rows with two keys, the other one is `other`.
+async fn request_of(kms: &TestKms, row: &str, subject: &Subject, other: &Subject) -> Value {
     let mut request = request(operation(row), subject);
     match row {
         "ReEncrypt, source" => request["DestinationKeyId"] = json!(other.key),
@@ -56,14 +56,25 @@ fn request_of(row: &str, subject: &Subject, other: &Subject) -> Value {
         "UpdateAlias, current target" => request["TargetKeyId"] = json!(other.key),
         "UpdateAlias, new target" => request["AliasName"] = json!(other.alias),
         "ListAliases" => request["KeyId"] = json!(subject.key),
+        "ImportKeyMaterial" => {
+            let parameters = ImportParameters::of(kms, &subject.key, "RSAES_OAEP_SHA_256", "RSA_2048").await;
+            request = parameters.request(&fresh_material("SYMMETRIC_DEFAULT"));
+            request["ImportType"] = json!("NEW_KEY_MATERIAL");
+        }
         _ => assert!(!row.contains(", "), "no request for row {row}"),
     }
     request
 }
 
-/// The key of a row and another one, both of a kind that its operation works with.
-async fn subjects(kms: &TestKms, row: &str) -> (Subject, Subject) {
-    (Subject::of(kms, operation(row)).await, Subject::of(kms, operation(row)).await)
+/// The key of a row and another one, both of a kind that its operation works with. Only a key whose material is imported
+/// can wait for its import.
+async fn subjects(kms: &TestKms, row: &str, state: &str) -> (Subject, Subject) {
+    let other = Subject::of(kms, operation(row)).await;
+    let subject = match state {
+        "PendingImport" => Subject::imported(kms, operation(row)).await,
+        _ => Subject::of(kms, operation(row)).await,
+    };
+    (subject, other)
 }
 
 async fn bring_into(kms: &TestKms, state: &str, key: &str) {
@@ -71,6 +82,9 @@ async fn bring_into(kms: &TestKms, state: &str, key: &str) {
         "Enabled" => {}
         "Disabled" => kms.disable(key).await,
         "PendingDeletion" => kms.schedule_deletion(key).await,
+        "PendingImport" => {
+            kms.ok(Operation::DeleteImportedKeyMaterial, json!({"KeyId": key})).await;
+        }
         _ => panic!("no way into state {state}"),
     }
     let pending = kms.metadata(key).await["MultiRegionConfiguration"]["ReplicaKeys"].as_array().map(Vec::len);
@@ -124,14 +138,15 @@ async fn every_cell_is_answered_as_the_table_says() {
     let mut wrong = Vec::new();
     for (row, answers) in &table.rows {
         for (state, answer) in table.states.iter().zip(answers) {
-            let (subject, other) = subjects(&kms, row).await;
+            let (subject, other) = subjects(&kms, row, state).await;
+            let request = request_of(&kms, row, &subject, &other).await;
             bring_into(&kms, state, &subject.key).await;
             let answer =
                 table.answers.get(answer).unwrap_or_else(|| panic!("{row}: `{answer}` is no answer"));
             let expected = answer.as_ref().map(|answer| {
                 answer.replace("{key}", &kms.arn(&subject.key)).replace("{operation}", operation(row).name())
             });
-            let answered = kms.call(operation(row), request_of(row, &subject, &other)).await;
+            let answered = kms.call(operation(row), request).await;
             let answered = answered.err().as_ref().map(told);
             if answered != expected {
                 wrong.push(format!("{row} on {state}: expected {expected:?}, answered {answered:?}"));
@@ -147,10 +162,11 @@ async fn a_refused_operation_leaves_the_state_alone() {
     for (row, answers) in &table.rows {
         for (state, answer) in table.states.iter().zip(answers) {
             if answer != "ok" {
-                let (subject, other) = subjects(&kms, row).await;
+                let (subject, other) = subjects(&kms, row, state).await;
+                let request = request_of(&kms, row, &subject, &other).await;
                 bring_into(&kms, state, &subject.key).await;
                 let before = kms.metadata(&subject.key).await;
-                kms.refused(operation(row), request_of(row, &subject, &other)).await;
+                kms.refused(operation(row), request).await;
                 assert_eq!(kms.metadata(&subject.key).await, before, "{row} on {state}");
             }
         }
@@ -169,7 +185,8 @@ async fn every_cell_of_multi_region_keys_is_answered_as_the_table_says_and_a_ref
             let before = kms.metadata(&subject.key).await;
             let expected = table.answers[answer].as_ref();
             let expected = expected.map(|answer| answer.replace("{key}", &kms.arn(&subject.key)));
-            let answered = kms.call(operation(row), request_of(row, &subject, &other)).await;
+            let request = request_of(&kms, row, &subject, &other).await;
+            let answered = kms.call(operation(row), request).await;
             let answered = answered.err().as_ref().map(told);
             if answered != expected {
                 wrong.push(format!("{row} on {state}: expected {expected:?}, answered {answered:?}"));

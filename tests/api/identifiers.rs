@@ -7,10 +7,11 @@ use trent_testkit::{Subject, TestKms, request};
 const UNKNOWN: &str = "12345678-90ab-cdef-1234-567890abcdef";
 
 /// Operations and the members that name a key, as the API's reference lists them. True: aliases are accepted.
-const NAMING: [(Operation, &str, bool); 39] = [
+const NAMING: [(Operation, &str, bool); 42] = [
     (CancelKeyDeletion, "KeyId", false),
     (Decapsulate, "KeyId", true),
     (Decrypt, "KeyId", true),
+    (DeleteImportedKeyMaterial, "KeyId", false),
     (DeriveSharedSecret, "KeyId", true),
     (DescribeKey, "KeyId", true),
     (DisableKey, "KeyId", false),
@@ -27,7 +28,9 @@ const NAMING: [(Operation, &str, bool); 39] = [
     (GetKeyLastUsage, "KeyId", false),
     (GetKeyPolicy, "KeyId", false),
     (GetKeyRotationStatus, "KeyId", false),
+    (GetParametersForImport, "KeyId", false),
     (GetPublicKey, "KeyId", true),
+    (ImportKeyMaterial, "KeyId", false),
     (ListAliases, "KeyId", false),
     (ListKeyPolicies, "KeyId", false),
     (ListKeyRotations, "KeyId", false),

@@ -6,6 +6,7 @@
 
 mod aliases;
 mod cryptographic;
+mod import;
 mod keys;
 mod policies;
 mod replicas;

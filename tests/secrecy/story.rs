@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use trent_testkit::frames::{self, flag, kind};
 use trent_testkit::{
-    Client, Dice, FIRST_SECRET, Server, Signer, base64, bytes, command, connect, finish, receive, serve,
+    Client, Dice, FIRST_SECRET, ImportParameters, Server, Signer, base64, bytes, command, connect, finish,
+    receive, serve,
 };
 
 use crate::needles::Needles;
@@ -145,10 +146,28 @@ impl Teller<'_> {
             }
             self.keys.push(key);
         }
+        self.import(&mut client);
         let random = client.ok("GenerateRandom", &json!({"NumberOfBytes": 64}));
         self.told.needles.add("random bytes", &bytes(&random["Plaintext"]));
         let again = json!({"CiphertextBlob": self.blobs[0], "DestinationKeyId": self.keys[1]});
         self.blobs.push(client.ok("ReEncrypt", &again)["CiphertextBlob"].take());
+    }
+
+    /// Material of the client's own; and some that is refused, once it has been unwrapped.
+    fn import(&mut self, client: &mut Client) {
+        let (algorithm, spec) = ("RSA_AES_KEY_WRAP_SHA_256", "RSA_2048");
+        let key = client.ok("CreateKey", &json!({"Origin": "EXTERNAL"}))["KeyMetadata"]["KeyId"].take();
+        let wanted = json!({"KeyId": key, "WrappingAlgorithm": algorithm, "WrappingKeySpec": spec});
+        let answer = client.ok("GetParametersForImport", &wanted);
+        let parameters = ImportParameters::read(key.as_str().expect("an id"), algorithm, spec, &answer);
+        let (material, refused) = (self.dice.bytes(32), self.dice.bytes(33));
+        self.told.needles.add("imported material", &material);
+        self.told.needles.add("material that was not imported", &refused);
+        let (status, answer) =
+            client.call("ImportKeyMaterial", &parameters.request(&refused)).expect("an answer");
+        assert_ne!(status, 200, "{answer}");
+        client.ok("ImportKeyMaterial", &parameters.request(&material));
+        self.encrypt(client, &key);
     }
 
     fn encrypt(&mut self, client: &mut Client, key: &Value) {

@@ -37,6 +37,8 @@ pub mod label {
     pub const ACCESS_KEY_SECRET: &str = "access-key-secret";
     /// The marker of a paged answer, under the ring's key `markers`. Field: `list`.
     pub const MARKER: &str = "marker";
+    /// An import token, under the ring's key `import-tokens`. Field: `key`.
+    pub const IMPORT_TOKEN: &str = "import-token";
     /// The empty envelope by which a passphrase is known to be right ([`crate::root`]).
     pub const PASSPHRASE_VERIFIER: &str = "passphrase-verifier";
 }

@@ -91,8 +91,10 @@ INSERT INTO keys (region, id, account, version, due_at, body) VALUES
     ('eu-central-1', 'mrk-0199b2c47c007abc8def0123456789ac', '111122223333', 4, 1764604800123,
      '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS","manager":"CUSTOMER","description":"all there is","created":1764000000123,"lifecycle":{"PendingDeletion":{"delete_at":1764604800123,"window_days":7}},"policy":"{\"Version\":\"2012-10-17\",\"Statement\":[]}","tags":{"a":"b","c":""},"schedule":{"period_days":90,"next":1771776000123},"materials":[{"id":"0202020202020202020202020202020202020202020202020202020202020202","created":1764000000123,"sealed":"AgIC"},{"id":"0303030303030303030303030303030303030303030303030303030303030303","created":1764000000128,"rotation":{"at":1764000000128,"kind":"ON_DEMAND"},"sealed":"AwMD"},{"id":"0404040404040404040404040404040404040404040404040404040404040404","created":1764000000129,"rotation":{"at":1764000000129,"kind":"AUTOMATIC"},"sealed":"BAQE"}],"multi_region":{"primary":"us-west-2","replicas":["eu-central-1"]}}'),
     ('us-west-2', 'mrk-0199b2c47c007abc8def0123456789ac', '111122223333', 2, NULL,
-     '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS","manager":"CUSTOMER","created":1764000000123,"lifecycle":{"PendingReplicaDeletion":{"window_days":8}},"materials":[{"id":"0202020202020202020202020202020202020202020202020202020202020202","created":1764000000123,"sealed":"BQUF"}],"multi_region":{"primary":"us-west-2","replicas":["eu-central-1"]}}');
-INSERT INTO key_counts VALUES ('111122223333', 'eu-central-1', 2), ('111122223333', 'us-west-2', 1);
+     '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS","manager":"CUSTOMER","created":1764000000123,"lifecycle":{"PendingReplicaDeletion":{"window_days":8}},"materials":[{"id":"0202020202020202020202020202020202020202020202020202020202020202","created":1764000000123,"sealed":"BQUF"}],"multi_region":{"primary":"us-west-2","replicas":["eu-central-1"]}}'),
+    ('eu-central-1', '0199b2c4-7c00-7abc-8def-0123456789ad', '111122223333', 3, 1764100000123,
+     '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"EXTERNAL","manager":"CUSTOMER","created":1764000000123,"lifecycle":"PendingImport","materials":[{"id":"0505050505050505050505050505050505050505050505050505050505050505","created":1764000000123,"imported":{"valid_to":1764000000129,"standing":"Associated"}},{"id":"0606060606060606060606060606060606060606060606060606060606060606","created":1764000000128,"imported":{"valid_to":1764100000123,"description":"the next one","standing":"PendingRotation"},"sealed":"BgYG"}]}');
+INSERT INTO key_counts VALUES ('111122223333', 'eu-central-1', 3), ('111122223333', 'us-west-2', 1);
 INSERT INTO last_usages VALUES ('0199b2c4-7c00-7abc-8def-0123456789ab', 'eu-central-1', 'Encrypt', 1764000000500,
     '4f1c1d1e-0000-4000-8000-000000000001', '4f1c1d1e-0000-4000-8000-000000000002');
 INSERT INTO aliases VALUES ('111122223333', 'eu-central-1', 'alias/first', '0199b2c4-7c00-7abc-8def-0123456789ab', 1764000000123, 1764000000124);
@@ -101,5 +103,5 @@ INSERT INTO users VALUES ('111122223333', 'admin', '/', 'AIDAAAAAAAAAAAAAAAAAA',
     ('111122223333', 'reader', '/team/', 'AIDABBBBBBBBBBBBBBBBB', 0, 0, 1764000000124);
 INSERT INTO access_keys VALUES ('AKIAAAAAAAAAAAAAAAAA', '111122223333', 'admin', 1, 1764000000123, x'0102'),
     ('AKIABBBBBBBBBBBBBBBB', '111122223333', NULL, 0, 1764000000124, x'0304');
-INSERT INTO ring_keys VALUES ('domain/111122223333/eu-central-1', x'05'), ('markers', x'06');
+INSERT INTO ring_keys VALUES ('domain/111122223333/eu-central-1', x'05'), ('import-tokens', x'07'), ('markers', x'06');
 INSERT INTO settings VALUES ('root-key-fingerprint', x'000102030405060708090a0b0c0d0e0f');

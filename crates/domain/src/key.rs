@@ -40,7 +40,7 @@ pub struct Key {
     pub tags: BTreeMap<String, String>,
     /// Automatic rotation, while it is enabled.
     pub schedule: Option<Schedule>,
-    /// Its materials, oldest first; the last is the current one.
+    /// Its materials, oldest first; the last that does not wait for its rotation is the current one.
     pub materials: Vec<Material>,
     /// Where the keys related to it are, of a multi-Region key alone.
     pub multi_region: Option<MultiRegion>,
@@ -61,7 +61,7 @@ impl Key {
 
     /// The material that encrypts.
     pub fn current_material(&self) -> Option<&Material> {
-        self.materials.last()
+        self.materials.iter().rev().find(|material| !material.is_pending())
     }
 
     /// The material with this id, current or not.
@@ -84,9 +84,9 @@ impl Key {
     }
 
     /// When a job has something to do on this key next: its deletion, the end of a passing state, else its automatic
-    /// rotation.
+    /// rotation; and what expires.
     pub fn due_at(&self) -> Option<Timestamp> {
-        match self.lifecycle {
+        let by_state = match self.lifecycle {
             Lifecycle::PendingDeletion { delete_at, .. } => Some(delete_at),
             Lifecycle::Creating { until } | Lifecycle::Updating { until } => Some(until),
             // A replica gets new material with its primary, never by itself.
@@ -94,6 +94,7 @@ impl Key {
             Lifecycle::Enabled => self.schedule.map(|schedule| schedule.next),
             // A disabled key is not rotated; once it is enabled again it is due at once if overdue.
             Lifecycle::Disabled | Lifecycle::PendingImport | Lifecycle::PendingReplicaDeletion { .. } => None,
-        }
+        };
+        by_state.into_iter().chain(self.next_expiry()).min()
     }
 }

@@ -12,6 +12,7 @@ pub mod alias;
 pub mod encryption_context;
 pub mod identifier;
 pub mod identity;
+pub mod import;
 pub mod key;
 pub mod lifecycle;
 pub mod limits;

@@ -22,7 +22,7 @@ pub enum Lifecycle {
         /// The waiting period that was asked for, in days.
         window_days: u32,
     },
-    /// Made for imported material that has not been imported yet.
+    /// Made for imported material, some of which is missing.
     PendingImport,
     /// A primary that is to be deleted once it has no replicas any more.
     PendingReplicaDeletion {
@@ -181,6 +181,33 @@ impl Lifecycle {
             | Self::PendingImport
             | Self::Creating { .. }
             | Self::Updating { .. } => Err(TransitionError),
+        }
+    }
+
+    /// All material is there: a key that waited for it can be used, others stay as they are.
+    #[must_use]
+    pub fn complete(self) -> Self {
+        match self {
+            Self::PendingImport => Self::Enabled,
+            Self::Enabled
+            | Self::Disabled
+            | Self::PendingDeletion { .. }
+            | Self::PendingReplicaDeletion { .. }
+            | Self::Creating { .. }
+            | Self::Updating { .. } => self,
+        }
+    }
+
+    /// Material has gone: the key waits for it, unless it is to be deleted anyway.
+    #[must_use]
+    pub fn lose_material(self) -> Self {
+        match self {
+            Self::Enabled
+            | Self::Disabled
+            | Self::PendingImport
+            | Self::Creating { .. }
+            | Self::Updating { .. } => Self::PendingImport,
+            Self::PendingDeletion { .. } | Self::PendingReplicaDeletion { .. } => self,
         }
     }
 

@@ -22,5 +22,9 @@ pub const DELETION_WINDOW_DAYS_DEFAULT: u32 = 30;
 pub const ROTATION_PERIOD_DAYS_DEFAULT: u32 = 365;
 /// Minutes before an automatic rotation in which an on-demand one is a conflict.
 pub const ROTATION_CONFLICT_MINUTES: u32 = 20;
+/// Days from its import in which imported material that expires does so.
+pub const IMPORTED_MATERIAL_DAYS_MAX: u32 = 365;
+/// Hours in which what GetParametersForImport gives can be used.
+pub const IMPORT_PARAMETERS_HOURS: u32 = 24;
 /// Access keys that one user may have.
 pub const ACCESS_KEYS_PER_USER_MAX: usize = 2;

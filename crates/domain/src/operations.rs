@@ -4,7 +4,7 @@
 //! is special about its operation. Sources: the AWS KMS developer guide's tables of key states and
 //! permissions.
 
-use trent_protocol::{KeyUsage, Operation};
+use trent_protocol::{KeyUsage, Operation, Origin};
 
 use crate::state::States;
 
@@ -96,6 +96,18 @@ pub const fn relates(operation: Operation) -> bool {
     matches!(operation, Operation::ReplicateKey | Operation::UpdatePrimaryRegion)
 }
 
+/// The one origin of material that an operation is for, where it is for one alone.
+pub const fn origin(operation: Operation) -> Option<Origin> {
+    use Operation as Op;
+    match operation {
+        Op::DisableKeyRotation | Op::EnableKeyRotation => Some(Origin::AwsKms),
+        Op::DeleteImportedKeyMaterial | Op::GetParametersForImport | Op::ImportKeyMaterial => {
+            Some(Origin::External)
+        }
+        _ => None,
+    }
+}
+
 /// The rules of an operation.
 pub const fn rules(operation: Operation) -> Rules {
     use Effect::{Changes, Reads, Uses};
@@ -117,6 +129,9 @@ pub const fn rules(operation: Operation) -> Rules {
     const ALIVE: States = States::NotPendingDeletion;
     const DELETABLE: States = States::Deletable;
     const PENDING: States = States::PendingDeletion;
+    const GIVES: States = States::GivesImportParameters;
+    const TAKES: States = States::TakesMaterial;
+    const LOSES: States = States::LosesMaterial;
 
     #[rustfmt::skip]
     let (on, names, accounts, states, usage, effect) = match operation {
@@ -130,7 +145,7 @@ pub const fn rules(operation: Operation) -> Rules {
         Op::Decrypt                   => (KEY,     ANY_NAME,  CROSS, ENABLED, Some(EncryptDecrypt), Uses),
         Op::DeleteAlias               => (KEY,     NO_NAME,   OWN,   ANY,     None, Changes),
         Op::DeleteCustomKeyStore      => (STORE,   NO_NAME,   OWN,   ANY,     None, Changes),
-        Op::DeleteImportedKeyMaterial => (KEY,     ID_OR_ARN, OWN,   ANY,     None, Changes),
+        Op::DeleteImportedKeyMaterial => (KEY,     ID_OR_ARN, OWN,   LOSES,   None, Changes),
         Op::DeriveSharedSecret        => (KEY,     ANY_NAME,  CROSS, ENABLED, Some(KeyAgreement), Uses),
         Op::DescribeCustomKeyStores   => (STORE,   NO_NAME,   OWN,   ANY,     None, Reads),
         Op::DescribeKey               => (KEY,     ANY_NAME,  CROSS, ANY,     None, Reads),
@@ -152,9 +167,9 @@ pub const fn rules(operation: Operation) -> Rules {
         Op::GetKeyLastUsage           => (KEY,     ID_OR_ARN, OWN,   ANY,     None, Reads),
         Op::GetKeyPolicy              => (KEY,     ID_OR_ARN, OWN,   ANY,     None, Reads),
         Op::GetKeyRotationStatus      => (KEY,     ID_OR_ARN, CROSS, ANY,     None, Reads),
-        Op::GetParametersForImport    => (KEY,     ID_OR_ARN, OWN,   ALIVE,   None, Reads),
+        Op::GetParametersForImport    => (KEY,     ID_OR_ARN, OWN,   GIVES,   None, Reads),
         Op::GetPublicKey              => (KEY,     ANY_NAME,  CROSS, ENABLED, None, Uses),
-        Op::ImportKeyMaterial         => (KEY,     ID_OR_ARN, OWN,   ALIVE,   None, Changes),
+        Op::ImportKeyMaterial         => (KEY,     ID_OR_ARN, OWN,   TAKES,   None, Changes),
         Op::ListAliases               => (ACCOUNT, ID_OR_ARN, OWN,   ANY,     None, Reads),
         Op::ListGrants                => (KEY,     ID_OR_ARN, CROSS, ANY,     None, Reads),
         Op::ListKeyPolicies           => (KEY,     ID_OR_ARN, OWN,   ANY,     None, Reads),

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use trent_protocol::RotationType;
 
 use crate::identifier::MaterialId;
+use crate::import::Imported;
 use crate::limits::ROTATION_PERIOD_DAYS_DEFAULT;
 use crate::time::Timestamp;
 
-/// One material of a key. The last one of a key is the current one; all the others only decrypt.
+/// One material of a key. The last one of a key that does not wait for its rotation is the current one; those before
+/// it only decrypt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Material {
     /// Its id, a keyed hash of key id and material.
@@ -20,7 +22,9 @@ pub struct Material {
     pub rotation: Option<Rotation>,
     /// The public key as DER SubjectPublicKeyInfo (RFC 5280), of key pairs alone.
     pub public: Option<Arc<[u8]>>,
-    /// The material itself, sealed under the domain key of account and Region.
+    /// What imported material has beyond others.
+    pub imported: Option<Imported>,
+    /// The material itself, sealed under the domain key of account and Region; empty while imported material is gone.
     pub sealed: Vec<u8>,
 }
 

@@ -23,6 +23,12 @@ pub enum States {
     Deletable,
     /// Pending deletion alone.
     PendingDeletion,
+    /// Those in which parameters for an import are given: the key stays, and is what it will be.
+    GivesImportParameters,
+    /// Those in which material is imported: the key stays, and has been made.
+    TakesMaterial,
+    /// Those in which imported material is deleted: a key that is to be deleted loses it like any other.
+    LosesMaterial,
 }
 
 /// Why a key in its present state refuses an operation.
@@ -72,11 +78,16 @@ impl States {
                 Ok(())
             }
             (Self::EnabledOrDisabled, KeyState::Disabled) => Ok(()),
+            (Self::GivesImportParameters | Self::LosesMaterial, KeyState::Updating) => invalid("is updating"),
+            (Self::GivesImportParameters | Self::TakesMaterial | Self::LosesMaterial, KeyState::Creating) => {
+                invalid("is creating")
+            }
+            (Self::LosesMaterial, _) => Ok(()),
             (Self::PendingDeletion, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) => Ok(()),
             (Self::PendingDeletion, _) => invalid("is not pending deletion"),
             (_, KeyState::PendingDeletion) => invalid("is pending deletion"),
             (_, KeyState::PendingReplicaDeletion) => invalid("is pending replica deletion"),
-            (Self::NotPendingDeletion, _) => Ok(()),
+            (Self::NotPendingDeletion | Self::GivesImportParameters | Self::TakesMaterial, _) => Ok(()),
             (Self::Deletable | Self::EnabledAndSettled, KeyState::Updating) => invalid("is updating"),
             (Self::Deletable, _) => Ok(()),
             (_, KeyState::Disabled) => disabled(),

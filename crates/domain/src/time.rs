@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 const MILLISECONDS_PER_MINUTE: i64 = 60 * 1000;
+const MILLISECONDS_PER_HOUR: i64 = 60 * 60 * 1000;
 const MILLISECONDS_PER_DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
@@ -36,6 +37,12 @@ impl Timestamp {
     #[must_use]
     pub const fn plus_minutes(self, minutes: u32) -> Self {
         Self(self.0.saturating_add(MILLISECONDS_PER_MINUTE.saturating_mul(minutes as i64)))
+    }
+
+    /// This moment and `hours`; stays at the end of time rather than overflow.
+    #[must_use]
+    pub const fn plus_hours(self, hours: u32) -> Self {
+        Self(self.0.saturating_add(MILLISECONDS_PER_HOUR.saturating_mul(hours as i64)))
     }
 
     /// This moment and `days` times 24 hours; stays at the end of time rather than overflow.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
+use trent_domain::import::{Imported, Standing};
 use trent_domain::rotation::{Material, Rotation};
 use trent_domain::time::Timestamp;
 use trent_keystore::{NewMaterial, Owner, StoreError};
@@ -108,6 +109,18 @@ impl From<NewMaterial> for NewKeyMaterial {
 impl NewKeyMaterial {
     /// The record entry: the key's first material, or one that a rotation made.
     pub fn into_material(self, created: Timestamp, rotation: Option<Rotation>) -> Material {
-        Material { id: self.id, created, rotation, public: self.public, sealed: self.sealed }
+        let Self { id, public, sealed } = self;
+        Material { id, created, rotation, public, imported: None, sealed }
+    }
+
+    /// The record entry of material that was imported. What becomes of it is for the key to say.
+    pub fn into_imported(
+        self,
+        created: Timestamp,
+        valid_to: Option<Timestamp>,
+        description: Option<String>,
+    ) -> Material {
+        let imported = Imported { valid_to, description, standing: Standing::Associated };
+        Material { imported: Some(imported), ..self.into_material(created, None) }
     }
 }

@@ -30,6 +30,7 @@ actions! {
     Decapsulate = Decapsulate, "kms:Decapsulate";
     Decrypt = Decrypt, "kms:Decrypt";
     DeleteAlias = DeleteAlias, "kms:DeleteAlias";
+    DeleteImportedKeyMaterial = DeleteImportedKeyMaterial, "kms:DeleteImportedKeyMaterial";
     DeriveSharedSecret = DeriveSharedSecret, "kms:DeriveSharedSecret";
     DescribeKey = DescribeKey, "kms:DescribeKey";
     DisableKey = DisableKey, "kms:DisableKey";
@@ -47,7 +48,9 @@ actions! {
     GetKeyLastUsage = GetKeyLastUsage, "kms:GetKeyLastUsage";
     GetKeyPolicy = GetKeyPolicy, "kms:GetKeyPolicy";
     GetKeyRotationStatus = GetKeyRotationStatus, "kms:GetKeyRotationStatus";
+    GetParametersForImport = GetParametersForImport, "kms:GetParametersForImport";
     GetPublicKey = GetPublicKey, "kms:GetPublicKey";
+    ImportKeyMaterial = ImportKeyMaterial, "kms:ImportKeyMaterial";
     ListAliases = ListAliases, "kms:ListAliases";
     ListKeyPolicies = ListKeyPolicies, "kms:ListKeyPolicies";
     ListKeyRotations = ListKeyRotations, "kms:ListKeyRotations";

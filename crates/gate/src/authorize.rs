@@ -8,8 +8,8 @@ use trent_crypto::ciphertext;
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, AliasArn, KeyArn, KeyId, KeyName, MaterialId, Region};
 use trent_domain::key::Key;
-use trent_domain::operations::{Names, rotates, rules};
-use trent_domain::state;
+use trent_domain::operations::{Names, origin, rotates, rules};
+use trent_domain::state::{self, StateError, States};
 use trent_protocol::{KeySpec, Operation};
 
 use crate::actions::Action;
@@ -119,13 +119,16 @@ impl Gate {
         made_by: Option<MaterialId>,
     ) -> Result<Authorized<'_, A>, Refusal> {
         let rules = rules(A::OPERATION);
+        if origin(A::OPERATION).is_some_and(|origin| origin != entry.key.origin) {
+            return Err(Refusal::Origin { arn: entry.key.arn(), origin: entry.key.origin });
+        }
         let stays = rotates(A::OPERATION) && entry.key.spec != KeySpec::SymmetricDefault;
         // Recorded: a disabled RSA key that is to rotate on demand is told to be disabled. With the other operations
         // the kind of the key comes first, as its origin does.
         if stays && A::OPERATION != Operation::RotateKeyOnDemand {
             return Err(Refusal::NotRotatable(entry.key.arn()));
         }
-        rules.states.check(&entry.key)?;
+        self.check_state(rules.states, &entry.key)?;
         if stays {
             return Err(Refusal::NotRotatable(entry.key.arn()));
         }
@@ -135,6 +138,18 @@ impl Gate {
             return Err(Refusal::Usage { arn, usage, operation: A::OPERATION });
         }
         Ok(Authorized { gate: self, entry, made_by, action: PhantomData })
+    }
+
+    // Material that has expired counts no longer, even before the job has deleted it.
+    fn check_state(&self, states: States, key: &Key) -> Result<(), StateError> {
+        match key.next_expiry().map(|at| (at, self.clock.now())) {
+            Some((at, now)) if at <= now => {
+                let mut key = key.clone();
+                key.expire_material(now);
+                states.check(&key)
+            }
+            _ => states.check(key),
+        }
     }
 
     pub(crate) async fn find_allowed<A: Action>(

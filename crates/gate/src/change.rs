@@ -10,9 +10,10 @@ use trent_domain::state::{self, StateError};
 use trent_keystore::StoreError;
 
 use crate::actions::{
-    Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DisableKey, DisableKeyRotation, EnableKey,
-    EnableKeyRotation, PutKeyPolicy, ReplicateKey, RotateKeyOnDemand, ScheduleKeyDeletion, TagResource,
-    UntagResource, UpdateAlias, UpdateKeyDescription, UpdatePrimaryRegion,
+    Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DeleteImportedKeyMaterial, DisableKey,
+    DisableKeyRotation, EnableKey, EnableKeyRotation, ImportKeyMaterial, PutKeyPolicy, ReplicateKey,
+    RotateKeyOnDemand, ScheduleKeyDeletion, TagResource, UntagResource, UpdateAlias, UpdateKeyDescription,
+    UpdatePrimaryRegion,
 };
 use crate::authorize::Authorized;
 use crate::replicas;
@@ -39,10 +40,12 @@ pub trait MayChange: Action {}
 impl MayChange for CancelKeyDeletion {}
 impl MayChange for CreateAlias {}
 impl MayChange for DeleteAlias {}
+impl MayChange for DeleteImportedKeyMaterial {}
 impl MayChange for DisableKey {}
 impl MayChange for DisableKeyRotation {}
 impl MayChange for EnableKey {}
 impl MayChange for EnableKeyRotation {}
+impl MayChange for ImportKeyMaterial {}
 impl MayChange for PutKeyPolicy {}
 impl MayChange for ReplicateKey {}
 impl MayChange for RotateKeyOnDemand {}

@@ -126,6 +126,6 @@ pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{Gate, OpenError, Parts};
 pub use refusal::{DenialResource, Refusal};
 pub use replicas::ReplicaTags;
-pub use system::{DeleteExpiredKey, RotateDueKey, SettleKey, SystemPermit};
+pub use system::{DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, SettleKey, SystemPermit};
 pub use trent_keystore::StoreError;
 pub use uses::*;

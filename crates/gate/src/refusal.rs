@@ -7,7 +7,7 @@ use trent_database::DatabaseError;
 use trent_domain::identifier::{AliasArn, KeyArn, NameError};
 use trent_domain::state::StateError;
 use trent_keystore::StoreError;
-use trent_protocol::{KeyUsage, Operation};
+use trent_protocol::{KeyUsage, Operation, Origin};
 
 use crate::change::ChangeError;
 
@@ -45,6 +45,14 @@ pub enum Refusal {
     /// The key's state does not allow the operation.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The key's material comes from elsewhere than the operation is for.
+    #[error("{arn} origin is {origin} which is not valid for this operation.")]
+    Origin {
+        /// The key.
+        arn: KeyArn,
+        /// Where its material comes from.
+        origin: Origin,
+    },
     /// The key is of a kind that has one material for good.
     #[error("{0} does not rotate")]
     NotRotatable(KeyArn),

@@ -27,6 +27,10 @@ pub enum RotateDueKey {}
 #[derive(Debug)]
 pub enum SettleKey {}
 
+/// Deletes imported material that has expired.
+#[derive(Debug)]
+pub enum ExpireImportedMaterial {}
+
 /// Permission of a job to do one thing to one key.
 #[must_use]
 pub struct SystemPermit<'gate, P> {
@@ -101,6 +105,23 @@ impl SystemPermit<'_, SettleKey> {
                 transaction.update_key(&key)?;
             }
             Ok::<_, Refusal>(due)
+        })
+        .await?
+    }
+}
+
+impl SystemPermit<'_, ExpireImportedMaterial> {
+    /// Deletes what has expired of the key's material; says whether there was any.
+    pub async fn expire(&self, now: Timestamp) -> Result<bool, Refusal> {
+        let (region, id) = (self.region, self.id);
+        trent_database::write(&*self.gate.database, "expire imported material", move |transaction| {
+            // It may have been imported again since the job looked.
+            let Some(mut key) = transaction.key(region, id)? else { return Ok(false) };
+            let expired = key.expire_material(now);
+            if expired {
+                transaction.update_key(&key)?;
+            }
+            Ok::<_, Refusal>(expired)
         })
         .await?
     }

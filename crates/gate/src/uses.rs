@@ -4,23 +4,26 @@ mod agreement;
 mod data_keys;
 mod encapsulation;
 mod encryption;
+mod import;
 mod mac;
 mod material;
 mod signing;
 
 use trent_domain::identifier::KeyArn;
+use trent_domain::import::WrappingError;
 use trent_keystore::{OpenedKey, StoreError};
 use trent_protocol::{EncryptionAlgorithm, KeySpec, MacAlgorithm, MessageType, SigningAlgorithm};
 
 use crate::actions::{
     Action, Decapsulate, Decrypt, DeriveSharedSecret, Encapsulate, Encrypt, GenerateDataKey,
     GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext, GenerateDataKeyWithoutPlaintext, GenerateMac,
-    GetPublicKey, ReEncryptFrom, ReEncryptTo, RotateKeyOnDemand, Sign, Verify, VerifyMac,
+    GetParametersForImport, GetPublicKey, ImportKeyMaterial, ReEncryptFrom, ReEncryptTo, RotateKeyOnDemand,
+    Sign, Verify, VerifyMac,
 };
 use crate::authorize::Authorized;
 
 pub use encryption::{Decrypted, Encrypted};
-pub use trent_keystore::{Encapsulated, Message, Pair};
+pub use trent_keystore::{Encapsulated, ImportParameters, Message, Pair, Wrapped, Wrapping};
 
 /// Actions whose permit encrypts.
 pub trait MayEncrypt: Action {}
@@ -82,6 +85,14 @@ impl MayReadPublicKey for GetPublicKey {}
 pub trait MayMakeMaterial: Action {}
 impl MayMakeMaterial for RotateKeyOnDemand {}
 
+/// Actions whose permit makes what a caller wraps material with.
+pub trait MayGiveImportParameters: Action {}
+impl MayGiveImportParameters for GetParametersForImport {}
+
+/// Actions whose permit unwraps material that a caller has made.
+pub trait MayImportMaterial: Action {}
+impl MayImportMaterial for ImportKeyMaterial {}
+
 /// Why a key could not be used although the caller was allowed to.
 #[derive(Debug, thiserror::Error)]
 pub enum UseError {
@@ -132,6 +143,18 @@ pub enum UseError {
     /// The public key in the request is none, or not one for this key.
     #[error("the public key is invalid")]
     InvalidPublicKey,
+    /// Material of this key cannot be wrapped so.
+    #[error(transparent)]
+    Wrapping(WrappingError),
+    /// The import token is none, or one of another key.
+    #[error("the import token is invalid")]
+    InvalidImportToken,
+    /// The import token has expired.
+    #[error("the import token has expired")]
+    ExpiredImportToken,
+    /// What was wrapped is no material for this key.
+    #[error("the material is not one of the key's spec")]
+    IncorrectMaterial,
     /// Keys of this kind have no public key.
     #[error("{0} has no public key")]
     NoPublicKey(KeyArn),
@@ -162,6 +185,9 @@ impl From<StoreError> for UseError {
             StoreError::InvalidSignature => Self::InvalidSignature,
             StoreError::InvalidMac => Self::InvalidMac,
             StoreError::InvalidPublicKey => Self::InvalidPublicKey,
+            StoreError::InvalidImportToken => Self::InvalidImportToken,
+            StoreError::ExpiredImportToken => Self::ExpiredImportToken,
+            StoreError::IncorrectMaterial => Self::IncorrectMaterial,
             other => Self::Store(other),
         }
     }

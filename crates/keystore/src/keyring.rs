@@ -30,11 +30,13 @@ pub enum RingName {
     AccessKeys,
     /// Seals the markers of paged answers.
     Markers,
+    /// Seals import tokens.
+    ImportTokens,
 }
 
 impl RingName {
     /// The keys that every deployment has from its first start.
-    pub const FIRST: [Self; 3] = [Self::MaterialIds, Self::AccessKeys, Self::Markers];
+    pub const FIRST: [Self; 4] = [Self::MaterialIds, Self::AccessKeys, Self::Markers, Self::ImportTokens];
 }
 
 impl fmt::Display for RingName {
@@ -44,6 +46,7 @@ impl fmt::Display for RingName {
             Self::MaterialIds => f.write_str("material-ids"),
             Self::AccessKeys => f.write_str("access-keys"),
             Self::Markers => f.write_str("markers"),
+            Self::ImportTokens => f.write_str("import-tokens"),
         }
     }
 }
@@ -57,6 +60,7 @@ impl std::str::FromStr for RingName {
             "material-ids" => Ok(Self::MaterialIds),
             "access-keys" => Ok(Self::AccessKeys),
             "markers" => Ok(Self::Markers),
+            "import-tokens" => Ok(Self::ImportTokens),
             _ => {
                 let scope = text
                     .strip_prefix("domain/")

@@ -15,6 +15,6 @@ mod store;
 pub use keyring::{Keyring, NewRingKey, RingName};
 pub use software::SoftwareStore;
 pub use store::{
-    AgreementKey, Answer, DecryptionKey, Encapsulated, EncapsulationKey, KeyStore, MacKey, Message,
-    NewMaterial, OpenedKey, Owner, Pair, SigningKey, StoreError, SymmetricKey,
+    AgreementKey, Answer, DecryptionKey, Encapsulated, EncapsulationKey, ImportParameters, KeyStore, MacKey,
+    Message, NewMaterial, OpenedKey, Owner, Pair, SigningKey, StoreError, SymmetricKey, Wrapped, Wrapping,
 };

@@ -10,7 +10,11 @@ use trent_crypto::{CanonicalContext, RandomError, SealError, SecretBytes};
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::rotation::Material;
-use trent_protocol::{DataKeyPairSpec, EncryptionAlgorithm, KeySpec, MessageType, SigningAlgorithm};
+use trent_domain::time::Timestamp;
+use trent_protocol::{
+    DataKeyPairSpec, EncryptionAlgorithm, KeySpec, MessageType, SigningAlgorithm, WrappingAlgorithm,
+    WrappingKeySpec,
+};
 
 /// Whose material is made: it is bound to the key, so that a sealed copy opens nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +61,15 @@ pub enum StoreError {
     /// The public key of the other side is malformed, or not on the curve of this key.
     #[error("the public key is not one to agree with")]
     InvalidPublicKey,
+    /// The import token is none, or one of another key.
+    #[error("the import token is not one of this key")]
+    InvalidImportToken,
+    /// The import token has expired.
+    #[error("the import token has expired")]
+    ExpiredImportToken,
+    /// What was wrapped is not material of the key's spec.
+    #[error("the wrapped bytes are not material of the key's spec")]
+    IncorrectMaterial,
     /// The store has no keys of this spec, or none that do this.
     #[error("the key store has no {0} keys that do this")]
     Unsupported(KeySpec),
@@ -94,6 +107,23 @@ pub trait KeyStore: Send + Sync {
     /// Makes material for a key of this spec.
     fn generate(&self, owner: Owner, spec: KeySpec) -> Answer<'_, NewMaterial>;
 
+    /// Makes a key pair under which a caller wraps material for one key, and the token that brings it back.
+    fn import_parameters(
+        &self,
+        owner: Owner,
+        wrapping: Wrapping,
+        now: Timestamp,
+    ) -> Answer<'_, ImportParameters>;
+
+    /// Unwraps what a caller has wrapped for this key, and takes it for material of this spec.
+    fn import(
+        &self,
+        owner: Owner,
+        spec: KeySpec,
+        wrapped: Wrapped,
+        now: Timestamp,
+    ) -> Answer<'_, NewMaterial>;
+
     /// Opens one material of a key for use.
     fn open<'a>(&'a self, key: &'a Key, material: &'a Material) -> Answer<'a, OpenedKey>;
 
@@ -102,6 +132,35 @@ pub trait KeyStore: Send + Sync {
 
     /// Makes a key pair for a caller, who keeps it.
     fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair>;
+}
+
+/// How material is wrapped for its import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wrapping {
+    /// The algorithm.
+    pub algorithm: WrappingAlgorithm,
+    /// The spec of the key that wraps.
+    pub spec: WrappingKeySpec,
+}
+
+/// What a caller needs to wrap material, and to import it.
+#[derive(Debug)]
+pub struct ImportParameters {
+    /// What has to come back with the wrapped material. Whoever reads it learns nothing.
+    pub token: Vec<u8>,
+    /// The key that wraps, as DER SubjectPublicKeyInfo.
+    pub public: Vec<u8>,
+    /// When both expire.
+    pub valid_to: Timestamp,
+}
+
+/// Material as it comes from a caller.
+#[derive(Debug)]
+pub struct Wrapped {
+    /// The token that came with the wrapping key.
+    pub token: Vec<u8>,
+    /// The material, wrapped.
+    pub material: Vec<u8>,
 }
 
 /// A key pair that no record has.

@@ -9,6 +9,7 @@ use trent_database::DatabaseError;
 use trent_domain::alias::AliasNameError;
 use trent_domain::encryption_context::ContextTooLarge;
 use trent_domain::identifier::NameError;
+use trent_domain::import::{ExpirationError, ImportError, NothingPending};
 use trent_domain::lifecycle::{TransitionError, WindowOutOfRange};
 use trent_domain::state::StateError;
 use trent_domain::tags::TagError;
@@ -83,10 +84,10 @@ impl From<Refusal> for KmsError {
             Refusal::Name(error) => return error.into(),
             Refusal::State(error) => return error.into(),
             Refusal::Database(error) => return error.into(),
-            Refusal::Store(StoreError::Busy) => return Self::throttled(),
-            Refusal::Store(error) => return Self::internal(&error),
+            Refusal::Store(error) => return UseError::from(error).into(),
             Refusal::NotRotatable(_) => return Self::bare(ErrorCode::UnsupportedOperation),
             Refusal::InvalidCiphertext => return Self::bare(ErrorCode::InvalidCiphertext),
+            Refusal::Origin { .. } => ErrorCode::UnsupportedOperation,
             Refusal::UnknownKey(_) | Refusal::UnknownAlias(_) => ErrorCode::NotFound,
             Refusal::Denied { .. } => ErrorCode::AccessDenied,
             Refusal::GrantToken => ErrorCode::InvalidGrantToken,
@@ -110,6 +111,10 @@ impl From<UseError> for KmsError {
             UseError::InvalidSignature => Self::bare(ErrorCode::KmsInvalidSignature),
             UseError::InvalidMac => Self::bare(ErrorCode::KmsInvalidMac),
             UseError::InvalidPublicKey => Self::bare(ErrorCode::Validation),
+            UseError::Wrapping(_) => Self::new(ErrorCode::UnsupportedOperation, error.to_string()),
+            UseError::InvalidImportToken => Self::bare(ErrorCode::InvalidImportToken),
+            UseError::ExpiredImportToken => Self::bare(ErrorCode::ExpiredImportToken),
+            UseError::IncorrectMaterial => Self::bare(ErrorCode::IncorrectKeyMaterial),
             UseError::NoPublicKey(_) => Self::bare(ErrorCode::UnsupportedOperation),
             UseError::Store(StoreError::Busy) => Self::throttled(),
             UseError::NoMaterial(_) | UseError::Store(_) => Self::internal(&error),
@@ -185,6 +190,27 @@ impl From<WindowOutOfRange> for KmsError {
 impl From<ContextTooLarge> for KmsError {
     fn from(error: ContextTooLarge) -> Self {
         Self::validation(error.to_string())
+    }
+}
+
+impl From<ExpirationError> for KmsError {
+    fn from(error: ExpirationError) -> Self {
+        Self::validation(error.to_string())
+    }
+}
+
+impl From<ImportError> for KmsError {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Incorrect => Self::bare(ErrorCode::IncorrectKeyMaterial),
+            ImportError::AnotherPending { .. } => Self::new(ErrorCode::KmsInvalidState, error.to_string()),
+        }
+    }
+}
+
+impl From<NothingPending> for KmsError {
+    fn from(error: NothingPending) -> Self {
+        Self::new(ErrorCode::KmsInvalidState, error.to_string())
     }
 }
 

@@ -8,6 +8,7 @@ mod clock;
 mod dice;
 mod faults;
 pub mod frames;
+mod import;
 mod kms;
 mod process;
 mod random;
@@ -17,6 +18,7 @@ pub use client::{Client, HttpAnswer, Signer, connect, receive};
 pub use clock::TestClock;
 pub use dice::Dice;
 pub use faults::FaultyDatabase;
+pub use import::{ImportParameters, fresh_material};
 pub use kms::{ACCOUNT, Answer, REGION, TestKms, base64, bytes, told};
 pub use process::{
     FIRST_ACCESS_KEY, FIRST_SECRET, PATIENCE, Server, Starting, built_binary, command, finish, serve,

@@ -1,8 +1,8 @@
 //! One request for each operation of the API that nothing is wrong with, for tests that go through all of them.
 
 use serde_json::{Value, json};
-use trent_domain::operations::{relates, rules};
-use trent_protocol::{KeyUsage, Operation};
+use trent_domain::operations::{origin, relates, rules};
+use trent_protocol::{KeyUsage, Operation, Origin};
 
 use crate::kms::{TestKms, base64};
 
@@ -37,8 +37,17 @@ impl Subject {
             }
             return subject;
         }
+        if origin(operation) == Some(Origin::External) {
+            return Self::imported(kms, operation).await;
+        }
         let (spec, usage) = kind(operation);
         Self::with(kms, kms, kms.create_key_of(spec, usage.as_str()).await, usage).await
+    }
+
+    /// The same, with imported material.
+    pub async fn imported(kms: &TestKms, operation: Operation) -> Self {
+        let (spec, usage) = kind(operation);
+        Self::with(kms, kms, kms.create_imported_key(spec, usage.as_str()).await, usage).await
     }
 
     /// The same, as a multi-Region primary without replicas.
@@ -144,7 +153,10 @@ pub fn request(operation: Operation, subject: &Subject) -> Value {
             json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
         }
         Op::ImportKeyMaterial => {
-            json!({"KeyId": key, "ImportToken": message, "EncryptedKeyMaterial": message})
+            json!({
+                "KeyId": key, "ImportToken": message, "EncryptedKeyMaterial": message,
+                "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+            })
         }
         Op::PutKeyPolicy => {
             json!({"KeyId": key, "Policy": trent_policy::default_key_policy("aws", crate::ACCOUNT)})

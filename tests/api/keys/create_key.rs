@@ -268,15 +268,23 @@ async fn an_unknown_spec_is_told_without_the_missing_usage() {
 }
 
 #[tokio::test]
-async fn origins_that_trent_does_not_have_yet_are_refused() {
+async fn a_key_of_every_kind_may_wait_for_imported_material() {
     let kms = TestKms::new().await;
-    for (request, what) in [
-        (json!({"Origin": "EXTERNAL"}), "Origin EXTERNAL"),
-        (json!({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY", "Origin": "EXTERNAL"}), "Origin EXTERNAL"),
-    ] {
-        let expected =
-            format!("UnsupportedOperationException: {what} is not supported by this version of trent.");
-        assert_eq!(kms.refused(CreateKey, request).await, expected);
+    for kind in &KINDS {
+        for multi_region in [false, true] {
+            let request = json!({
+                "KeySpec": kind.spec, "KeyUsage": kind.usage, "Origin": "EXTERNAL", "MultiRegion": multi_region,
+            });
+            let metadata = kms.ok(CreateKey, request).await["KeyMetadata"].take();
+            assert_eq!(
+                (&metadata["Origin"], &metadata["KeyState"], &metadata["Enabled"], &metadata["MultiRegion"]),
+                (&json!("EXTERNAL"), &json!("PendingImport"), &json!(false), &json!(multi_region)),
+                "{}",
+                kind.spec
+            );
+            assert_eq!(metadata[kind.listed_as], json!(kind.algorithms), "{}", kind.spec);
+            assert_eq!(metadata, kms.metadata(metadata["KeyId"].as_str().unwrap()).await);
+        }
     }
 }
 

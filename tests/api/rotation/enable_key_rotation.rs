@@ -207,3 +207,20 @@ async fn what_is_encrypted_while_the_job_runs_decrypts() {
     assert_eq!(report.rotated, 1);
     assert_eq!(kms.decrypt(encrypted["CiphertextBlob"].as_str().unwrap()).await, b"text");
 }
+
+#[tokio::test]
+async fn the_origin_of_a_key_is_told_before_its_state() {
+    let kms = TestKms::new().await;
+    let waiting = kms.create_external_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+    let disabled = kms.create_imported_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+    kms.disable(&disabled).await;
+    for key in [waiting, disabled] {
+        assert_eq!(
+            kms.refused(EnableKeyRotation, json!({"KeyId": key})).await,
+            format!(
+                "UnsupportedOperationException: {} origin is EXTERNAL which is not valid for this operation.",
+                kms.arn(&key)
+            )
+        );
+    }
+}

@@ -35,3 +35,16 @@ async fn a_disabled_key_keeps_its_schedule_and_one_pending_deletion_shows_none()
     let status = kms.ok(GetKeyRotationStatus, json!({"KeyId": key})).await;
     assert_eq!(status, json!({"KeyId": kms.arn(&key), "KeyRotationEnabled": false}));
 }
+
+// Documented both as unsupported and as the way to see a rotation on demand: trent answers.
+#[tokio::test]
+async fn a_key_with_imported_material_never_rotates_by_itself() {
+    let kms = TestKms::new().await;
+    for (spec, usage) in [("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"), ("HMAC_256", "GENERATE_VERIFY_MAC")] {
+        let key = kms.create_external_key(spec, usage).await;
+        let status = json!({"KeyId": kms.arn(&key), "KeyRotationEnabled": false});
+        assert_eq!(kms.ok(GetKeyRotationStatus, json!({"KeyId": key})).await, status);
+        kms.import(&key, &[1; 32], json!({})).await;
+        assert_eq!(kms.ok(GetKeyRotationStatus, json!({"KeyId": key})).await, status);
+    }
+}

@@ -1,7 +1,9 @@
 //! ListKeyRotations: completed rotations, or all materials, oldest first.
 
 use serde_json::{Value, json};
-use trent_protocol::Operation::{EnableKeyRotation, ListKeyRotations, RotateKeyOnDemand};
+use trent_protocol::Operation::{
+    DeleteImportedKeyMaterial, EnableKeyRotation, ListKeyRotations, RotateKeyOnDemand,
+};
 use trent_testkit::TestKms;
 
 const START: i64 = 1_767_225_600;
@@ -90,4 +92,37 @@ async fn a_marker_of_one_kind_of_list_is_none_of_the_other() {
     let marker = kms.ok(ListKeyRotations, json!({"KeyId": key, "Limit": 1})).await["NextMarker"].take();
     let request = json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL", "Marker": marker});
     assert_eq!(kms.refused(ListKeyRotations, request).await, "InvalidMarkerException");
+}
+
+#[tokio::test]
+async fn imported_material_is_told_with_its_state_words_and_end() {
+    let kms = TestKms::new().await;
+    let key = kms.create_external_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+    let valid_to = 1_767_225_600 + 3600;
+    let expires = json!({
+        "ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": valid_to, "KeyMaterialDescription": "the first",
+    });
+    let first = kms.import(&key, &[1; 32], expires).await["KeyMaterialId"].take();
+    let new = json!({"ImportType": "NEW_KEY_MATERIAL"});
+    let second = kms.import(&key, &[2; 32], new.clone()).await["KeyMaterialId"].take();
+    kms.ok(RotateKeyOnDemand, json!({"KeyId": key})).await;
+    let third = kms.import(&key, &[3; 32], new).await["KeyMaterialId"].take();
+    kms.ok(DeleteImportedKeyMaterial, json!({"KeyId": key})).await;
+    let arn = kms.arn(&key);
+    let rotated = json!({
+        "KeyId": arn, "KeyMaterialId": second, "ImportState": "PENDING_IMPORT", "KeyMaterialState": "CURRENT",
+        "RotationDate": 1_767_225_600, "RotationType": "ON_DEMAND",
+    });
+    let listed = kms.ok(ListKeyRotations, json!({"KeyId": key})).await;
+    assert_eq!(listed, json!({"Rotations": [rotated], "Truncated": false}));
+    let all = kms.ok(ListKeyRotations, json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"})).await;
+    let was = json!({
+        "KeyId": arn, "KeyMaterialId": first, "KeyMaterialDescription": "the first", "ImportState": "IMPORTED",
+        "KeyMaterialState": "NON_CURRENT", "ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": valid_to,
+    });
+    let waits = json!({
+        "KeyId": arn, "KeyMaterialId": third, "ImportState": "IMPORTED", "KeyMaterialState": "PENDING_ROTATION",
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    });
+    assert_eq!(all["Rotations"], json!([was, rotated, waits]));
 }

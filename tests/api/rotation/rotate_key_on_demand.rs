@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use trent_protocol::Operation::{
-    Decrypt, DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand,
+    Decrypt, DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ImportKeyMaterial,
+    ListKeyRotations, RotateKeyOnDemand,
 };
-use trent_testkit::TestKms;
+use trent_testkit::{ImportParameters, TestKms};
 
 use crate::kinds::KINDS;
 
@@ -151,5 +152,60 @@ async fn the_state_of_such_a_key_is_told_before_its_kind_when_it_is_to_rotate_on
     // The other way round with the rest, as the developer guide has it for origins.
     for operation in [EnableKeyRotation, DisableKeyRotation, ListKeyRotations] {
         assert_eq!(kms.refused(operation, request.clone()).await, "UnsupportedOperationException");
+    }
+}
+
+#[tokio::test]
+async fn imported_material_has_to_wait_for_the_rotation() {
+    let kms = TestKms::new().await;
+    let key = kms.create_external_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+    let arn = kms.arn(&key);
+    let rotate = json!({"KeyId": key});
+    assert_eq!(
+        kms.refused(RotateKeyOnDemand, rotate.clone()).await,
+        format!("KMSInvalidStateException: {arn} is pending import.")
+    );
+    kms.import(&key, &[0; 32], json!({})).await;
+    let nothing =
+        format!("KMSInvalidStateException: No available key material pending rotation for the key: {arn}.");
+    assert_eq!(kms.refused(RotateKeyOnDemand, rotate.clone()).await, nothing);
+    kms.import(&key, &[1; 32], json!({"ImportType": "NEW_KEY_MATERIAL"})).await;
+    kms.disable(&key).await;
+    assert_eq!(
+        kms.refused(RotateKeyOnDemand, rotate.clone()).await,
+        format!("DisabledException: {arn} is disabled.")
+    );
+    kms.enable(&key).await;
+    kms.ok(RotateKeyOnDemand, rotate.clone()).await;
+    assert_eq!(kms.refused(RotateKeyOnDemand, rotate).await, nothing);
+}
+
+#[tokio::test]
+async fn a_key_rotates_to_imported_material_25_times_and_reads_what_each_of_them_wrote() {
+    let kms = TestKms::new().await;
+    let key = kms.create_external_key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await;
+    let parameters = ImportParameters::of(&kms, &key, "RSAES_OAEP_SHA_256", "RSA_2048").await;
+    let mut blobs = Vec::new();
+    for number in 0..=26_u8 {
+        let mut request = parameters.request(&[number; 32]);
+        request["ImportType"] = json!("NEW_KEY_MATERIAL");
+        kms.ok(ImportKeyMaterial, request).await;
+        match number {
+            0 => {}
+            26 => {
+                let refused = kms.refused(RotateKeyOnDemand, json!({"KeyId": key})).await;
+                assert!(
+                    refused.starts_with("LimitExceededException: The on-demand rotations limit"),
+                    "{refused}"
+                );
+            }
+            _ => {
+                kms.ok(RotateKeyOnDemand, json!({"KeyId": key})).await;
+            }
+        }
+        blobs.push((number, kms.encrypt(&key, &[number]).await));
+    }
+    for (number, blob) in blobs {
+        assert_eq!(kms.decrypt(&blob).await, [number]);
     }
 }

@@ -41,6 +41,7 @@ DOCUMENTS = {
     "the README's tour": readme.tour(),
     "keys": "```sh\n" + readme.settings() + "```\n" + (readme.ROOT / "docs/book/keys.md").read_text(),
     "multi-Region keys": "```sh\n" + readme.settings() + "```\n" + (readme.ROOT / "docs/book/multi-region.md").read_text(),
+    "import": "```sh\n" + readme.settings() + "```\n" + (readme.ROOT / "docs/book/import.md").read_text(),
 }
 
 

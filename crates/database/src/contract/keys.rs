@@ -1,6 +1,7 @@
 //! Keys: their rows come back as they were, are changed only from the version that was read, and leave nothing behind.
 
 use trent_domain::identifier::KeyId;
+use trent_domain::import::Standing;
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::rotation::Schedule;
@@ -9,7 +10,7 @@ use trent_domain::usage::LastUsage;
 use trent_protocol::{KeyManager, TrackedOperation};
 use uuid::Uuid;
 
-use super::{Subject, account, alias, full_key, plain_key, region};
+use super::{Subject, account, alias, full_key, imported, plain_key, region};
 use crate::DatabaseError;
 
 pub(crate) async fn come_back_as_they_were(subject: Subject) {
@@ -93,18 +94,23 @@ pub(crate) async fn are_due_when_their_time_has_come(subject: Subject) {
     let rotating = Key { schedule: Some(Schedule { period_days: 90, next: at(20) }), ..plain_key(1) };
     let resting = Key { lifecycle: Lifecycle::Disabled, ..rotating.clone() };
     let resting = Key { id: plain_key(5).id, ..resting };
-    let led = Key { schedule: rotating.schedule, lifecycle: Lifecycle::Enabled, ..full_key(6) };
-    subject.insert(&[rotating.clone(), pending(2, 10), pending(3, 30), plain_key(4), resting, led]).await;
+    let led = Key { schedule: rotating.schedule, lifecycle: Lifecycle::Enabled, ..full_key(7) };
+    let led = Key { materials: plain_key(7).materials, ..led };
+    // Its material expires at 11, before the key is to be deleted.
+    let expiring = Key { materials: vec![imported(6, Standing::Associated, 3)], ..pending(6, 15) };
+    let keys = [rotating.clone(), pending(2, 10), pending(3, 30), plain_key(4), resting, led, expiring];
+    subject.insert(&keys).await;
     let due = async |now, limit| {
         let found = subject.read(move |records| records.due_keys(at(now), limit)).await;
         found.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
     };
     assert_eq!(due(9, 10).await, []);
-    assert_eq!(due(20, 10).await, [plain_key(2).id, plain_key(1).id]);
+    assert_eq!(due(11, 10).await, [plain_key(2).id, plain_key(6).id]);
+    assert_eq!(due(20, 10).await, [plain_key(2).id, plain_key(6).id, plain_key(1).id]);
     assert_eq!(due(99, 1).await, [plain_key(2).id]);
     let later = Key { schedule: Some(Schedule { period_days: 90, next: at(200) }), ..rotating };
     subject.write(move |records| records.update_key(&later)).await;
-    assert_eq!(due(99, 10).await, [plain_key(2).id, plain_key(3).id]);
+    assert_eq!(due(99, 10).await, [plain_key(2).id, plain_key(6).id, plain_key(3).id]);
 }
 
 pub(crate) async fn go_with_their_aliases_and_usage(subject: Subject) {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use trent_domain::alias::{Alias, AliasName};
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
+use trent_domain::import::{Imported, Standing};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
@@ -131,7 +132,12 @@ fn full_key(number: u8) -> Key {
         policy: Some("{\"Version\": \"2012-10-17\"}".into()),
         tags: BTreeMap::from([("a".to_owned(), String::new()), ("ä b".to_owned(), "c".to_owned())]),
         schedule: Some(Schedule { period_days: 90, next: Timestamp::from_millis(7) }),
-        materials: vec![material(number), Material { rotation: Some(rotation), ..material(number + 100) }],
+        materials: vec![
+            material(number),
+            Material { rotation: Some(rotation), ..material(number + 100) },
+            imported(number + 101, Standing::Associated, 3),
+            imported(number + 102, Standing::PendingRotation, 0),
+        ],
         multi_region: Some(MultiRegion {
             primary: region("us-west-2"),
             replicas: BTreeSet::from([region("eu-central-1"), region("us-east-1")]),
@@ -145,9 +151,18 @@ fn material(number: u8) -> Material {
         id: MaterialId([number; 32]),
         created: Timestamp::from_millis(3),
         rotation: None,
+        imported: None,
         public: number.is_multiple_of(2).then(|| [number; 5].into()),
         sealed: (0..=number).collect(),
     }
+}
+
+/// Imported material, with its bytes or without.
+fn imported(number: u8, standing: Standing, sealed_bytes: usize) -> Material {
+    let valid_to = (standing == Standing::Associated).then_some(Timestamp::from_millis(11));
+    let description = (standing == Standing::PendingRotation).then(|| "ours".to_owned());
+    let imported = Some(Imported { valid_to, description, standing });
+    Material { imported, sealed: vec![number; sealed_bytes], ..material(number) }
 }
 
 fn alias(name: &str, target: &Key) -> Alias {

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use trent_domain::identifier::{KeyId, MaterialId};
+use trent_domain::import::{Imported, Standing};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
@@ -59,8 +60,22 @@ struct MaterialBody {
     /// Base 64, of key pairs alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     public: Option<String>,
-    /// Base 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportedBody>,
+    /// Base 64; empty while imported material is gone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     sealed: String,
+}
+
+/// What imported material has beyond others.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImportedBody {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    valid_to: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    standing: Standing,
 }
 
 /// The rotation that made a material.
@@ -123,15 +138,29 @@ pub(super) fn read_key(row: &KeyRow) -> Result<Key, DatabaseError> {
 }
 
 fn write_material(material: &Material) -> MaterialBody {
-    let Material { id, created, rotation, public, sealed } = material;
+    let Material { id, created, rotation, public, imported, sealed } = material;
     let rotation = rotation.map(|Rotation { at, kind }| RotationBody { at, kind });
     let public = public.as_ref().map(|public| STANDARD.encode(public));
-    MaterialBody { id: *id, created: *created, rotation, public, sealed: STANDARD.encode(sealed) }
+    let imported = imported.clone().map(|Imported { valid_to, description, standing }| ImportedBody {
+        valid_to,
+        description,
+        standing,
+    });
+    MaterialBody { id: *id, created: *created, rotation, public, imported, sealed: STANDARD.encode(sealed) }
 }
 
 fn read_material(body: MaterialBody) -> Option<Material> {
     let rotation = body.rotation.map(|RotationBody { at, kind }| Rotation { at, kind });
     let public = body.public.map(|public| STANDARD.decode(public)).transpose().ok()?.map(Arc::from);
+    let imported = body.imported.map(|ImportedBody { valid_to, description, standing }| Imported {
+        valid_to,
+        description,
+        standing,
+    });
     let sealed = STANDARD.decode(body.sealed).ok()?;
-    Some(Material { id: body.id, created: body.created, rotation, public, sealed })
+    // Only imported material can be gone.
+    if sealed.is_empty() && imported.is_none() {
+        return None;
+    }
+    Some(Material { id: body.id, created: body.created, rotation, public, imported, sealed })
 }

@@ -1,5 +1,6 @@
 //! The software store: material is made in this process and kept sealed in the record of its key.
 
+mod import;
 mod mac;
 mod pairs;
 mod stock;
@@ -14,11 +15,14 @@ use trent_crypto::{BlobKeyId, Purpose, SecretBytes};
 use trent_domain::identifier::{KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::rotation::Material;
+use trent_domain::time::Timestamp;
 use trent_protocol::{DataKeyPairSpec, KeySpec};
 
 use crate::keyring::{Keyring, RingName};
 use crate::pool::Pool;
-use crate::store::{Answer, KeyStore, NewMaterial, OpenedKey, Owner, Pair, StoreError};
+use crate::store::{
+    Answer, ImportParameters, KeyStore, NewMaterial, OpenedKey, Owner, Pair, StoreError, Wrapped, Wrapping,
+};
 use stock::Stock;
 
 /// Makes and opens material in this process.
@@ -78,6 +82,33 @@ impl KeyStore for SoftwareStore {
         })
     }
 
+    fn import_parameters(
+        &self,
+        owner: Owner,
+        wrapping: Wrapping,
+        now: Timestamp,
+    ) -> Answer<'_, ImportParameters> {
+        Box::pin(async move {
+            let pair = self.stock.take(import::wrapping_key(wrapping.spec)?).await?;
+            import::parameters(&self.keyring, owner, wrapping, &pair, now)
+        })
+    }
+
+    fn import(
+        &self,
+        owner: Owner,
+        spec: KeySpec,
+        wrapped: Wrapped,
+        now: Timestamp,
+    ) -> Answer<'_, NewMaterial> {
+        Box::pin(async move {
+            let token = import::open_token(&self.keyring, owner, &wrapped.token, now)?;
+            // Preparing an RSA key and decrypting with it take milliseconds.
+            let material = self.pool.run(move || import::unwrap(&token, spec, &wrapped.material)).await??;
+            self.seal(owner, material.record.expose(), material.public)
+        })
+    }
+
     fn open<'a>(&'a self, key: &'a Key, material: &'a Material) -> Answer<'a, OpenedKey> {
         Box::pin(async move {
             let record = self.unseal(key, material)?;
@@ -134,11 +165,12 @@ fn blob_key_id(id: KeyId) -> BlobKeyId {
 mod tests {
     use std::collections::BTreeMap;
 
+    use trent_crypto::asymmetric::{EncryptionAlgorithm, KeyPairSpec, PublicKey};
     use trent_crypto::{Key256, SystemRandom};
     use trent_domain::algorithms::usages;
     use trent_domain::lifecycle::Lifecycle;
     use trent_domain::time::Timestamp;
-    use trent_protocol::{KeyManager, KeyUsage, Origin};
+    use trent_protocol::{KeyManager, KeyUsage, Origin, WrappingAlgorithm, WrappingKeySpec};
 
     use super::*;
 
@@ -147,7 +179,8 @@ mod tests {
         for region in ["eu-central-1", "us-west-2"] {
             let region = region.parse().unwrap();
             let domain = RingName::Domain { account: "111122223333".parse().unwrap(), region };
-            for name in [RingName::MaterialIds, domain].into_iter().filter(|name| !keyring.has(*name)) {
+            let names = [RingName::MaterialIds, RingName::ImportTokens, domain];
+            for name in names.into_iter().filter(|name| !keyring.has(*name)) {
                 keyring.admit(name, &keyring.create(name).unwrap().sealed).unwrap();
             }
         }
@@ -177,7 +210,7 @@ mod tests {
 
     async fn material(store: &SoftwareStore, key: &Key) -> Material {
         let NewMaterial { id, public, sealed } = store.generate(Owner::of(key), key.spec).await.unwrap();
-        Material { id, created: Timestamp::from_millis(0), rotation: None, public, sealed }
+        Material { id, created: Timestamp::from_millis(0), rotation: None, public, imported: None, sealed }
     }
 
     fn usage_of(opened: &OpenedKey) -> KeyUsage {
@@ -251,6 +284,37 @@ mod tests {
             *altered.sealed.last_mut().unwrap() ^= 1;
             assert!(store.open(&own, &altered).await.is_err(), "{spec}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_for_one_key_in_one_region_of_one_account_and_for_a_day() {
+        let store = store();
+        let own = Owner::of(&key(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt));
+        let wrapping =
+            Wrapping { algorithm: WrappingAlgorithm::RsaesOaepSha256, spec: WrappingKeySpec::Rsa2048 };
+        let now = Timestamp::from_millis(0);
+        let parameters = store.import_parameters(own, wrapping, now).await.unwrap();
+        assert_eq!(parameters.valid_to, now.plus_hours(24));
+        let public = PublicKey::from_spki(KeyPairSpec::Rsa2048, &parameters.public).unwrap();
+        let sealed = public.encrypt(EncryptionAlgorithm::RsaesOaepSha256, &[5; 32]).unwrap();
+        let import = async |owner, now| {
+            let wrapped = Wrapped { token: parameters.token.clone(), material: sealed.clone() };
+            store.import(owner, KeySpec::SymmetricDefault, wrapped, now).await
+        };
+        for other in [
+            Owner { account: "444455556666".parse().unwrap(), ..own },
+            Owner { region: "us-west-2".parse().unwrap(), ..own },
+            Owner { key: "0198c5a4-7a3e-7000-8000-000000000002".parse().unwrap(), ..own },
+        ] {
+            let refused = import(other, now).await.err();
+            assert!(matches!(refused, Some(StoreError::InvalidImportToken)), "{refused:?}");
+        }
+        let last = import(own, now.plus_hours(24)).await.unwrap();
+        // The same id each time, sealed anew each time.
+        let first = import(own, now).await.unwrap();
+        assert!(first.id == last.id && first.sealed != last.sealed);
+        let refused = import(own, Timestamp::from_millis(now.plus_hours(24).millis() + 1)).await.err();
+        assert!(matches!(refused, Some(StoreError::ExpiredImportToken)), "{refused:?}");
     }
 
     #[tokio::test]

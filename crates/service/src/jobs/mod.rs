@@ -3,6 +3,7 @@
 //! A job does one batch at a time and can be repeated; each key is judged again in its own transaction.
 
 mod delete_expired_keys;
+mod expire_imported_material;
 mod flush_last_usage;
 mod rotate_due_keys;
 mod settle_keys;
@@ -25,6 +26,8 @@ pub struct JobReport {
     pub settled: usize,
     /// Keys that got new material.
     pub rotated: usize,
+    /// Keys that lost imported material at the end of its validity.
+    pub expired: usize,
     /// Last usages that were written.
     pub usages: usize,
 }
@@ -35,8 +38,15 @@ impl Service {
         let deleted = self.delete_expired_keys().await;
         let settled = self.settle_keys().await;
         let rotated = self.rotate_due_keys().await;
+        let expired = self.expire_imported_material().await;
         let usages = self.flush_last_usage().await;
-        Ok(JobReport { deleted: deleted?, settled: settled?, rotated: rotated?, usages: usages? })
+        Ok(JobReport {
+            deleted: deleted?,
+            settled: settled?,
+            rotated: rotated?,
+            expired: expired?,
+            usages: usages?,
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 use trent_domain::identifier::{KeyId, MaterialId};
 use trent_domain::identity::{Owner, Status};
+use trent_domain::import::{Imported, Standing};
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
 use trent_domain::rotation::{Material, Rotation, Schedule};
@@ -27,6 +28,7 @@ fn a_database_of_schema_1_is_read() -> Result<(), DatabaseError> {
         the_plain_key(records)?;
         the_full_key(records)?;
         the_key_that_leads_it(records)?;
+        the_key_with_imported_material(records)?;
         what_is_around_them(records)?;
         the_identities(records)?;
         the_ring(records)
@@ -38,12 +40,17 @@ fn at(millis: i64) -> Timestamp {
 }
 
 fn material(number: u8, created: Timestamp, rotation: Option<Rotation>) -> Material {
-    Material { id: MaterialId([number; 32]), created, rotation, public: None, sealed: vec![number; 3] }
+    let id = MaterialId([number; 32]);
+    Material { id, created, rotation, public: None, imported: None, sealed: vec![number; 3] }
 }
 
-fn ids() -> [KeyId; 2] {
-    ["0199b2c4-7c00-7abc-8def-0123456789ab", "mrk-0199b2c47c007abc8def0123456789ac"]
-        .map(|id| id.parse().expect("a key id"))
+fn ids() -> [KeyId; 3] {
+    [
+        "0199b2c4-7c00-7abc-8def-0123456789ab",
+        "mrk-0199b2c47c007abc8def0123456789ac",
+        "0199b2c4-7c00-7abc-8def-0123456789ad",
+    ]
+    .map(|id| id.parse().expect("a key id"))
 }
 
 fn the_plain_key(records: &dyn Records) -> Result<(), DatabaseError> {
@@ -91,12 +98,30 @@ fn the_key_that_leads_it(records: &dyn Records) -> Result<(), DatabaseError> {
     Ok(())
 }
 
+fn the_key_with_imported_material(records: &dyn Records) -> Result<(), DatabaseError> {
+    let key = records.key("eu-central-1".parse().expect("a Region"), ids()[2])?.expect("the key");
+    assert_eq!((key.origin, key.lifecycle), (Origin::External, Lifecycle::PendingImport));
+    let imported = |valid_to, description: Option<&str>, standing| {
+        Some(Imported { valid_to: Some(valid_to), description: description.map(str::to_owned), standing })
+    };
+    let gone = imported(at(6), None, Standing::Associated);
+    let waits = imported(at(100_000_000), Some("the next one"), Standing::PendingRotation);
+    assert_eq!(
+        key.materials,
+        [
+            Material { imported: gone, sealed: Vec::new(), ..material(5, at(0), None) },
+            Material { imported: waits, ..material(6, at(5), None) },
+        ]
+    );
+    Ok(())
+}
+
 fn what_is_around_them(records: &dyn Records) -> Result<(), DatabaseError> {
     let (account, region) =
         ("111122223333".parse().expect("an account"), "eu-central-1".parse().expect("a Region"));
-    assert_eq!(records.keys(account, region, None, 9)?, ids());
-    assert_eq!(records.customer_key_count(account, region)?, 2);
-    assert_eq!(records.due_keys(at(i64::MAX / 2), 9)?, [(region, ids()[1])]);
+    assert_eq!(records.keys(account, region, None, 9)?, [ids()[0], ids()[2], ids()[1]]);
+    assert_eq!(records.customer_key_count(account, region)?, 3);
+    assert_eq!(records.due_keys(at(i64::MAX / 2), 9)?, [(region, ids()[2]), (region, ids()[1])]);
     let alias = records.alias(account, region, "alias/first")?.expect("the alias");
     assert_eq!((alias.target, alias.created, alias.updated), (ids()[0], at(0), at(1)));
     let usage = records.last_usage(region, ids()[0])?.expect("the usage");
@@ -139,7 +164,10 @@ fn the_identities(records: &dyn Records) -> Result<(), DatabaseError> {
 
 fn the_ring(records: &dyn Records) -> Result<(), DatabaseError> {
     let key = |name: &str, sealed| RingKey { name: name.to_owned(), sealed: vec![sealed] };
-    assert_eq!(records.ring_keys()?, [key("domain/111122223333/eu-central-1", 5), key("markers", 6)]);
+    assert_eq!(
+        records.ring_keys()?,
+        [key("domain/111122223333/eu-central-1", 5), key("import-tokens", 7), key("markers", 6)]
+    );
     assert_eq!(records.setting("root-key-fingerprint")?, Some((0..16).collect()));
     Ok(())
 }

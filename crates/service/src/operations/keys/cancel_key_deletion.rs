@@ -12,7 +12,7 @@ impl Handle for CancelKeyDeletionRequest {
         let permit = ctx.authorize::<CancelKeyDeletion>(&self.key_id, None).await?;
         permit
             .change("cancel key deletion", |key, _| {
-                key.lifecycle = key.lifecycle.clone().cancel_deletion(!key.materials.is_empty())?;
+                key.lifecycle = key.lifecycle.clone().cancel_deletion(key.is_complete())?;
                 Ok::<_, KmsError>(())
             })
             .await?;

@@ -1,4 +1,4 @@
-//! CreateKey: symmetric keys whose material trent makes, single-Region or multi-Region primaries.
+//! CreateKey: keys whose material trent makes, or that wait for it to be imported; single-Region, or multi-Region primaries.
 
 use std::sync::Arc;
 
@@ -33,22 +33,30 @@ impl Handle for CreateKeyRequest {
             let arn = KeyArn { region: permit.region(), account: permit.account(), id };
             checks::check(policy, &arn, bypass, ctx)?;
         }
-        let material = permit.make_material(id, spec).await?.into_material(ctx.now, None);
+        let origin = self.origin.unwrap_or(Origin::AwsKms);
+        let (lifecycle, materials) = match origin {
+            // Its material is imported later.
+            Origin::External => (Lifecycle::PendingImport, Vec::new()),
+            _ => {
+                let material = permit.make_material(id, spec).await?.into_material(ctx.now, None);
+                (Lifecycle::Enabled, vec![material])
+            }
+        };
         let key = Key {
             id,
             account: permit.account(),
             region: permit.region(),
             spec,
             usage,
-            origin: Origin::AwsKms,
+            origin,
             manager: KeyManager::Customer,
             description: self.description.unwrap_or_default(),
             created: ctx.now,
-            lifecycle: Lifecycle::Enabled,
+            lifecycle,
             policy,
             tags,
             schedule: None,
-            materials: vec![material],
+            materials,
             multi_region: id.is_multi_region().then(|| MultiRegion::primary(permit.region())),
             version: 0,
         };
@@ -127,9 +135,6 @@ fn check_origin(request: &CreateKeyRequest, spec: KeySpec) -> Result<(), KmsErro
     if let Some(store) = &request.custom_key_store_id {
         let text = format!("Custom key store {store} does not exist.");
         return Err(KmsError::new(ErrorCode::CustomKeyStoreNotFound, text));
-    }
-    if origin != Origin::AwsKms {
-        return Err(unsupported(&format!("Origin {origin} is not supported by this version of trent.")));
     }
     if spec == KeySpec::Sm2 {
         return Err(unsupported(&format!("KeySpec {spec} is not supported by this version of trent.")));

@@ -7,7 +7,8 @@ use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
 use trent_domain::time::Timestamp;
 use trent_protocol::{
-    EpochMillis, KeyMetadata, KeySpec, KeyState, MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType,
+    EpochMillis, ExpirationModel, KeyMetadata, KeySpec, KeyState, MultiRegionConfiguration, MultiRegionKey,
+    MultiRegionKeyType, Origin,
 };
 
 /// A moment as the wire has it.
@@ -42,6 +43,10 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         arn: Some(arn),
         ..KeyMetadata::default()
     };
+    if key.origin == Origin::External && key.is_complete() {
+        metadata.expiration_model = Some(expiration_model(key.valid_to()));
+        metadata.valid_to = key.valid_to().map(epoch);
+    }
     match algorithms(key.spec, key.usage) {
         Algorithms::Encryption(list) => metadata.encryption_algorithms = Some(list.to_vec()),
         Algorithms::Signing(list) => metadata.signing_algorithms = Some(list.to_vec()),
@@ -50,6 +55,14 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         Algorithms::Encapsulation(list) => metadata.encapsulation_algorithms = Some(list.to_vec()),
     }
     metadata
+}
+
+/// What the API calls material that expires then, or never.
+pub(crate) fn expiration_model(valid_to: Option<Timestamp>) -> ExpirationModel {
+    match valid_to {
+        Some(_) => ExpirationModel::KeyMaterialExpires,
+        None => ExpirationModel::KeyMaterialDoesNotExpire,
+    }
 }
 
 pub(super) fn deletion_date(lifecycle: &Lifecycle) -> Option<EpochMillis> {

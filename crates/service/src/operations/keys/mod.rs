@@ -14,4 +14,4 @@ mod update_key_description;
 mod metadata;
 
 pub(crate) use create_key::check_quota;
-pub(crate) use metadata::{epoch, metadata};
+pub(crate) use metadata::{epoch, expiration_model, metadata};

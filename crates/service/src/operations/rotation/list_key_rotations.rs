@@ -4,13 +4,13 @@ use trent_domain::key::Key;
 use trent_domain::rotation::Material;
 use trent_gate::{ListKeyRotations, MarkerScope};
 use trent_protocol::{
-    IncludeKeyMaterial, KeyMaterialState, ListKeyRotationsRequest, ListKeyRotationsResponse, Operation,
+    ImportState, IncludeKeyMaterial, ListKeyRotationsRequest, ListKeyRotationsResponse, Operation,
     RotationsListEntry,
 };
 
 use crate::context::Context;
 use crate::error::KmsError;
-use crate::operations::keys::epoch;
+use crate::operations::keys::{epoch, expiration_model};
 use crate::page::{LARGE, Page};
 use crate::pipeline::Handle;
 
@@ -29,7 +29,8 @@ impl Handle for ListKeyRotationsRequest {
         };
         let page = Page::parse(ctx.gate(), scope, size, self.marker.as_deref())?;
         let all = include == IncludeKeyMaterial::AllKeyMaterial;
-        // Materials are only ever added, at the end: the number of those passed is a position that lasts.
+        // Materials are added at the end, and only one there can go, which waits for its rotation: the number of those
+        // passed is a position that lasts.
         let passed = page.after.as_ref().and_then(|after| after.parse().ok()).unwrap_or(0);
         let listed =
             key.materials.iter().enumerate().filter(|(_, material)| all || material.rotation.is_some());
@@ -44,17 +45,23 @@ impl Handle for ListKeyRotationsRequest {
 }
 
 fn entry(key: &Key, material: &Material) -> RotationsListEntry {
-    let current = key.current_material().is_some_and(|current| current.id == material.id);
-    RotationsListEntry {
+    let mut entry = RotationsListEntry {
         key_id: Some(key.arn().to_string()),
         key_material_id: Some(material.id.to_string()),
-        key_material_state: Some(if current {
-            KeyMaterialState::Current
-        } else {
-            KeyMaterialState::NonCurrent
-        }),
+        key_material_state: Some(key.material_state(material)),
         rotation_date: material.rotation.map(|rotation| epoch(rotation.at)),
         rotation_type: material.rotation.map(|rotation| rotation.kind),
         ..RotationsListEntry::default()
+    };
+    if let Some(imported) = &material.imported {
+        entry.key_material_description.clone_from(&imported.description);
+        entry.import_state = Some(match material.is_present() {
+            true => ImportState::Imported,
+            false => ImportState::PendingImport,
+        });
+        // What is gone expires no more.
+        entry.expiration_model = material.is_present().then(|| expiration_model(imported.valid_to));
+        entry.valid_to = material.expires_at().map(epoch);
     }
+    entry
 }

@@ -1,11 +1,12 @@
-//! RotateKeyOnDemand: new material now; the automatic schedule stays as it is.
+//! RotateKeyOnDemand: new material now, which trent makes or which was imported for it; the automatic schedule stays as
+//! it is.
 
 use trent_domain::key::Key;
 use trent_domain::limits::{ON_DEMAND_ROTATIONS_MAX, ROTATION_CONFLICT_MINUTES};
 use trent_domain::rotation::Rotation;
 use trent_domain::time::Timestamp;
 use trent_gate::RotateKeyOnDemand;
-use trent_protocol::{ErrorCode, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse, RotationType};
+use trent_protocol::{ErrorCode, Origin, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse, RotationType};
 
 use crate::context::Context;
 use crate::error::KmsError;
@@ -17,6 +18,15 @@ impl Handle for RotateKeyOnDemandRequest {
         let now = ctx.now;
         check(permit.key(), now)?;
         let rotation = Rotation { at: now, kind: RotationType::OnDemand };
+        if permit.key().origin == Origin::External {
+            permit
+                .change("rotate key to imported material", move |key, _| {
+                    check(key, now)?;
+                    Ok::<_, KmsError>(key.rotate_to_pending(rotation)?)
+                })
+                .await?;
+            return Ok(RotateKeyOnDemandResponse { key_id: Some(permit.arn().to_string()) });
+        }
         let material = permit.make_material().await?.into_material(now, Some(rotation));
         permit
             .change("rotate key on demand", move |key, _| {
