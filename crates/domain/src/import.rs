@@ -74,7 +74,9 @@ pub fn check_wrapping(
 ) -> Result<(), WrappingError> {
     use WrappingAlgorithm as Wrap;
     match algorithm {
-        Wrap::RsaesPkcs1V15 | Wrap::Sm2pke => Err(WrappingError::Withdrawn(algorithm)),
+        Wrap::RsaesPkcs1V15 => Err(WrappingError::Withdrawn(algorithm)),
+        // Offered in Regions of the partition `aws-cn` alone, and not built yet.
+        Wrap::Sm2pke => Err(WrappingError::Algorithm { algorithm, spec }),
         Wrap::RsaAesKeyWrapSha1 | Wrap::RsaAesKeyWrapSha256 => Ok(()),
         Wrap::RsaesOaepSha1 | Wrap::RsaesOaepSha256 if is_long(spec) => {
             Err(WrappingError::Algorithm { algorithm, spec })

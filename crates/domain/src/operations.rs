@@ -167,7 +167,7 @@ pub const fn rules(operation: Operation) -> Rules {
         Op::GetKeyLastUsage           => (KEY,     ID_OR_ARN, OWN,   ANY,     None, Reads),
         Op::GetKeyPolicy              => (KEY,     ID_OR_ARN, OWN,   ANY,     None, Reads),
         Op::GetKeyRotationStatus      => (KEY,     ID_OR_ARN, CROSS, ANY,     None, Reads),
-        Op::GetParametersForImport    => (KEY,     ID_OR_ARN, OWN,   GIVES,   None, Reads),
+        Op::GetParametersForImport    => (KEY,     ID_OR_ARN, OWN,   GIVES,   None, Uses),
         Op::GetPublicKey              => (KEY,     ANY_NAME,  CROSS, ENABLED, None, Uses),
         Op::ImportKeyMaterial         => (KEY,     ID_OR_ARN, OWN,   TAKES,   None, Changes),
         Op::ListAliases               => (ACCOUNT, ID_OR_ARN, OWN,   ANY,     None, Reads),

@@ -9,7 +9,7 @@ use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, AliasArn, KeyArn, KeyId, KeyName, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::operations::{Names, origin, rotates, rules};
-use trent_domain::state::{self, StateError, States};
+use trent_domain::state;
 use trent_protocol::{KeySpec, Operation};
 
 use crate::actions::Action;
@@ -118,7 +118,7 @@ impl Gate {
         entry: Arc<Entry>,
         made_by: Option<MaterialId>,
     ) -> Result<Authorized<'_, A>, Refusal> {
-        let rules = rules(A::OPERATION);
+        let (rules, entry) = (rules(A::OPERATION), self.without_expired(entry));
         if origin(A::OPERATION).is_some_and(|origin| origin != entry.key.origin) {
             return Err(Refusal::Origin { arn: entry.key.arn(), origin: entry.key.origin });
         }
@@ -128,7 +128,7 @@ impl Gate {
         if stays && A::OPERATION != Operation::RotateKeyOnDemand {
             return Err(Refusal::NotRotatable(entry.key.arn()));
         }
-        self.check_state(rules.states, &entry.key)?;
+        rules.states.check(&entry.key)?;
         if stays {
             return Err(Refusal::NotRotatable(entry.key.arn()));
         }
@@ -141,14 +141,10 @@ impl Gate {
     }
 
     // Material that has expired counts no longer, even before the job has deleted it.
-    fn check_state(&self, states: States, key: &Key) -> Result<(), StateError> {
-        match key.next_expiry().map(|at| (at, self.clock.now())) {
-            Some((at, now)) if at <= now => {
-                let mut key = key.clone();
-                key.expire_material(now);
-                states.check(&key)
-            }
-            _ => states.check(key),
+    fn without_expired(&self, entry: Arc<Entry>) -> Arc<Entry> {
+        match entry.key.next_expiry().map(|at| (at, self.clock.now())) {
+            Some((at, now)) if at <= now => Arc::new(entry.without_expired(now)),
+            _ => entry,
         }
     }
 

@@ -15,6 +15,7 @@ use trent_database::{Change, Observer};
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
+use trent_domain::time::Timestamp;
 use trent_keystore::OpenedKey;
 
 const SHARDS: usize = 1 << 16;
@@ -160,11 +161,26 @@ impl Observer for KeyCache {
 }
 
 impl Entry {
+    /// The same key as it is once what has expired at `now` is deleted. Not kept: the job changes the row soon.
+    pub(crate) fn without_expired(&self, now: Timestamp) -> Self {
+        let mut key = self.key.clone();
+        key.expire_material(now);
+        Self { key, arn: self.arn.clone(), current: OnceLock::new(), generation: self.generation }
+    }
+
     fn weight(&self) -> u32 {
         let Key { description, policy, tags, materials, .. } = &self.key;
         let policy = policy.as_ref().map_or(0, |policy| policy.len());
         let tags: usize = tags.iter().map(|(key, value)| key.len() + value.len() + 100).sum();
-        let materials: usize = materials.iter().map(|material| 200 + material.sealed.len()).sum();
+        let materials: usize = materials
+            .iter()
+            .map(|material| {
+                let public = material.public.as_ref().map_or(0, |public| public.len());
+                let description =
+                    material.imported.as_ref().and_then(|imported| imported.description.as_ref());
+                200 + material.sealed.len() + public + description.map_or(0, String::len)
+            })
+            .sum();
         // A pair in use takes about five times what is sealed of it: numbers are kept in several forms.
         let opened = self.key.current_material().map_or(0, |current| current.sealed.len() * 5);
         let bytes = ENTRY_BYTES + description.len() + policy + tags + materials + opened;
@@ -177,7 +193,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use trent_domain::lifecycle::Lifecycle;
-    use trent_domain::time::Timestamp;
     use trent_protocol::{KeyManager, KeySpec, KeyUsage, Origin};
 
     use super::*;

@@ -77,15 +77,20 @@ impl<A: MayChange> Authorized<'_, A> {
                 "the operation table says: no change"
             );
         }
-        let (arn, store) = (self.arn(), Arc::clone(&self.gate.store));
+        let (arn, store, now) = (self.arn(), Arc::clone(&self.gate.store), self.gate.clock.now());
         trent_database::write(&*self.gate.database, name, move |transaction| {
             let mut key = transaction.key(arn.region, arn.id)?.ok_or(ChangeError::Gone(arn))?;
-            state::check(A::OPERATION, &key).map_err(ChangeError::State)?;
             let before = key.clone();
+            // What has expired counts no longer, whether or not the job has been there.
+            key.expire_material(now);
+            state::check(A::OPERATION, &key).map_err(ChangeError::State)?;
             let answer = body(&mut key, transaction)?;
             if key != before {
                 transaction.update_key(&key)?;
-                replicas::follow(&key, transaction, &*store)?;
+                // A replica that cannot be read must not keep its primary from being disabled.
+                if replicas::shares_more(&before, &key) {
+                    replicas::follow(&key, transaction, &*store)?;
+                }
             }
             Ok(answer)
         })

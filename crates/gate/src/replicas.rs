@@ -12,7 +12,7 @@ use trent_domain::operations::rules;
 use trent_domain::rotation::Material;
 use trent_domain::time::Timestamp;
 use trent_keystore::{KeyStore, StoreError};
-use trent_protocol::Operation;
+use trent_protocol::{Operation, Origin};
 
 use crate::actions::{CreateKey, ReplicateKey, TagResource, UpdatePrimaryRegion};
 use crate::authorize::Authorized;
@@ -46,7 +46,10 @@ impl Gate {
         if tags == ReplicaTags::Some {
             by_identity::<TagResource>(&there, || "*".to_owned())?;
         }
-        self.admit(entry, None)
+        let permit = self.admit(entry, None)?;
+        let origin = permit.key().origin;
+        // Whoever imported material imports it in each Region.
+        if origin == Origin::AwsKms { Ok(permit) } else { Err(Refusal::ReplicaOfImported(origin)) }
     }
 
     /// A permit to make the replica in `region` the primary: of the present primary, and of the replica.
@@ -57,11 +60,14 @@ impl Gate {
         facts: &Facts<'_>,
     ) -> Result<Authorized<'_, UpdatePrimaryRegion>, Refusal> {
         let entry = self.find_allowed::<UpdatePrimaryRegion>(name, facts).await?;
-        // Where there is no replica nothing can be denied; that it is missing is told after the primary's state.
-        if let Some(replica) = self.entry(region, entry.key.id).await? {
+        let replica = self.entry(region, entry.key.id).await?;
+        if let Some(replica) = &replica {
             on_key::<UpdatePrimaryRegion>(&replica.key, &Facts { region, ..*facts })?;
         }
-        self.admit(entry, None)
+        // That there is none is told after the primary's state; one that comes later has not been asked.
+        let permit = self.admit(entry, None)?;
+        let arn = permit.key().arn_in(region);
+        if replica.is_some() { Ok(permit) } else { Err(Refusal::UnknownKey(arn)) }
     }
 }
 
@@ -119,6 +125,13 @@ impl Authorized<'_, UpdatePrimaryRegion> {
         })
         .await
     }
+}
+
+/// Whether a change of a key is one of what it shares with its replicas.
+pub(crate) fn shares_more(before: &Key, after: &Key) -> bool {
+    before.materials != after.materials
+        || before.schedule != after.schedule
+        || before.multi_region != after.multi_region
 }
 
 /// Gives the replicas of a primary that has just been written what they share with it.

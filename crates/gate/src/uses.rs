@@ -199,7 +199,7 @@ macro_rules! opened_as {
     ($opened:expr, $kind:ident, $spec:expr) => {
         match $opened {
             trent_keystore::OpenedKey::$kind(key) => Ok(key),
-            _ => Err($crate::uses::UseError::Store(trent_keystore::StoreError::Unsupported($spec))),
+            _ => Err($crate::uses::UseError::Store(trent_keystore::StoreError::Library)),
         }
     };
 }

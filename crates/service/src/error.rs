@@ -14,7 +14,7 @@ use trent_domain::lifecycle::{TransitionError, WindowOutOfRange};
 use trent_domain::state::StateError;
 use trent_domain::tags::TagError;
 use trent_gate::{ChangeError, InvalidMarker, Refusal, StoreError, UseError};
-use trent_protocol::ErrorCode;
+use trent_protocol::{ErrorCode, KeySpec};
 
 /// An answer that is an error: its code and, for most codes, a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,11 @@ impl KmsError {
         Self::new(ErrorCode::KmsInternal, "The service had an internal error. Try again.")
     }
 
+    fn unsupported_spec(spec: KeySpec) -> Self {
+        let text = format!("KeySpec {spec} is not supported by this version of trent.");
+        Self::new(ErrorCode::UnsupportedOperation, text)
+    }
+
     fn throttled() -> Self {
         let text =
             "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.";
@@ -87,7 +92,7 @@ impl From<Refusal> for KmsError {
             Refusal::Store(error) => return UseError::from(error).into(),
             Refusal::NotRotatable(_) => return Self::bare(ErrorCode::UnsupportedOperation),
             Refusal::InvalidCiphertext => return Self::bare(ErrorCode::InvalidCiphertext),
-            Refusal::Origin { .. } => ErrorCode::UnsupportedOperation,
+            Refusal::Origin { .. } | Refusal::ReplicaOfImported(_) => ErrorCode::UnsupportedOperation,
             Refusal::UnknownKey(_) | Refusal::UnknownAlias(_) => ErrorCode::NotFound,
             Refusal::Denied { .. } => ErrorCode::AccessDenied,
             Refusal::GrantToken => ErrorCode::InvalidGrantToken,
@@ -117,6 +122,7 @@ impl From<UseError> for KmsError {
             UseError::IncorrectMaterial => Self::bare(ErrorCode::IncorrectKeyMaterial),
             UseError::NoPublicKey(_) => Self::bare(ErrorCode::UnsupportedOperation),
             UseError::Store(StoreError::Busy) => Self::throttled(),
+            UseError::Store(StoreError::Unsupported(spec)) => Self::unsupported_spec(*spec),
             UseError::NoMaterial(_) | UseError::Store(_) => Self::internal(&error),
         }
     }

@@ -91,6 +91,12 @@ async fn pending_material_expires_without_a_change_of_state() {
     });
     kms.import(&key, &[3; 32], new).await;
     kms.clock.advance_millis(60_000);
+    // From then on it waits for nothing, whether or not the job has been there.
+    let told = format!(
+        "KMSInvalidStateException: No available key material pending rotation for the key: {}.",
+        kms.arn(&key)
+    );
+    assert_eq!(kms.refused(RotateKeyOnDemand, json!({"KeyId": key})).await, told);
     assert_eq!(kms.run_jobs().await.expired, 1);
     assert_eq!(kms.metadata(&key).await, before);
     assert_eq!(materials(&kms, &key).await.len(), 2);

@@ -9,7 +9,7 @@ use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
 use trent_domain::tags;
-use trent_gate::CreateKey;
+use trent_gate::{CreateKey, TagResource};
 use trent_protocol::{CreateKeyRequest, CreateKeyResponse, ErrorCode, KeyManager, KeySpec, KeyUsage, Origin};
 
 use super::metadata::metadata;
@@ -26,6 +26,9 @@ impl Handle for CreateKeyRequest {
         let tags = tags::parse(self.tags.into_iter().flatten().map(|tag| (tag.tag_key, tag.tag_value)))?;
 
         let permit = ctx.gate().authorize_account::<CreateKey>(&ctx.facts())?;
+        if !tags.is_empty() {
+            let _ = ctx.gate().authorize_account::<TagResource>(&ctx.facts())?;
+        }
         let bypass = self.bypass_policy_lockout_safety_check == Some(true);
         let id = KeyId::generate(ctx.now, ctx.service.random_array()?, self.multi_region == Some(true));
         let policy = self.policy.map(Arc::<str>::from);

@@ -11,7 +11,7 @@ use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::tags;
 use trent_gate::ReplicaTags;
-use trent_protocol::{ErrorCode, Origin, ReplicateKeyRequest, ReplicateKeyResponse, Tag};
+use trent_protocol::{ErrorCode, ReplicateKeyRequest, ReplicateKeyResponse, Tag};
 
 use super::region;
 use crate::context::Context;
@@ -60,13 +60,6 @@ impl Handle for ReplicateKeyRequest {
 /// Whether trent has this Region, and can have a replica of the key in it.
 fn check_region(primary: &Key, region: Region, ctx: &Context<'_>) -> Result<(), KmsError> {
     let unsupported = |text: String| Err(KmsError::new(ErrorCode::UnsupportedOperation, text));
-    if primary.origin != Origin::AwsKms {
-        let text = format!(
-            "Replicas of keys with Origin {} are not supported by this version of trent.",
-            primary.origin
-        );
-        return unsupported(text);
-    }
     let enabled = ctx.service.options.regions.as_ref().is_none_or(|regions| regions.contains(&region));
     if !enabled || region.partition() != primary.region.partition() {
         return unsupported(format!("{} cannot be replicated to Region {region}.", primary.arn()));
