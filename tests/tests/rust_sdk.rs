@@ -1,7 +1,4 @@
-//! The AWS SDK for Rust against a server in this process, on a real socket.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! The AWS SDK for Rust against the binary, which `cargo build -p trent-cli` makes.
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
@@ -10,38 +7,28 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::operation::RequestId;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{DataKeySpec, KeyState};
-use aws_smithy_async::time::StaticTimeSource;
-use trent_server::{Listen, Metrics, Server, Settings};
-use trent_service::admin::{Command, Reply};
-use trent_testkit::{ACCOUNT, REGION, TestKms};
+use tempfile::TempDir;
+use trent_testkit::{FIRST_ACCESS_KEY, FIRST_SECRET, REGION, Server, built_binary, serve};
 
-/// A server and an SDK that believes in the server's clock.
+/// A server and an SDK that uses it.
 struct Sdk {
     client: Client,
     _server: Server,
-    _kms: TestKms,
+    _data: TempDir,
 }
 
 async fn sdk() -> Sdk {
-    let kms = TestKms::new().await;
-    let command = Command::AddAccessKey { account: ACCOUNT.parse().unwrap(), user: None };
-    let Reply::NewAccessKey { id, secret } = kms.service.administer(command).await else {
-        panic!("no access key")
-    };
-    let listen = Listen { address: ([127, 0, 0, 1], 0).into(), tls: None };
-    let settings = Settings { listeners: vec![listen], cores: 1, ..Settings::default() };
-    let server = Server::start(settings, Arc::clone(&kms.service), &Metrics::new()).unwrap();
-    let now = Duration::from_secs(kms.service.now().seconds().try_into().unwrap());
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&mut serve(&built_binary(), data.path()));
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(format!("http://{}", server.addresses()[0]))
+        .endpoint_url(format!("http://{}", server.kms))
         .region(Region::new(REGION))
-        .credentials_provider(Credentials::new(id, secret, None, None, "test"))
-        .time_source(StaticTimeSource::from_secs(now.as_secs()))
+        .credentials_provider(Credentials::new(FIRST_ACCESS_KEY, FIRST_SECRET, None, None, "test"))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .retry_config(RetryConfig::disabled())
         .build();
-    Sdk { client: Client::from_conf(config), _server: server, _kms: kms }
+    Sdk { client: Client::from_conf(config), _server: server, _data: data }
 }
 
 async fn create_key(client: &Client) -> String {
