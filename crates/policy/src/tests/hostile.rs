@@ -51,3 +51,14 @@ fn a_large_pattern_matches_in_time() {
         assert!(begin.elapsed() < TIME_MAX, "{pattern:.20} took {:?}", begin.elapsed());
     }
 }
+
+#[test]
+fn long_numbers_are_written_as_they_were_read() {
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*",
+        "Condition":{{"NumericEquals":{{"aws:x":12888888888888{}}}}}}}}}"#,
+        "8".repeat(200).replacen("888", "868", 1)
+    );
+    let rendered = Document::parse(&text, Kind::Resource).unwrap().render();
+    assert_eq!(Document::parse(&rendered, Kind::Resource).unwrap().render(), rendered);
+}
