@@ -153,6 +153,10 @@ impl Places {
         ensure!(seeds.is_dir(), "no corpus in {}", seeds.display());
         program.arg(&found).arg(seeds);
         program.args(LIMITS).arg(format!("-max_total_time={seconds}")).arg("-max_len=8192");
+        if seconds == SHORT_SECONDS {
+            // CI tells whether a change broke something, and tells the same each time; what is new is found by longer runs.
+            program.arg("-seed=1");
+        }
         program.arg(joined("-artifact_prefix=", &crashes.join("")));
         let dictionary = self.fuzz.join("dictionaries").join(format!("{target}.dict"));
         if dictionary.exists() {
