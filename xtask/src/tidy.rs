@@ -11,6 +11,7 @@ mod licences;
 mod modules;
 mod operations;
 mod places;
+mod skipped;
 mod source;
 mod tree;
 mod words;
@@ -23,7 +24,7 @@ use tree::Tree;
 /// A rule: what it finds wrong, a line each.
 type Rule = fn(&Tree) -> anyhow::Result<Vec<String>>;
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     edges::findings,
     licences::findings,
     modules::findings,
@@ -32,6 +33,7 @@ const RULES: [Rule; 10] = [
     operations::findings,
     documents::findings,
     changelog::findings,
+    skipped::findings,
     words::findings,
     tree::findings,
 ];

@@ -35,7 +35,7 @@ pub(super) fn findings(tree: &Tree) -> anyhow::Result<Vec<String>> {
     Ok(findings)
 }
 
-/// Whether a line has the word at the beginning of a word: `frame/work/` is none.
+/// Whether a line has the word where a word begins, and not as the end of another path.
 fn says(line: &str, word: &str) -> bool {
     let begins = |at: usize| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
