@@ -389,6 +389,19 @@ async fn the_quota_counts_keys_in_every_state_of_one_account_and_region() {
 }
 
 #[tokio::test]
+async fn who_is_at_the_quota_keeps_no_core_busy_with_pairs() {
+    let kms = TestKms::with_options(Options { keys_per_region_max: 1, ..Options::default() }).await;
+    kms.create_key().await;
+    let begun = Instant::now();
+    for _ in 0..40 {
+        let refused = kms.refused(CreateKey, json!({"KeySpec": "RSA_4096", "KeyUsage": "SIGN_VERIFY"})).await;
+        assert!(refused.starts_with("LimitExceededException: "), "{refused}");
+    }
+    // Making forty such pairs takes half a minute.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn aws_managed_keys_count_towards_no_quota() {
     let kms = TestKms::with_options(Options { keys_per_region_max: 1, ..Options::default() }).await;
     kms.metadata("alias/aws/s3").await;

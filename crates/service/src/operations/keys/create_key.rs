@@ -37,10 +37,24 @@ impl Handle for CreateKeyRequest {
             checks::check(policy, &arn, bypass, ctx)?;
         }
         let origin = self.origin.unwrap_or(Origin::AwsKms);
+        let keys_max = ctx.service.options.keys_per_region_max;
         let (lifecycle, materials) = match origin {
             // Its material is imported later.
             Origin::External => (Lifecycle::PendingImport, Vec::new()),
-            _ => {
+            Origin::AwsCloudhsm | Origin::ExternalKeyStore => {
+                return Err(unsupported(&format!(
+                    "Origin {origin} is not supported by this version of trent."
+                )));
+            }
+            Origin::AwsKms => {
+                if spec != KeySpec::SymmetricDefault {
+                    // Asked before, too: whoever is at the quota must not keep cores busy with pairs for nothing.
+                    let (account, region) = (permit.account(), permit.region());
+                    let count = trent_database::read(ctx.database(), move |records| {
+                        records.customer_key_count(account, region)
+                    });
+                    check_room(count.await?, keys_max)?;
+                }
                 let material = permit.make_material(id, spec).await?.into_material(ctx.now, None);
                 (Lifecycle::Enabled, vec![material])
             }
@@ -64,7 +78,6 @@ impl Handle for CreateKeyRequest {
             version: 0,
         };
         let answer = CreateKeyResponse { key_metadata: Some(metadata(&key)) };
-        let keys_max = ctx.service.options.keys_per_region_max;
         trent_database::write(ctx.database(), "create key", move |transaction| {
             check_quota(transaction, key.account, key.region, keys_max)?;
             Ok::<_, KmsError>(transaction.insert_key(&key)?)
@@ -81,7 +94,10 @@ pub(crate) fn check_quota(
     region: Region,
     keys_max: u64,
 ) -> Result<(), KmsError> {
-    let count = records.customer_key_count(account, region)?;
+    check_room(records.customer_key_count(account, region)?, keys_max)
+}
+
+fn check_room(count: u64, keys_max: u64) -> Result<(), KmsError> {
     if count >= keys_max {
         let text = format!(
             "Key quota for this account in this region is {keys_max} but the current usage is {count}."
@@ -97,7 +113,9 @@ fn spec(request: &CreateKeyRequest) -> Result<KeySpec, KmsError> {
             "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
         )),
         (Some(spec), None) => Ok(spec),
-        (None, Some(old)) => Ok(KeySpec::parse(old.as_str()).unwrap_or(KeySpec::SymmetricDefault)),
+        (None, Some(old)) => {
+            KeySpec::parse(old.as_str()).ok_or_else(|| unsupported(&format!("{old} is no KeySpec.")))
+        }
         (None, None) => Ok(KeySpec::SymmetricDefault),
     }
 }
