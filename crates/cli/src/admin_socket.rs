@@ -191,7 +191,7 @@ fn add_managed(reply: &mut Reply, managed: &Managed) {
         Reply::Users { users } => users.extend(managed.users.iter().map(|user: &User| UserLine {
             arn: user.arn(),
             unique_id: user.unique_id.clone(),
-            administrator: user.administrator,
+            administrator: user.is_administrator(),
             status: user.status,
         })),
         Reply::AccessKeys { access_keys } => {

@@ -52,7 +52,7 @@ pub enum Change {
     Key(Region, KeyId),
     /// An alias.
     Alias(AccountId, Region, AliasName),
-    /// Accounts, users or access keys.
+    /// Accounts, what they have by name, or access keys.
     Identities,
     /// A key of the ring, by name.
     Ring(String),

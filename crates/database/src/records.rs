@@ -2,7 +2,7 @@
 
 use trent_domain::alias::Alias;
 use trent_domain::identifier::{AccountId, KeyId, Region};
-use trent_domain::identity::{AccessKey, Account, User};
+use trent_domain::identity::{AccessKey, Account, Record, RecordName};
 use trent_domain::key::Key;
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
@@ -66,8 +66,8 @@ pub trait Records {
     /// All accounts.
     fn accounts(&self) -> Result<Vec<Account>>;
 
-    /// All users of all accounts.
-    fn users(&self) -> Result<Vec<User>>;
+    /// What all accounts have by name: users, groups, roles, policies, providers.
+    fn identities(&self) -> Result<Vec<Record>>;
 
     /// All access keys of all accounts.
     fn access_keys(&self) -> Result<Vec<AccessKey>>;
@@ -108,11 +108,17 @@ pub trait Transaction: Records {
     /// Adds or replaces an account.
     fn put_account(&mut self, account: &Account) -> Result<()>;
 
-    /// Adds or replaces a user; its account must be there.
-    fn put_user(&mut self, user: &User) -> Result<()>;
+    /// Adds or replaces what an account has by name; the account must be there.
+    fn put_identity(&mut self, record: &Record) -> Result<()>;
+
+    /// Deletes what an account has by name; what is not there is no error.
+    fn delete_identity(&mut self, name: &RecordName) -> Result<()>;
 
     /// Adds or replaces an access key; its account must be there.
     fn put_access_key(&mut self, key: &AccessKey) -> Result<()>;
+
+    /// Deletes an access key; one that is not there is no error.
+    fn delete_access_key(&mut self, id: &str) -> Result<()>;
 
     /// Adds a key to the ring; one of its name must not be there.
     fn insert_ring_key(&mut self, key: &RingKey) -> Result<()>;

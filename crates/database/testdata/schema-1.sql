@@ -52,15 +52,14 @@ CREATE TABLE accounts (
     active INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE users (
+-- Users, groups, roles, policies, providers: what an account has by name. All of them are in memory, so nothing is
+-- looked up here.
+CREATE TABLE identities (
     account TEXT NOT NULL REFERENCES accounts (id),
+    kind TEXT NOT NULL,
     name TEXT NOT NULL,
-    path TEXT NOT NULL,
-    unique_id TEXT NOT NULL,
-    administrator INTEGER NOT NULL,
-    active INTEGER NOT NULL,
-    created INTEGER NOT NULL,
-    PRIMARY KEY (account, name)
+    body TEXT NOT NULL,
+    PRIMARY KEY (account, kind, name)
 ) STRICT, WITHOUT ROWID;
 
 -- An access key without a user is the root's.
@@ -99,8 +98,21 @@ INSERT INTO last_usages VALUES ('0199b2c4-7c00-7abc-8def-0123456789ab', 'eu-cent
     '4f1c1d1e-0000-4000-8000-000000000001', '4f1c1d1e-0000-4000-8000-000000000002');
 INSERT INTO aliases VALUES ('111122223333', 'eu-central-1', 'alias/first', '0199b2c4-7c00-7abc-8def-0123456789ab', 1764000000123, 1764000000124);
 INSERT INTO accounts VALUES ('111122223333', 'main', 1);
-INSERT INTO users VALUES ('111122223333', 'admin', '/', 'AIDAAAAAAAAAAAAAAAAAA', 1, 1, 1764000000123),
-    ('111122223333', 'reader', '/team/', 'AIDABBBBBBBBBBBBBBBBB', 0, 0, 1764000000124);
+INSERT INTO identities VALUES
+    ('111122223333', 'group', 'admins',
+     '{"v":1,"record":{"Group":{"account":"111122223333","name":"admins","path":"/","unique_id":"AGPAAAAAAAAAAAAAAAAAA","created":1764000000123,"rights":{"inline":[{"name":"extra","document":"{}"}]}}}}'),
+    ('111122223333', 'oidc-provider', 'https://issuer.example.com',
+     '{"v":1,"record":{"OidcProvider":{"account":"111122223333","url":"https://issuer.example.com","client_ids":["sts.amazonaws.com"],"keys":"Discovery","ca":"pem","created":1764000000123}}}'),
+    ('111122223333', 'oidc-provider', 'https://other.example.com',
+     '{"v":1,"record":{"OidcProvider":{"account":"111122223333","url":"https://other.example.com","client_ids":[],"keys":{"Fixed":"{}"},"created":1764000000123}}}'),
+    ('111122223333', 'policy', 'kms-user',
+     '{"v":1,"record":{"Policy":{"account":"111122223333","name":"kms-user","path":"/","unique_id":"ANPAAAAAAAAAAAAAAAAAA","created":1764000000123,"document":"{}"}}}'),
+    ('111122223333', 'role', 'app',
+     '{"v":1,"record":{"Role":{"account":"111122223333","name":"app","path":"/","unique_id":"AROAAAAAAAAAAAAAAAAAA","created":1764000000123,"trust":"{}","max_session_seconds":7200,"revoke_sessions_before":1764000000124,"rights":{},"boundary":"kms-user","tags":{"team":"core"}}}}'),
+    ('111122223333', 'user', 'admin',
+     '{"v":1,"record":{"User":{"account":"111122223333","name":"admin","path":"/","unique_id":"AIDAAAAAAAAAAAAAAAAAA","status":"Active","created":1764000000123,"rights":{"policies":["aws:AdministratorAccess"]}}}}'),
+    ('111122223333', 'user', 'reader',
+     '{"v":1,"record":{"User":{"account":"111122223333","name":"reader","path":"/team/","unique_id":"AIDABBBBBBBBBBBBBBBBB","status":"Inactive","created":1764000000124,"groups":["admins"],"rights":{},"boundary":"kms-user","tags":{"a":"b"}}}}');
 INSERT INTO access_keys VALUES ('AKIAAAAAAAAAAAAAAAAA', '111122223333', 'admin', 1, 1764000000123, x'0102'),
     ('AKIABBBBBBBBBBBBBBBB', '111122223333', NULL, 0, 1764000000124, x'0304');
 INSERT INTO ring_keys VALUES ('domain/111122223333/eu-central-1', x'05'), ('import-tokens', x'07'), ('markers', x'06');

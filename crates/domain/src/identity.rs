@@ -1,4 +1,7 @@
-//! Accounts, users, access keys: who there is, and who is calling.
+//! Accounts, users, roles, access keys: who there is, and who is calling.
+
+mod names;
+mod records;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,11 +11,17 @@ use serde::{Deserialize, Serialize};
 use crate::identifier::AccountId;
 use crate::time::Timestamp;
 
+pub use names::{
+    iam_arn, is_access_key_id, is_group_name, is_path, is_policy_name, is_principal_name, is_service_name,
+    is_session_name, is_unique_id, parse_role_arn, provider_arn, provider_name, root_arn, session_arn,
+};
+pub use records::{
+    Group, InlinePolicy, Kind, ManagedPolicy, OidcProvider, ProviderKeys, Record, RecordName, Rights, Role,
+    User,
+};
+
 /// The managed policy that lets a user do everything in its account.
 pub const ADMINISTRATOR_ACCESS: &str = "aws:AdministratorAccess";
-
-const NAME_CHARACTERS_MAX: usize = 64;
-const PATH_CHARACTERS_MAX: usize = 512;
 
 /// An account: the owner of keys, and the boundary that nobody crosses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,32 +32,6 @@ pub struct Account {
     pub name: String,
     /// Whether anybody may sign in it.
     pub status: Status,
-}
-
-/// A user of an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// The account that it belongs to.
-    pub account: AccountId,
-    /// Its name, unique in the account.
-    pub name: String,
-    /// Its path, `/` or `/…/`.
-    pub path: String,
-    /// Its unique id, `AIDA…`: a later user of the same name has another one.
-    pub unique_id: String,
-    /// Whether it may do everything in its account (the managed policy `aws:AdministratorAccess`).
-    pub administrator: bool,
-    /// Whether it may sign.
-    pub status: Status,
-    /// When it was created.
-    pub created: Timestamp,
-}
-
-impl User {
-    /// Its full name, `arn:aws:iam::<account>:user<path><name>`.
-    pub fn arn(&self) -> String {
-        format!("arn:aws:iam::{}:user{}{}", self.account, self.path, self.name)
-    }
 }
 
 /// Whether an account, a user or an access key is accepted. A request needs all three to be.
@@ -139,7 +122,7 @@ impl Caller {
             account: user.account,
             arn: user.arn().into(),
             unique_id: user.unique_id.as_str().into(),
-            principal: if user.administrator { Principal::Administrator } else { Principal::User },
+            principal: if user.is_administrator() { Principal::Administrator } else { Principal::User },
             access_key_id: access_key_id.into(),
         }
     }
@@ -151,57 +134,17 @@ impl fmt::Display for Caller {
     }
 }
 
-/// The full name of an account's root, `arn:aws:iam::<account>:root`.
-pub fn root_arn(account: AccountId) -> String {
-    format!("arn:aws:iam::{account}:root")
-}
-
-/// Whether `name` may be the name of a user: 1 to 64 of `[\w+=,.@-]`.
-pub fn is_user_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    (1..=NAME_CHARACTERS_MAX).contains(&name.len()) && name.bytes().all(allowed)
-}
-
-/// Whether `path` may be the path of a user: `/` or `/…/`, printable, at most 512.
-pub fn is_user_path(path: &str) -> bool {
-    let printable = path.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-    printable && path.len() <= PATH_CHARACTERS_MAX && path.starts_with('/') && path.ends_with('/')
-}
-
-/// Whether `id` has the form of an access key id: 16 to 128 of `[A-Za-z0-9_]`.
-pub fn is_access_key_id(id: &str) -> bool {
-    (16..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
 
     #[test]
-    fn user_names_and_paths_follow_iam() {
-        assert!(is_user_name("alice@example.com"));
-        assert!(!is_user_name(""));
-        assert!(!is_user_name("a b"));
-        assert!(!is_user_name(&"a".repeat(65)));
-        assert!(is_user_path("/"));
-        assert!(is_user_path("/eng/core/"));
-        assert!(!is_user_path("/eng"));
-        assert!(!is_user_path("eng/"));
-    }
-
-    #[test]
-    fn a_user_is_named_with_its_path() {
+    fn users_call_with_what_they_have_been_given() {
         let account = "111122223333".parse().unwrap();
-        let user = User {
-            account,
-            name: "alice".into(),
-            path: "/eng/".into(),
-            unique_id: "AIDAAAAAAAAAAAAAAAAAA".into(),
-            administrator: false,
-            status: Status::Active,
-            created: Timestamp::from_millis(0),
-        };
-        assert_eq!(user.arn(), "arn:aws:iam::111122223333:user/eng/alice");
+        let mut user = User::new(account, "alice", "AIDAAAAAAAAAAAAAAAAAA", Timestamp::from_millis(0));
         assert_eq!(Caller::user(&user, "AKIA").principal, Principal::User);
+        user.rights = Rights::administrator();
+        assert_eq!(Caller::user(&user, "AKIA").principal, Principal::Administrator);
     }
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use trent_crypto::SecretBytes;
 use trent_database::{DatabaseError, Transaction};
 use trent_domain::identifier::AccountId;
-use trent_domain::identity::{AccessKey, Account, Owner, Status, User, is_user_name, is_user_path};
+use trent_domain::identity::{
+    AccessKey, Account, Owner, Record, Rights, Status, User, is_path, is_principal_name,
+};
 use trent_domain::limits::ACCESS_KEYS_PER_USER_MAX;
 
 use crate::error::KmsError;
@@ -228,14 +230,17 @@ impl Service {
     }
 
     async fn list_users(&self) -> Result<Reply, Refused> {
-        let users = trent_database::read(&*self.database, |records| records.users()).await?;
-        let line = |user: User| UserLine {
-            arn: user.arn(),
-            unique_id: user.unique_id,
-            administrator: user.administrator,
-            status: user.status,
-        };
-        Ok(Reply::Users { users: users.into_iter().map(line).collect() })
+        let records = trent_database::read(&*self.database, |records| records.identities()).await?;
+        let users = records.iter().filter_map(|record| match record {
+            Record::User(user) => Some(UserLine {
+                arn: user.arn(),
+                unique_id: user.unique_id.clone(),
+                administrator: user.is_administrator(),
+                status: user.status,
+            }),
+            _ => None,
+        });
+        Ok(Reply::Users { users: users.collect() })
     }
 
     async fn add_user(
@@ -245,20 +250,20 @@ impl Service {
         path: String,
         administrator: bool,
     ) -> Result<Reply, Refused> {
-        if !is_user_name(&name) || !is_user_path(&path) {
+        if !is_principal_name(&name) || !is_path(&path) {
             return Err(Refused(
                 "a user name is 1 to 64 of A-Z a-z 0-9 + = , . @ - _; a path is / or /…/".to_owned(),
             ));
         }
         let unique_id = self.unique_id("AIDA").map_err(|error| Refused(error.to_string()))?;
-        let (status, created) = (Status::Active, self.now());
-        let user = User { account, name, path, unique_id, administrator, status, created };
+        let rights = Rights::administrator_if(administrator);
+        let user = User { path, rights, ..User::new(account, &name, &unique_id, self.now()) };
         self.change_identities("add user", move |transaction| {
             check_account(transaction, account)?;
-            if transaction.users()?.iter().any(|known| known.account == account && known.name == user.name) {
+            if find_user(transaction, account, &user.name)?.is_some() {
                 return Err(Refused(format!("user `{}` exists already in account {account}", user.name)));
             }
-            Ok(transaction.put_user(&user)?)
+            Ok(transaction.put_identity(&Record::User(user.clone()))?)
         })
         .await?;
         Ok(Reply::Done)
@@ -267,10 +272,9 @@ impl Service {
     async fn set_user(&self, account: AccountId, name: String, status: Status) -> Result<Reply, Refused> {
         self.change_identities("set user", move |transaction| {
             check_account(transaction, account)?;
-            let mut users = transaction.users()?.into_iter();
-            let known = users.find(|user| user.account == account && user.name == name);
+            let known = find_user(transaction, account, &name)?;
             let user = known.ok_or_else(|| unknown_user(account, &name))?;
-            Ok(transaction.put_user(&User { status, ..user })?)
+            Ok(transaction.put_identity(&Record::User(User { status, ..user }))?)
         })
         .await?;
         Ok(Reply::Done)
@@ -341,6 +345,17 @@ fn check_account(transaction: &dyn Transaction, account: AccountId) -> Result<()
     Err(unknown_account(account))
 }
 
+fn find_user(
+    transaction: &dyn Transaction,
+    account: AccountId,
+    name: &str,
+) -> Result<Option<User>, DatabaseError> {
+    Ok(transaction.identities()?.into_iter().find_map(|record| match record {
+        Record::User(user) if user.account == account && user.name == name => Some(user),
+        _ => None,
+    }))
+}
+
 fn unknown_account(account: AccountId) -> Refused {
     Refused(format!("no account {account}; `trent admin account list` shows those there are"))
 }
@@ -351,7 +366,7 @@ fn unknown_user(account: AccountId, name: &str) -> Refused {
 
 fn check_owner(transaction: &dyn Transaction, key: &AccessKey) -> Result<(), Refused> {
     if let Owner::User(name) = &key.owner
-        && !transaction.users()?.iter().any(|user| user.account == key.account && user.name == *name)
+        && find_user(transaction, key.account, name)?.is_none()
     {
         return Err(Refused(format!(
             "account {} has no user `{name}`; add it with `trent admin user add`",

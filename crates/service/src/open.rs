@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
-use trent_domain::identity::{AccessKey, Account, Owner, Status, User};
+use trent_domain::identity::{AccessKey, Account, Owner, Record, Rights, Status, User};
 use trent_domain::limits::KEYS_PER_REGION_MAX;
 use trent_domain::time::{Clock, Timestamp};
 use trent_gate::{Gate, OpenError, Parts};
@@ -178,12 +178,12 @@ impl Service {
     }
 
     async fn read_directory(&self, configured: &[ConfiguredAccount]) -> Result<Directory, String> {
-        let (accounts, users, keys) = trent_database::read(&*self.database, |records| {
-            Ok((records.accounts()?, records.users()?, records.access_keys()?))
+        let (accounts, records, keys) = trent_database::read(&*self.database, |records| {
+            Ok((records.accounts()?, records.identities()?, records.access_keys()?))
         })
         .await
         .map_err(|error| error.to_string())?;
-        let mut directory = Directory::stored(&accounts, &users, &keys, &self.gate)?;
+        let mut directory = Directory::stored(&accounts, &records, &keys, &self.gate)?;
         directory.add_configured(configured)?;
         Ok(directory)
     }
@@ -201,18 +201,11 @@ impl Service {
             sealed_secret,
         };
         let unique_id = self.unique_id("AIDA")?;
-        let user = User {
-            account,
-            name: user,
-            path: "/".into(),
-            unique_id,
-            administrator: true,
-            status: Status::Active,
-            created,
-        };
+        let rights = Rights::administrator();
+        let user = Record::User(User { rights, ..User::new(account, &user, &unique_id, created) });
         trent_database::write(&*self.database, "first start", move |transaction| {
             transaction.put_account(&Account { id: account, name: "main".into(), status: Status::Active })?;
-            transaction.put_user(&user)?;
+            transaction.put_identity(&user)?;
             transaction.put_access_key(&key)?;
             Ok::<_, DatabaseError>(())
         })

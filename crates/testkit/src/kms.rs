@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use trent_crypto::{Key256, Random, SecretBytes};
 use trent_database::{Database, Embedded};
 use trent_domain::identifier::{AccountId, Region};
-use trent_domain::identity::{Caller, Status, User};
+use trent_domain::identity::{Caller, User};
 use trent_domain::time::Clock;
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_protocol::Operation;
@@ -113,15 +113,7 @@ impl TestKms {
 
     /// The same service, called by a user of this account who has been given no rights.
     pub fn as_user(&self, name: &str) -> Self {
-        let user = User {
-            account: self.caller.account,
-            name: name.to_owned(),
-            path: "/".to_owned(),
-            unique_id: "AIDATESTTESTTESTTESTT".to_owned(),
-            administrator: false,
-            status: Status::Active,
-            created: self.clock.now(),
-        };
+        let user = User::new(self.caller.account, name, "AIDATESTTESTTESTTESTT", self.clock.now());
         self.called_by(Caller::user(&user, "AKIAUSERUSERUSERUSER"))
     }
 

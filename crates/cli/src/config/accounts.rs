@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use trent_crypto::{SecretBytes, kdf};
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::{
-    ADMINISTRATOR_ACCESS, Account, Owner, Status, User, is_access_key_id, is_user_name, is_user_path,
+    ADMINISTRATOR_ACCESS, Account, Owner, Rights, Status, User, is_access_key_id, is_path, is_principal_name,
 };
 use trent_domain::limits::ACCESS_KEYS_PER_USER_MAX;
 use trent_domain::time::Timestamp;
@@ -78,11 +78,11 @@ impl<'de> Deserialize<'de> for PolicyName {
 }
 
 fn user_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    checked(deserializer, is_user_name, "is no user name: 1 to 64 of A-Z a-z 0-9 + = , . @ - _")
+    checked(deserializer, is_principal_name, "is no user name: 1 to 64 of A-Z a-z 0-9 + = , . @ - _")
 }
 
 fn user_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    checked(deserializer, is_user_path, "is no path: / or /…/")
+    checked(deserializer, is_path, "is no path: / or /…/")
 }
 
 fn access_key_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -182,14 +182,10 @@ fn unique(names: &mut HashSet<String>, name: String) -> Result<()> {
 
 fn user_record(account: AccountId, section: &UserSection) -> User {
     let mut user = User {
-        account,
-        name: section.name.clone(),
         path: section.path.clone(),
-        unique_id: String::new(),
-        administrator: !section.policies.is_empty(),
-        status: Status::Active,
+        rights: Rights::administrator_if(!section.policies.is_empty()),
         // The file does not say when it was written.
-        created: Timestamp::from_millis(0),
+        ..User::new(account, &section.name, "", Timestamp::from_millis(0))
     };
     user.unique_id = unique_id(&user.arn());
     user
@@ -249,7 +245,7 @@ mod tests {
     fn users_and_keys_become_objects_of_the_service() {
         let accounts = accounts(&with_key("literal"), &Environment::default()).unwrap();
         let [ConfiguredAccount { users, access_keys, .. }] = &accounts[..] else { panic!("one account") };
-        assert!(users[0].administrator);
+        assert!(users[0].is_administrator());
         assert_eq!(users[0].arn(), "arn:aws:iam::111122223333:user/eng/alice");
         assert_eq!(users[0].unique_id.len(), 21);
         assert_eq!(access_keys[0].secret.expose(), b"literal");

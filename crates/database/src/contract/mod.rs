@@ -70,7 +70,7 @@ macro_rules! contract {
                 many_writers_lose_nothing, changes_are_published_before_the_answer,
                 what_was_undone_is_not_published, a_read_sees_one_moment,
             ],
-            identities: [are_kept_and_replaced, need_their_account],
+            identities: [are_kept_and_replaced, are_deleted_by_name, need_their_account],
             keys: [
                 come_back_as_they_were, are_changed_once_for_each_version, are_known_by_region_and_id,
                 are_listed_in_pages, are_counted_without_those_of_services, are_due_when_their_time_has_come,

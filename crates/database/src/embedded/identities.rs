@@ -1,12 +1,31 @@
-//! Tables `accounts`, `users` and `access_keys`.
+//! Tables `accounts`, `identities` and `access_keys`.
 
 use rusqlite::{Connection, Row, named_params};
-use trent_domain::identity::{AccessKey, Account, Owner, Status, User};
+use serde::{Deserialize, Serialize};
+use trent_domain::identity::{AccessKey, Account, Owner, Record, RecordName, Status};
 use trent_domain::time::Timestamp;
 
 use crate::error::DatabaseError;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
+
+/// The version of bodies that is written. The book's page "Formats" describes it.
+const VERSION: u32 = 1;
+
+/// The body of a row of `identities`, as it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    v: u32,
+    record: Record,
+}
+
+/// The same, as it is written.
+#[derive(Serialize)]
+struct BodyOf<'a> {
+    v: u32,
+    record: &'a Record,
+}
 
 pub(super) fn accounts(connection: &Connection) -> Result<Vec<Account>> {
     query(connection, "SELECT id, name, active FROM accounts ORDER BY id", |row| {
@@ -20,20 +39,17 @@ pub(super) fn accounts(connection: &Connection) -> Result<Vec<Account>> {
     })
 }
 
-pub(super) fn users(connection: &Connection) -> Result<Vec<User>> {
-    let text = "SELECT account, name, path, unique_id, administrator, active, created FROM users ORDER BY account, name";
+pub(super) fn identities(connection: &Connection) -> Result<Vec<Record>> {
+    let text = "SELECT account, kind, name, body FROM identities ORDER BY account, kind, name";
     query(connection, text, |row| {
-        let (account, name): (String, String) = (row.get(0)?, row.get(1)?);
-        let broken = broken("users", &name);
-        Ok(User {
-            account: account.parse().map_err(|_| broken("account"))?,
-            path: row.get(2)?,
-            unique_id: row.get(3)?,
-            administrator: flag(row.get(4)?).ok_or_else(|| broken("administrator"))?,
-            status: status(row.get(5)?).ok_or_else(|| broken("active"))?,
-            created: Timestamp::from_millis(row.get(6)?),
-            name: name.clone(),
-        })
+        let named: [String; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+        let [account, kind, name] = &named;
+        let broken = broken("identities", name);
+        let body: String = row.get(3)?;
+        let Body { v, record } = serde_json::from_str(&body).map_err(|_| broken("body"))?;
+        let RecordName { account: of, kind: is, name: called } = record.record_name();
+        let fits = v == VERSION && of.as_str() == account && is.as_str() == kind && called == *name;
+        if fits { Ok(record) } else { Err(broken("body")) }
     })
 }
 
@@ -62,20 +78,32 @@ pub(super) fn put_account(connection: &Connection, account: &Account) -> Result<
     Ok(())
 }
 
-pub(super) fn put_user(connection: &Connection, user: &User) -> Result<()> {
-    let text = "INSERT INTO users (account, name, path, unique_id, administrator, active, created) \
-                VALUES (:account, :name, :path, :unique_id, :administrator, :active, :created) \
-                ON CONFLICT (account, name) DO UPDATE SET path = excluded.path, unique_id = excluded.unique_id, \
-                administrator = excluded.administrator, active = excluded.active, created = excluded.created";
+pub(super) fn put_identity(connection: &Connection, record: &Record) -> Result<()> {
+    let text = "INSERT INTO identities (account, kind, name, body) VALUES (:account, :kind, :name, :body) \
+                ON CONFLICT (account, kind, name) DO UPDATE SET body = excluded.body";
+    let RecordName { account, kind, name } = record.record_name();
+    let broken = broken("identities", &name);
+    let body = serde_json::to_string(&BodyOf { v: VERSION, record }).map_err(|_| broken("body"))?;
     connection.prepare_cached(text)?.execute(named_params! {
-        ":account": user.account.as_str(),
-        ":name": user.name,
-        ":path": user.path,
-        ":unique_id": user.unique_id,
-        ":administrator": i64::from(user.administrator),
-        ":active": number(user.status),
-        ":created": user.created.millis(),
+        ":account": account.as_str(),
+        ":kind": kind.as_str(),
+        ":name": name,
+        ":body": body,
     })?;
+    Ok(())
+}
+
+pub(super) fn delete_identity(connection: &Connection, record: &RecordName) -> Result<()> {
+    let text = "DELETE FROM identities WHERE account = :account AND kind = :kind AND name = :name";
+    let RecordName { account, kind, name } = record;
+    let parameters = named_params! {":account": account.as_str(), ":kind": kind.as_str(), ":name": name};
+    connection.prepare_cached(text)?.execute(parameters)?;
+    Ok(())
+}
+
+pub(super) fn delete_access_key(connection: &Connection, id: &str) -> Result<()> {
+    let text = "DELETE FROM access_keys WHERE id = :id";
+    connection.prepare_cached(text)?.execute(named_params! {":id": id})?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use trent_domain::alias::Alias;
 use trent_domain::identifier::{AccountId, KeyId, Region};
-use trent_domain::identity::{AccessKey, Account, User};
+use trent_domain::identity::{AccessKey, Account, Record, RecordName};
 use trent_domain::key::Key;
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
@@ -94,8 +94,8 @@ impl Records for Rows<'_> {
         identities::accounts(self.connection)
     }
 
-    fn users(&self) -> Result<Vec<User>> {
-        identities::users(self.connection)
+    fn identities(&self) -> Result<Vec<Record>> {
+        identities::identities(self.connection)
     }
 
     fn access_keys(&self) -> Result<Vec<AccessKey>> {
@@ -168,14 +168,26 @@ impl Transaction for Rows<'_> {
         Ok(())
     }
 
-    fn put_user(&mut self, user: &User) -> Result<()> {
-        identities::put_user(self.connection, user)?;
+    fn put_identity(&mut self, record: &Record) -> Result<()> {
+        identities::put_identity(self.connection, record)?;
+        self.changed(Change::Identities);
+        Ok(())
+    }
+
+    fn delete_identity(&mut self, name: &RecordName) -> Result<()> {
+        identities::delete_identity(self.connection, name)?;
         self.changed(Change::Identities);
         Ok(())
     }
 
     fn put_access_key(&mut self, key: &AccessKey) -> Result<()> {
         identities::put_access_key(self.connection, key)?;
+        self.changed(Change::Identities);
+        Ok(())
+    }
+
+    fn delete_access_key(&mut self, id: &str) -> Result<()> {
+        identities::delete_access_key(self.connection, id)?;
         self.changed(Change::Identities);
         Ok(())
     }

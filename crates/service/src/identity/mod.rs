@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::AccountId;
-use trent_domain::identity::{AccessKey, Account, Caller, Owner, Status, User, root_arn};
+use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Status, User, root_arn};
 use trent_gate::Gate;
 
 /// An access key that may sign: whom it stands for, and its secret.
@@ -64,11 +64,16 @@ impl Directory {
 
     pub(crate) fn stored(
         accounts: &[Account],
-        users: &[User],
+        records: &[Record],
         access_keys: &[AccessKey],
         gate: &Gate,
     ) -> Result<Self, String> {
         let mut directory = Self::default();
+        let users = records.iter().filter_map(|record| match record {
+            Record::User(user) => Some(user.clone()),
+            _ => None,
+        });
+        let users: Vec<_> = users.collect();
         accounts.iter().for_each(|account| directory.add_account(account));
         users.iter().for_each(|user| directory.add_user(user));
         for key in access_keys.iter().filter(|key| key.status == Status::Active) {
@@ -76,7 +81,7 @@ impl Directory {
             let secret = secret.map_err(|error| {
                 format!("the secret of access key `{}` cannot be opened: {error}; restore a backup", key.id)
             })?;
-            directory.add_signer(&key.id, key.account, &key.owner, users, secret);
+            directory.add_signer(&key.id, key.account, &key.owner, &users, secret);
         }
         Ok(directory)
     }

@@ -51,15 +51,14 @@ CREATE TABLE accounts (
     active INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE users (
+-- Users, groups, roles, policies, providers: what an account has by name. All of them are in memory, so nothing is
+-- looked up here.
+CREATE TABLE identities (
     account TEXT NOT NULL REFERENCES accounts (id),
+    kind TEXT NOT NULL,
     name TEXT NOT NULL,
-    path TEXT NOT NULL,
-    unique_id TEXT NOT NULL,
-    administrator INTEGER NOT NULL,
-    active INTEGER NOT NULL,
-    created INTEGER NOT NULL,
-    PRIMARY KEY (account, name)
+    body TEXT NOT NULL,
+    PRIMARY KEY (account, kind, name)
 ) STRICT, WITHOUT ROWID;
 
 -- An access key without a user is the root's.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 use trent_domain::identifier::{KeyId, MaterialId};
-use trent_domain::identity::{Owner, Status};
+use trent_domain::identity::{Owner, Record, Status};
 use trent_domain::import::{Imported, Standing};
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
@@ -138,16 +138,7 @@ fn the_identities(records: &dyn Records) -> Result<(), DatabaseError> {
         .map(|account| (account.id.to_string(), account.name, account.status))
         .collect();
     assert_eq!(accounts, [("111122223333".to_owned(), "main".to_owned(), Status::Active)]);
-    let users: Vec<_> = records
-        .users()?
-        .into_iter()
-        .map(|user| (user.arn(), user.administrator, user.status, user.created))
-        .collect();
-    let arn = |name: &str| format!("arn:aws:iam::111122223333:user/{name}");
-    assert_eq!(
-        users,
-        [(arn("admin"), true, Status::Active, at(0)), (arn("team/reader"), false, Status::Inactive, at(1))]
-    );
+    the_principals(records)?;
     let keys = records.access_keys()?;
     let keys: Vec<_> =
         keys.into_iter().map(|key| (key.id, key.owner, key.status, key.sealed_secret)).collect();
@@ -159,6 +150,42 @@ fn the_identities(records: &dyn Records) -> Result<(), DatabaseError> {
             ("AKIABBBBBBBBBBBBBBBB".to_owned(), root, Status::Inactive, vec![3, 4]),
         ]
     );
+    Ok(())
+}
+
+fn the_principals(records: &dyn Records) -> Result<(), DatabaseError> {
+    let all = records.identities()?;
+    let arns: Vec<_> = all.iter().map(Record::arn).collect();
+    let arn = |name: &str| format!("arn:aws:iam::111122223333:{name}");
+    assert_eq!(
+        arns,
+        [
+            arn("group/admins"),
+            arn("oidc-provider/issuer.example.com"),
+            arn("oidc-provider/other.example.com"),
+            arn("policy/kms-user"),
+            arn("role/app"),
+            arn("user/admin"),
+            arn("user/team/reader"),
+        ]
+    );
+    let role = all.iter().find_map(|record| match record {
+        Record::Role(role) => Some(role),
+        _ => None,
+    });
+    let role = role.expect("the role");
+    assert_eq!((role.max_session_seconds, role.revoke_sessions_before), (7200, Some(at(1))));
+    assert_eq!((role.boundary.as_deref(), &*role.tags["team"]), (Some("kms-user"), "core"));
+    let users: Vec<_> = all
+        .iter()
+        .filter_map(|record| match record {
+            Record::User(user) => {
+                Some((user.is_administrator(), user.status, user.created, user.groups.contains("admins")))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(users, [(true, Status::Active, at(0), false), (false, Status::Inactive, at(1), true)]);
     Ok(())
 }
 
