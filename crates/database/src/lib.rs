@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, KeyId, Region};
+use trent_domain::key_store::KeyStoreId;
 
 pub use embedded::{Embedded, SCHEMA_VERSION};
 pub use error::DatabaseError;
@@ -52,6 +53,8 @@ pub enum Change {
     Key(Region, KeyId),
     /// An alias.
     Alias(AccountId, Region, AliasName),
+    /// A custom key store.
+    KeyStore(KeyStoreId),
     /// Accounts, what they have by name, or access keys.
     Identities,
     /// A key of the ring, by name.

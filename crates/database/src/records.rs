@@ -4,6 +4,7 @@ use trent_domain::alias::Alias;
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::identity::{AccessKey, Account, Record, RecordName};
 use trent_domain::key::Key;
+use trent_domain::key_store::{KeyStore, KeyStoreId};
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
 
@@ -63,6 +64,15 @@ pub trait Records {
     /// How many aliases a key has.
     fn alias_count(&self, region: Region, key: KeyId) -> Result<u64>;
 
+    /// The keys in a custom key store, in order of their ids: all, or the one whose part there is called `external_key`.
+    fn keys_in_store(&self, store: &KeyStoreId, external_key: Option<&str>) -> Result<Vec<(Region, KeyId)>>;
+
+    /// The custom key store with this id.
+    fn key_store(&self, id: &KeyStoreId) -> Result<Option<KeyStore>>;
+
+    /// All custom key stores of a Region, whoever owns them, or of all Regions; in order of creation, then of their ids.
+    fn key_stores(&self, region: Option<Region>) -> Result<Vec<KeyStore>>;
+
     /// All accounts.
     fn accounts(&self) -> Result<Vec<Account>>;
 
@@ -104,6 +114,15 @@ pub trait Transaction: Records {
 
     /// Deletes an alias; one that is not there is no error.
     fn delete_alias(&mut self, account: AccountId, region: Region, name: &str) -> Result<()>;
+
+    /// Adds a custom key store as version 1, whatever its `version` says; its name must be free.
+    fn insert_key_store(&mut self, store: &KeyStore) -> Result<()>;
+
+    /// Replaces a custom key store, whose `version` must be that of its row; the row gets the next one.
+    fn update_key_store(&mut self, store: &KeyStore) -> Result<()>;
+
+    /// Deletes a custom key store; one that is not there is no error.
+    fn delete_key_store(&mut self, id: &KeyStoreId) -> Result<()>;
 
     /// Adds or replaces an account.
     fn put_account(&mut self, account: &Account) -> Result<()>;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use trent_protocol::{KeyManager, KeySpec, KeyState, KeyUsage, Origin};
 
 use crate::identifier::{AccountId, KeyArn, KeyId, MaterialId, Region};
+use crate::key_store::InStore;
 use crate::lifecycle::Lifecycle;
 use crate::multi_region::MultiRegion;
 use crate::rotation::{Material, Schedule};
@@ -42,6 +43,8 @@ pub struct Key {
     pub schedule: Option<Schedule>,
     /// Its materials, oldest first; the last that does not wait for its rotation is the current one.
     pub materials: Vec<Material>,
+    /// Which custom key store holds it, of keys in one alone.
+    pub in_store: Option<InStore>,
     /// Where the keys related to it are, of a multi-Region key alone.
     pub multi_region: Option<MultiRegion>,
     /// The number of the stored version, counted up by the database with each change.

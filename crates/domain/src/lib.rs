@@ -14,6 +14,7 @@ pub mod identifier;
 pub mod identity;
 pub mod import;
 pub mod key;
+pub mod key_store;
 pub mod lifecycle;
 pub mod limits;
 pub mod multi_region;

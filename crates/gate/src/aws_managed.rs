@@ -41,6 +41,7 @@ impl Gate {
             // AWS rotates its managed keys every year, always.
             schedule: Some(Schedule::starting(now, None)),
             materials: vec![material],
+            in_store: None,
             multi_region: None,
             version: 0,
         };

@@ -154,7 +154,7 @@ impl Observer for KeyCache {
                     self.remove(&place);
                 }
                 Change::Alias(account, region, name) => self.count_up(&(*account, *region, name.clone())),
-                Change::Identities | Change::Ring(_) => {}
+                Change::Identities | Change::KeyStore(_) | Change::Ring(_) => {}
             }
         }
     }
@@ -213,6 +213,7 @@ mod tests {
             tags: BTreeMap::new(),
             schedule: None,
             materials: Vec::new(),
+            in_store: None,
             multi_region: None,
             version: 1,
         }

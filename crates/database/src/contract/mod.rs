@@ -3,6 +3,7 @@
 pub(crate) mod aliases;
 pub(crate) mod groups;
 pub(crate) mod identities;
+pub(crate) mod key_stores;
 pub(crate) mod keys;
 pub(crate) mod ring;
 
@@ -71,6 +72,7 @@ macro_rules! contract {
                 what_was_undone_is_not_published, a_read_sees_one_moment,
             ],
             identities: [are_kept_and_replaced, are_deleted_by_name, need_their_account],
+            key_stores: [come_back_as_they_were, are_changed_once_for_each_version, have_names_of_their_own, hold_keys],
             keys: [
                 come_back_as_they_were, are_changed_once_for_each_version, are_known_by_region_and_id,
                 are_listed_in_pages, are_counted_without_those_of_services, are_due_when_their_time_has_come,
@@ -117,6 +119,7 @@ fn plain_key(number: u8) -> Key {
         tags: BTreeMap::new(),
         schedule: None,
         materials: vec![material(number)],
+        in_store: None,
         multi_region: None,
         version: 1,
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use trent_domain::identifier::{KeyId, MaterialId};
 use trent_domain::import::{Imported, Standing};
 use trent_domain::key::Key;
+use trent_domain::key_store::InStore;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
 use trent_domain::rotation::{Material, Rotation, Schedule};
@@ -44,6 +45,9 @@ struct KeyBody<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schedule: Option<Schedule>,
     materials: Vec<MaterialBody>,
+    /// Of keys in a custom key store alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_store: Option<Cow<'a, InStore>>,
     /// Of multi-Region keys alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     multi_region: Option<Cow<'a, MultiRegion>>,
@@ -100,6 +104,7 @@ pub(super) fn write_key(key: &Key) -> Result<String, DatabaseError> {
         tags: Cow::Borrowed(&key.tags),
         schedule: key.schedule,
         materials: key.materials.iter().map(write_material).collect(),
+        in_store: key.in_store.as_ref().map(Cow::Borrowed),
         multi_region: key.multi_region.as_ref().map(Cow::Borrowed),
     };
     serde_json::to_string(&body).map_err(DatabaseError::engine)
@@ -132,6 +137,7 @@ pub(super) fn read_key(row: &KeyRow) -> Result<Key, DatabaseError> {
         tags: body.tags.into_owned(),
         schedule: body.schedule,
         materials: materials.ok_or_else(|| broken("body"))?,
+        in_store: body.in_store.map(Cow::into_owned),
         multi_region: body.multi_region.map(Cow::into_owned),
         version: u64::try_from(row.version).map_err(|_| broken("version"))?,
     })

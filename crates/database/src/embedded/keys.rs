@@ -1,8 +1,9 @@
 //! Table `keys`, and `key_counts` beside it.
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Params, named_params};
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
+use trent_domain::key_store::KeyStoreId;
 use trent_domain::time::Timestamp;
 
 use super::body;
@@ -71,25 +72,43 @@ pub(super) fn count(connection: &Connection, account: AccountId, region: Region)
 
 pub(super) fn due(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<(Region, KeyId)>> {
     let text = "SELECT region, id FROM keys WHERE due_at <= :now ORDER BY due_at LIMIT :limit";
+    places(connection, text, named_params! {":now": now.millis(), ":limit": rows(limit)})
+}
+
+fn places(connection: &Connection, text: &str, parameters: impl Params) -> Result<Vec<(Region, KeyId)>> {
     let mut statement = connection.prepare_cached(text)?;
-    let mut found = statement.query(named_params! {":now": now.millis(), ":limit": rows(limit)})?;
-    let mut due = Vec::new();
+    let mut found = statement.query(parameters)?;
+    let mut places = Vec::new();
     while let Some(row) = found.next()? {
         let (region, id): (String, String) = (row.get(0)?, row.get(1)?);
         let region = region.parse().map_err(|_| broken("region", &id))?;
-        due.push((region, id.parse().map_err(|_| broken("id", &id))?));
+        places.push((region, id.parse().map_err(|_| broken("id", &id))?));
     }
-    Ok(due)
+    Ok(places)
+}
+
+/// The keys that a custom key store holds.
+pub(super) fn of_store(
+    connection: &Connection,
+    store: &KeyStoreId,
+    external_key: Option<&str>,
+) -> Result<Vec<(Region, KeyId)>> {
+    let text = "SELECT region, id FROM keys WHERE key_store = :store \
+                AND (:external_key IS NULL OR external_key = :external_key) ORDER BY id";
+    places(connection, text, named_params! {":store": store.as_str(), ":external_key": external_key})
 }
 
 pub(super) fn insert(connection: &Connection, key: &Key) -> Result<()> {
-    let text = "INSERT INTO keys (region, id, account, version, due_at, body) \
-                VALUES (:region, :id, :account, 1, :due_at, :body)";
+    let text = "INSERT INTO keys (region, id, account, version, due_at, key_store, external_key, body) \
+                VALUES (:region, :id, :account, 1, :due_at, :key_store, :external_key, :body)";
+    let in_store = key.in_store.as_ref();
     connection.prepare_cached(text)?.execute(named_params! {
         ":region": key.region.as_str(),
         ":id": key.id.to_string(),
         ":account": key.account.as_str(),
         ":due_at": key.due_at().map(Timestamp::millis),
+        ":key_store": in_store.map(|place| place.store.as_str()),
+        ":external_key": in_store.and_then(|place| place.external_key.as_deref()),
         ":body": body::write_key(key)?,
     })?;
     add_to_count(connection, key, 1)

@@ -8,6 +8,7 @@ mod backup;
 mod body;
 mod connection;
 mod identities;
+mod key_stores;
 mod keys;
 mod readers;
 mod ring;

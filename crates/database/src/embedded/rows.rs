@@ -5,10 +5,11 @@ use trent_domain::alias::Alias;
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::identity::{AccessKey, Account, Record, RecordName};
 use trent_domain::key::Key;
+use trent_domain::key_store::{KeyStore, KeyStoreId};
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
 
-use super::{aliases, identities, keys, ring, usage};
+use super::{aliases, identities, key_stores, keys, ring, usage};
 use crate::Change;
 use crate::error::DatabaseError;
 use crate::records::{Records, RingKey, Transaction};
@@ -90,6 +91,18 @@ impl Records for Rows<'_> {
         aliases::count(self.connection, region, key)
     }
 
+    fn keys_in_store(&self, store: &KeyStoreId, external_key: Option<&str>) -> Result<Vec<(Region, KeyId)>> {
+        keys::of_store(self.connection, store, external_key)
+    }
+
+    fn key_store(&self, id: &KeyStoreId) -> Result<Option<KeyStore>> {
+        key_stores::find(self.connection, id)
+    }
+
+    fn key_stores(&self, region: Option<Region>) -> Result<Vec<KeyStore>> {
+        key_stores::list(self.connection, region)
+    }
+
     fn accounts(&self) -> Result<Vec<Account>> {
         identities::accounts(self.connection)
     }
@@ -159,6 +172,24 @@ impl Transaction for Rows<'_> {
         if let Some(gone) = aliases::delete(self.connection, account, region, name)? {
             self.changed(Change::Alias(account, region, gone));
         }
+        Ok(())
+    }
+
+    fn insert_key_store(&mut self, store: &KeyStore) -> Result<()> {
+        key_stores::insert(self.connection, store)?;
+        self.changed(Change::KeyStore(store.id.clone()));
+        Ok(())
+    }
+
+    fn update_key_store(&mut self, store: &KeyStore) -> Result<()> {
+        key_stores::update(self.connection, store)?;
+        self.changed(Change::KeyStore(store.id.clone()));
+        Ok(())
+    }
+
+    fn delete_key_store(&mut self, id: &KeyStoreId) -> Result<()> {
+        key_stores::delete(self.connection, id)?;
+        self.changed(Change::KeyStore(id.clone()));
         Ok(())
     }
 

@@ -203,6 +203,7 @@ mod tests {
             tags: BTreeMap::new(),
             schedule: None,
             materials: Vec::new(),
+            in_store: None,
             multi_region: None,
             version: 1,
         }

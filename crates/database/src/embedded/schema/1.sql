@@ -9,11 +9,14 @@ CREATE TABLE keys (
     account TEXT NOT NULL,
     version INTEGER NOT NULL,
     due_at INTEGER,
+    key_store TEXT,
+    external_key TEXT,
     body TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX keys_by_id ON keys (id, region);
 CREATE INDEX keys_by_account ON keys (account, region, id);
 CREATE INDEX keys_by_due ON keys (due_at) WHERE due_at IS NOT NULL;
+CREATE UNIQUE INDEX keys_by_store ON keys (key_store, coalesce(external_key, id)) WHERE key_store IS NOT NULL;
 
 -- Counting rows would take longer the more there are.
 CREATE TABLE key_counts (
@@ -44,6 +47,20 @@ CREATE TABLE aliases (
     FOREIGN KEY (target, region) REFERENCES keys (id, region)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX aliases_by_target ON aliases (target, region, name);
+
+CREATE TABLE key_stores (
+    id TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    backing TEXT NOT NULL,
+    sealed_secret BLOB NOT NULL,
+    connection TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    UNIQUE (account, region, name)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE accounts (
     id TEXT NOT NULL PRIMARY KEY,

@@ -6,11 +6,16 @@ use rusqlite::Connection;
 use trent_domain::identifier::{KeyId, MaterialId};
 use trent_domain::identity::{Owner, Record, Status};
 use trent_domain::import::{Imported, Standing};
+use trent_domain::key_store::{
+    Backing, Cluster, Connection as State, Credential, Endpoint, InStore, KeyStore, KeyStoreId, Proxy, Reach,
+};
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
 use trent_domain::rotation::{Material, Rotation, Schedule};
 use trent_domain::time::Timestamp;
-use trent_protocol::{KeyManager, KeySpec, KeyUsage, Origin, RotationType, TrackedOperation};
+use trent_protocol::{
+    ConnectionErrorCode, KeyManager, KeySpec, KeyUsage, Origin, RotationType, TrackedOperation,
+};
 
 use crate::{DatabaseError, Embedded, Records, RingKey};
 
@@ -29,6 +34,8 @@ fn a_database_of_schema_1_is_read() -> Result<(), DatabaseError> {
         the_full_key(records)?;
         the_key_that_leads_it(records)?;
         the_key_with_imported_material(records)?;
+        the_key_in_a_key_store(records)?;
+        the_key_stores(records)?;
         what_is_around_them(records)?;
         the_identities(records)?;
         the_ring(records)
@@ -112,6 +119,46 @@ fn the_key_with_imported_material(records: &dyn Records) -> Result<(), DatabaseE
             Material { imported: gone, sealed: Vec::new(), ..material(5, at(0), None) },
             Material { imported: waits, ..material(6, at(5), None) },
         ]
+    );
+    Ok(())
+}
+
+fn the_key_in_a_key_store(records: &dyn Records) -> Result<(), DatabaseError> {
+    let id = "0199b2c4-7c00-7abc-8def-0123456789ae".parse().expect("a key id");
+    let key = records.key("us-east-1".parse().expect("a Region"), id)?.expect("the key");
+    assert_eq!((key.origin, key.lifecycle), (Origin::ExternalKeyStore, Lifecycle::Disabled));
+    let store: KeyStoreId = "cks-1234567890abcdef0".parse().expect("an id");
+    let external_key = Some("theirs".to_owned());
+    assert_eq!(key.in_store, Some(InStore { store: store.clone(), external_key }));
+    assert_eq!(records.keys_in_store(&store, Some("theirs"))?, [(key.region, key.id)]);
+    Ok(())
+}
+
+fn the_key_stores(records: &dyn Records) -> Result<(), DatabaseError> {
+    let [external, hsm] = <[KeyStore; 2]>::try_from(records.key_stores(None)?).expect("two key stores");
+    assert_eq!((external.id.as_str(), external.name.as_str()), ("cks-1234567890abcdef0", "ours"));
+    assert_eq!((external.created, external.attempt, external.version), (at(0), 3, 5));
+    let code = ConnectionErrorCode::XksProxyTimedOut;
+    assert_eq!((external.connection, external.sealed_secret), (State::Failed { code }, vec![8]));
+    let owner = "444455556666".parse().expect("an account");
+    let proxy = Proxy {
+        endpoint: Endpoint::parse("https://proxy.example.com").expect("an endpoint"),
+        path: "/kms/xks/v1".to_owned(),
+        reach: Reach::VpcEndpointService {
+            name: "com.amazonaws.vpce.us-east-1.vpce-svc-1".to_owned(),
+            owner,
+        },
+        credential: Credential { access_key_id: "ABCDEFGHIJKLMNOPQRST".to_owned(), set: at(1) },
+    };
+    assert_eq!(external.backing, Backing::External(proxy));
+    let cluster = Cluster {
+        id: "cluster-234abcdefABC".to_owned(),
+        trust_anchor: "PEM".to_owned(),
+        lineage: std::array::from_fn(|at| u8::try_from(at).expect("a byte")),
+    };
+    assert_eq!(
+        (hsm.backing, hsm.connection),
+        (Backing::CloudHsm(cluster), State::Connecting { since: at(3) })
     );
     Ok(())
 }

@@ -74,6 +74,7 @@ impl Handle for CreateKeyRequest {
             tags,
             schedule: None,
             materials,
+            in_store: None,
             multi_region: id.is_multi_region().then(|| MultiRegion::primary(permit.region())),
             version: 0,
         };
