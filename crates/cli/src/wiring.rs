@@ -94,6 +94,7 @@ pub(crate) async fn open_service(
     };
     let options = Options {
         keys_per_region_max: config.limits.keys_per_region.get(),
+        grants_per_key_max: config.limits.grants_per_key.get(),
         regions: config.auth.signatures().regions.map(Arc::from),
         settling_seconds: config.jobs.settling_seconds.as_u32(),
     };

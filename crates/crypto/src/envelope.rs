@@ -39,6 +39,8 @@ pub mod label {
     pub const MARKER: &str = "marker";
     /// An import token, under the ring's key `import-tokens`. Field: `key`.
     pub const IMPORT_TOKEN: &str = "import-token";
+    /// A grant token, under the ring's key `grant-tokens`. Field: `region`.
+    pub const GRANT_TOKEN: &str = "grant-token";
     /// The empty envelope by which a passphrase is known to be right ([`crate::root`]).
     pub const PASSPHRASE_VERIFIER: &str = "passphrase-verifier";
 }

@@ -20,6 +20,7 @@ mod records;
 use std::sync::Arc;
 
 use trent_domain::alias::AliasName;
+use trent_domain::grant::Grant;
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key_store::KeyStoreId;
 
@@ -55,6 +56,10 @@ pub enum Change {
     Alias(AccountId, Region, AliasName),
     /// A custom key store.
     KeyStore(KeyStoreId),
+    /// A grant was made.
+    GrantCreated(Arc<Grant>),
+    /// A grant was deleted by itself; those that went with their key are not told of.
+    GrantDeleted(Arc<Grant>),
     /// Accounts, what they have by name, or access keys.
     Identities,
     /// A key of the ring, by name.

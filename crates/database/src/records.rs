@@ -1,7 +1,8 @@
 //! What can be asked of the records, and what can be done to them.
 
 use trent_domain::alias::Alias;
-use trent_domain::identifier::{AccountId, KeyId, Region};
+use trent_domain::grant::{Grant, PrincipalId, Terms};
+use trent_domain::identifier::{AccountId, GrantId, KeyId, Region};
 use trent_domain::identity::{AccessKey, Account, Record, RecordName};
 use trent_domain::key::Key;
 use trent_domain::key_store::{KeyStore, KeyStoreId};
@@ -73,6 +74,34 @@ pub trait Records {
     /// All custom key stores of a Region, whoever owns them, or of all Regions; in order of creation, then of their ids.
     fn key_stores(&self, region: Option<Region>) -> Result<Vec<KeyStore>>;
 
+    /// The grant of a key with this id.
+    fn grant(&self, region: Region, key: KeyId, id: GrantId) -> Result<Option<Grant>>;
+
+    /// At most `limit` grants of a key, those for one grantee alone if that is given, by id, after `after`.
+    fn grants(
+        &self,
+        region: Region,
+        key: KeyId,
+        grantee: Option<&PrincipalId>,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<Grant>>;
+
+    /// At most `limit` grants of all keys of a Region that name a retiring principal, by key and id, after `after`.
+    fn retirable_grants(
+        &self,
+        region: Region,
+        retiring: &PrincipalId,
+        after: Option<(KeyId, GrantId)>,
+        limit: usize,
+    ) -> Result<Vec<Grant>>;
+
+    /// The oldest grant of a key with these terms, which have a name.
+    fn grant_with(&self, region: Region, key: KeyId, terms: &Terms) -> Result<Option<GrantId>>;
+
+    /// How many grants a key has.
+    fn grant_count(&self, region: Region, key: KeyId) -> Result<u64>;
+
     /// All accounts.
     fn accounts(&self) -> Result<Vec<Account>>;
 
@@ -100,7 +129,7 @@ pub trait Transaction: Records {
     /// Replaces a key, whose `version` must be that of its row; the row gets the next one.
     fn update_key(&mut self, key: &Key) -> Result<()>;
 
-    /// Deletes a key with its aliases and last usage; one that is not there is no error.
+    /// Deletes a key with its aliases, grants and last usage; one that is not there is no error.
     fn delete_key(&mut self, region: Region, id: KeyId) -> Result<()>;
 
     /// Notes when a key was last used, unless a later usage is noted or the key is gone.
@@ -123,6 +152,12 @@ pub trait Transaction: Records {
 
     /// Deletes a custom key store; one that is not there is no error.
     fn delete_key_store(&mut self, id: &KeyStoreId) -> Result<()>;
+
+    /// Adds a grant; its key must be there.
+    fn insert_grant(&mut self, grant: &Grant) -> Result<()>;
+
+    /// Deletes a grant; says whether it was there.
+    fn delete_grant(&mut self, region: Region, key: KeyId, id: GrantId) -> Result<bool>;
 
     /// Adds or replaces an account.
     fn put_account(&mut self, account: &Account) -> Result<()>;

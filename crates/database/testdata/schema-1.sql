@@ -63,6 +63,31 @@ CREATE TABLE key_stores (
     UNIQUE (account, region, name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE grants (
+    row INTEGER PRIMARY KEY,
+    region TEXT NOT NULL,
+    key TEXT NOT NULL,
+    id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    name TEXT,
+    grantee TEXT NOT NULL,
+    retiring TEXT,
+    body TEXT NOT NULL,
+    FOREIGN KEY (key, region) REFERENCES keys (id, region)
+) STRICT;
+CREATE UNIQUE INDEX grants_by_id ON grants (key, region, id);
+CREATE INDEX grants_by_grantee ON grants (key, region, grantee, id);
+CREATE INDEX grants_by_name ON grants (key, region, name) WHERE name IS NOT NULL;
+CREATE INDEX grants_by_retiring ON grants (retiring, region, key, id) WHERE retiring IS NOT NULL;
+
+CREATE TABLE grant_counts (
+    key TEXT NOT NULL,
+    region TEXT NOT NULL,
+    grants INTEGER NOT NULL CHECK (grants >= 0),
+    PRIMARY KEY (key, region)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE accounts (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
@@ -124,6 +149,12 @@ INSERT INTO key_counts VALUES ('111122223333', 'us-east-1', 1), ('111122223333',
 INSERT INTO last_usages VALUES ('0199b2c4-7c00-7abc-8def-0123456789ab', 'eu-central-1', 'Encrypt', 1764000000500,
     '4f1c1d1e-0000-4000-8000-000000000001', '4f1c1d1e-0000-4000-8000-000000000002');
 INSERT INTO aliases VALUES ('111122223333', 'eu-central-1', 'alias/first', '0199b2c4-7c00-7abc-8def-0123456789ab', 1764000000123, 1764000000124);
+INSERT INTO grants (region, key, id, account, created, name, grantee, retiring, body) VALUES
+    ('eu-central-1', '0199b2c4-7c00-7abc-8def-0123456789ab', '0101010101010101010101010101010101010101010101010101010101010101', '111122223333', 1764000000125, 'orders', 'user:111122223333:AIDABBBBBBBBBBBBBBBBB', 'account:444455556666',
+     '{"v":1,"issuer":"444455556666","operations":["Decrypt","CreateGrant"],"equals":{"Dept":"IT"},"source_arn":"arn:aws:rds:us-east-1:111122223333:db:orders"}'),
+    ('eu-central-1', '0199b2c4-7c00-7abc-8def-0123456789ab', '0202020202020202020202020202020202020202020202020202020202020202', '111122223333', 1764000000126, NULL, 'session:111122223333:AROAAAAAAAAAAAAAAAAAA:s1', NULL,
+     '{"v":1,"issuer":"111122223333","operations":["DescribeKey"],"subset":{}}');
+INSERT INTO grant_counts VALUES ('0199b2c4-7c00-7abc-8def-0123456789ab', 'eu-central-1', 2);
 INSERT INTO accounts VALUES ('111122223333', 'main', 1);
 INSERT INTO identities VALUES
     ('111122223333', 'group', 'admins',

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::alias::AliasName;
+use crate::hex;
 use crate::time::Timestamp;
 
 const ACCOUNT_DIGITS: usize = 12;
@@ -161,35 +162,29 @@ impl fmt::Display for KeyId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MaterialId(pub [u8; 32]);
 
-impl fmt::Display for MaterialId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or_default();
-        let mut text = [0; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+/// The id of a grant, unique on its key: 32 bytes, shown as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GrantId(pub [u8; 32]);
+
+macro_rules! hexadecimal {
+    ($($name:ident is a $what:literal),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                hex::write(f, self.0)
+            }
         }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
-    }
+
+        impl FromStr for $name {
+            type Err = Malformed;
+
+            fn from_str(text: &str) -> Result<Self, Malformed> {
+                hex::parse(text).map(Self).ok_or(Malformed($what))
+            }
+        }
+    )*};
 }
 
-impl FromStr for MaterialId {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let malformed = Malformed("key material id");
-        let digits = text.as_bytes();
-        if digits.len() != 64 || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(malformed);
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| malformed)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| malformed)?;
-        }
-        Ok(Self(bytes))
-    }
-}
+hexadecimal!(MaterialId is a "key material id", GrantId is a "grant id");
 
 /// The full name of a key: `arn:<partition>:kms:<region>:<account>:key/<key-id>`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -342,8 +337,8 @@ impl fmt::Display for Region {
     }
 }
 
-text_form!(AccountId, Region, KeyId, MaterialId, KeyArn, AliasArn);
-text_serde!(AccountId, Region, KeyId, MaterialId);
+text_form!(AccountId, Region, KeyId, MaterialId, GrantId, KeyArn, AliasArn);
+text_serde!(AccountId, Region, KeyId, MaterialId, GrantId);
 
 #[cfg(test)]
 mod tests {
@@ -436,9 +431,10 @@ mod tests {
     }
 
     #[test]
-    fn material_ids_are_64_lower_case_digits() {
+    fn ids_of_materials_and_grants_are_64_lower_case_digits() {
         let text = "0123456789abcdef".repeat(4);
         assert_eq!(text.parse::<MaterialId>().unwrap().to_string(), text);
+        assert_eq!(text.parse::<GrantId>().unwrap().to_string(), text);
         assert!(text.to_uppercase().parse::<MaterialId>().is_err());
         assert!("ab".parse::<MaterialId>().is_err());
     }

@@ -10,6 +10,8 @@
 pub mod algorithms;
 pub mod alias;
 pub mod encryption_context;
+pub mod grant;
+mod hex;
 pub mod identifier;
 pub mod identity;
 pub mod import;

@@ -82,3 +82,9 @@ pub const USER_SESSION_SECONDS_MAX: u32 = 129_600;
 pub const USER_SESSION_SECONDS_DEFAULT: u32 = 43_200;
 /// Seconds that a session of the root may last.
 pub const ROOT_SESSION_SECONDS_MAX: u32 = 3_600;
+/// Grants that one key may have.
+pub const GRANTS_PER_KEY_MAX: u64 = 50_000;
+/// Pairs of an encryption context that one constraint of a grant may have.
+pub const GRANT_CONSTRAINT_PAIRS_MAX: usize = 8;
+/// Characters of one value of such a pair.
+pub const GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX: usize = 384;

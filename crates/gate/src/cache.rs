@@ -1,16 +1,13 @@
 //! Keys and aliases in use, in memory: no database read on the path of a warm key.
 //!
-//! An entry is one key of one Region, replaced whole and never edited. Entries carry the generation that their
-//! shard had *before* their row was read, and count only while the shard still has it; a committed change
-//! counts the shards of what it touched up before its answer is given. So a row that was read before a change
-//! can never serve a request that starts after the change was answered, however the two interleave.
+//! An entry is one key of one Region, replaced whole and never edited. Entries have [`Generations`], so a row that was
+//! read before a change can never serve a request that starts after the change was answered, however the two interleave.
 
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 use trent_database::{Change, Observer};
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, KeyId, Region};
@@ -18,8 +15,8 @@ use trent_domain::key::Key;
 use trent_domain::time::Timestamp;
 use trent_keystore::OpenedKey;
 
-const SHARDS: usize = 1 << 16;
-const LOADING_LOCKS: usize = 256;
+use crate::generations::Generations;
+
 const ENTRY_BYTES: usize = 1_000;
 const ALIAS_ENTRY_BYTES: u64 = 300;
 
@@ -30,11 +27,13 @@ pub struct CacheBounds {
     pub key_bytes: u64,
     /// Bytes of aliases, about.
     pub alias_bytes: u64,
+    /// Bytes of grants, about.
+    pub grant_bytes: u64,
 }
 
 impl Default for CacheBounds {
     fn default() -> Self {
-        Self { key_bytes: 128 << 20, alias_bytes: 16 << 20 }
+        Self { key_bytes: 128 << 20, alias_bytes: 16 << 20, grant_bytes: 128 << 20 }
     }
 }
 
@@ -61,10 +60,7 @@ type AliasPlace = (AccountId, Region, AliasName);
 pub(crate) struct KeyCache {
     keys: Cache<KeyPlace, Arc<Entry>>,
     aliases: Cache<AliasPlace, AliasEntry>,
-    generations: Box<[AtomicU64]>,
-    // Whoever loads a row holds one of these, so that many waiting for the same row read it once.
-    loading: Box<[Mutex<()>]>,
-    hasher: RandomState,
+    generations: Generations,
 }
 
 impl KeyCache {
@@ -74,9 +70,7 @@ impl KeyCache {
         Self {
             keys: keys.build(),
             aliases: Cache::new(bounds.alias_bytes / ALIAS_ENTRY_BYTES),
-            generations: (0..SHARDS).map(|_| AtomicU64::new(0)).collect(),
-            loading: (0..LOADING_LOCKS).map(|_| Mutex::new(())).collect(),
-            hasher: RandomState::new(),
+            generations: Generations::new(),
         }
     }
 
@@ -117,29 +111,12 @@ impl KeyCache {
 
     /// The generation of what is at `place`, to be taken before its row is read.
     pub(crate) fn generation(&self, place: &impl Hash) -> u64 {
-        self.shard(place).map_or(0, |shard| shard.load(Ordering::SeqCst))
+        self.generations.of(place)
     }
 
     /// Waits until nobody else loads what is at `place`.
     pub(crate) async fn load(&self, place: &impl Hash) -> Option<MutexGuard<'_, ()>> {
-        match self.loading.get(self.index(place, LOADING_LOCKS)) {
-            Some(lock) => Some(lock.lock().await),
-            None => None,
-        }
-    }
-
-    fn count_up(&self, place: &impl Hash) {
-        if let Some(shard) = self.shard(place) {
-            shard.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn shard(&self, place: &impl Hash) -> Option<&AtomicU64> {
-        self.generations.get(self.index(place, SHARDS))
-    }
-
-    fn index(&self, place: &impl Hash, count: usize) -> usize {
-        usize::try_from(self.hasher.hash_one(place)).unwrap_or_default() % count
+        self.generations.load(place).await
     }
 }
 
@@ -149,12 +126,18 @@ impl Observer for KeyCache {
             match change {
                 Change::Key(region, id) => {
                     let place = (*region, *id);
-                    self.count_up(&place);
+                    self.generations.count_up(&place);
                     // The old entry would only take up room, and hold material that may have to go.
                     self.remove(&place);
                 }
-                Change::Alias(account, region, name) => self.count_up(&(*account, *region, name.clone())),
-                Change::Identities | Change::KeyStore(_) | Change::Ring(_) => {}
+                Change::Alias(account, region, name) => {
+                    self.generations.count_up(&(*account, *region, name.clone()));
+                }
+                Change::GrantCreated(_)
+                | Change::GrantDeleted(_)
+                | Change::Identities
+                | Change::KeyStore(_)
+                | Change::Ring(_) => {}
             }
         }
     }

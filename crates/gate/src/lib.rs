@@ -107,6 +107,8 @@ mod cache;
 mod change;
 mod decision;
 mod facts;
+mod generations;
+mod grant_token;
 mod marker;
 mod opening;
 mod refusal;

@@ -32,11 +32,14 @@ pub enum RingName {
     Markers,
     /// Seals import tokens.
     ImportTokens,
+    /// Seals grant tokens.
+    GrantTokens,
 }
 
 impl RingName {
     /// The keys that every deployment has from its first start.
-    pub const FIRST: [Self; 4] = [Self::MaterialIds, Self::AccessKeys, Self::Markers, Self::ImportTokens];
+    pub const FIRST: [Self; 5] =
+        [Self::MaterialIds, Self::AccessKeys, Self::Markers, Self::ImportTokens, Self::GrantTokens];
 }
 
 impl fmt::Display for RingName {
@@ -47,6 +50,7 @@ impl fmt::Display for RingName {
             Self::AccessKeys => f.write_str("access-keys"),
             Self::Markers => f.write_str("markers"),
             Self::ImportTokens => f.write_str("import-tokens"),
+            Self::GrantTokens => f.write_str("grant-tokens"),
         }
     }
 }
@@ -61,6 +65,7 @@ impl std::str::FromStr for RingName {
             "access-keys" => Ok(Self::AccessKeys),
             "markers" => Ok(Self::Markers),
             "import-tokens" => Ok(Self::ImportTokens),
+            "grant-tokens" => Ok(Self::GrantTokens),
             _ => {
                 let scope = text
                     .strip_prefix("domain/")

@@ -8,7 +8,7 @@ use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{AccessKey, Account, Owner, Record, Rights, Status, User};
-use trent_domain::limits::KEYS_PER_REGION_MAX;
+use trent_domain::limits::{GRANTS_PER_KEY_MAX, KEYS_PER_REGION_MAX};
 use trent_domain::time::{Clock, Timestamp};
 use trent_gate::{Gate, OpenError, Parts};
 use uuid::Uuid;
@@ -21,6 +21,8 @@ use crate::identity::{ConfiguredAccount, Directory, SigningIdentity};
 pub struct Options {
     /// Customer managed keys per account and Region.
     pub keys_per_region_max: u64,
+    /// Grants per key.
+    pub grants_per_key_max: u64,
     /// The Regions that keys may be replicated to; none is every well-formed name.
     pub regions: Option<Arc<[Region]>>,
     /// Seconds that a replica stays `Creating`, and that a change of the primary Region leaves both keys `Updating`.
@@ -29,7 +31,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { keys_per_region_max: KEYS_PER_REGION_MAX, regions: None, settling_seconds: 0 }
+        Self {
+            keys_per_region_max: KEYS_PER_REGION_MAX,
+            grants_per_key_max: GRANTS_PER_KEY_MAX,
+            regions: None,
+            settling_seconds: 0,
+        }
     }
 }
 

@@ -11,17 +11,26 @@ use super::setting::{Default as D, Section, Setting};
 pub(crate) struct CacheSection {
     key_bytes: Bounded<1_048_576, 1_099_511_627_776>,
     alias_bytes: Bounded<1_048_576, 1_099_511_627_776>,
+    grant_bytes: Bounded<1_048_576, 1_099_511_627_776>,
 }
 
 impl Default for CacheSection {
     fn default() -> Self {
-        Self { key_bytes: Bounded::new(134_217_728), alias_bytes: Bounded::new(16_777_216) }
+        Self {
+            key_bytes: Bounded::new(134_217_728),
+            alias_bytes: Bounded::new(16_777_216),
+            grant_bytes: Bounded::new(134_217_728),
+        }
     }
 }
 
 impl CacheSection {
     pub(crate) fn bounds(&self) -> CacheBounds {
-        CacheBounds { key_bytes: self.key_bytes.get(), alias_bytes: self.alias_bytes.get() }
+        CacheBounds {
+            key_bytes: self.key_bytes.get(),
+            alias_bytes: self.alias_bytes.get(),
+            grant_bytes: self.grant_bytes.get(),
+        }
     }
 }
 
@@ -35,6 +44,11 @@ pub(super) const SECTION: Section = Section {
             comment: "Bytes of keys in use; a key takes one to two thousand.",
         },
         Setting { name: "alias_bytes", default: D::Is("16777216"), comment: "Bytes of aliases in use." },
+        Setting {
+            name: "grant_bytes",
+            default: D::Is("134217728"),
+            comment: "Bytes of grants in use; a grant takes about five hundred.",
+        },
     ],
 };
 
@@ -45,6 +59,7 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_gate() {
         let (ours, theirs) = (CacheSection::default().bounds(), CacheBounds::default());
-        assert_eq!((ours.key_bytes, ours.alias_bytes), (theirs.key_bytes, theirs.alias_bytes));
+        let bytes = |bounds: CacheBounds| [bounds.key_bytes, bounds.alias_bytes, bounds.grant_bytes];
+        assert_eq!(bytes(ours), bytes(theirs));
     }
 }

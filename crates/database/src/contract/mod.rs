@@ -1,6 +1,7 @@
 //! The suite that every database passes. A backend calls [`contract!`] with a way to open an empty database.
 
 pub(crate) mod aliases;
+pub(crate) mod grants;
 pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod key_stores;
@@ -65,6 +66,12 @@ macro_rules! contract {
     ($open:ident) => {
         $crate::contract::contract! { $open,
             aliases: [are_found_listed_and_counted, are_replaced_and_deleted, belong_to_keys_that_are_there],
+            grants: [
+                come_back_as_they_were, belong_to_keys_that_are_there_and_have_ids_of_their_own,
+                are_listed_in_pages_by_key_and_grantee, are_listed_in_pages_by_retiring_principal,
+                are_found_by_all_their_terms, are_counted_and_deleted_once, go_with_their_key,
+                are_published_when_made_and_when_deleted,
+            ],
             groups: [
                 a_body_that_fails_undoes_itself_alone, a_body_that_panics_undoes_itself_alone,
                 a_write_goes_its_way_when_nobody_waits, a_transaction_sees_what_it_has_written,

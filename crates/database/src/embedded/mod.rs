@@ -7,6 +7,8 @@ mod aliases;
 mod backup;
 mod body;
 mod connection;
+mod grant_body;
+mod grants;
 mod identities;
 mod key_stores;
 mod keys;

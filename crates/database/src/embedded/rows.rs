@@ -1,15 +1,18 @@
 //! The records of one connection: each question and each change is a function of the file of its table.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 use trent_domain::alias::Alias;
-use trent_domain::identifier::{AccountId, KeyId, Region};
+use trent_domain::grant::{Grant, PrincipalId, Terms};
+use trent_domain::identifier::{AccountId, GrantId, KeyId, Region};
 use trent_domain::identity::{AccessKey, Account, Record, RecordName};
 use trent_domain::key::Key;
 use trent_domain::key_store::{KeyStore, KeyStoreId};
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
 
-use super::{aliases, identities, key_stores, keys, ring, usage};
+use super::{aliases, grants, identities, key_stores, keys, ring, usage};
 use crate::Change;
 use crate::error::DatabaseError;
 use crate::records::{Records, RingKey, Transaction};
@@ -103,6 +106,39 @@ impl Records for Rows<'_> {
         key_stores::list(self.connection, region)
     }
 
+    fn grant(&self, region: Region, key: KeyId, id: GrantId) -> Result<Option<Grant>> {
+        grants::find(self.connection, region, key, id)
+    }
+
+    fn grants(
+        &self,
+        region: Region,
+        key: KeyId,
+        grantee: Option<&PrincipalId>,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        grants::list(self.connection, region, key, grantee, after, limit)
+    }
+
+    fn retirable_grants(
+        &self,
+        region: Region,
+        retiring: &PrincipalId,
+        after: Option<(KeyId, GrantId)>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        grants::list_retirable(self.connection, region, retiring, after, limit)
+    }
+
+    fn grant_with(&self, region: Region, key: KeyId, terms: &Terms) -> Result<Option<GrantId>> {
+        grants::find_with(self.connection, region, key, terms)
+    }
+
+    fn grant_count(&self, region: Region, key: KeyId) -> Result<u64> {
+        grants::count(self.connection, region, key)
+    }
+
     fn accounts(&self) -> Result<Vec<Account>> {
         identities::accounts(self.connection)
     }
@@ -143,6 +179,7 @@ impl Transaction for Rows<'_> {
 
     fn delete_key(&mut self, region: Region, id: KeyId) -> Result<()> {
         let aliases = aliases::delete_of(self.connection, region, id)?;
+        grants::delete_of(self.connection, region, id)?;
         usage::delete(self.connection, region, id)?;
         keys::delete(self.connection, region, id)?;
         self.changed(Change::Key(region, id));
@@ -191,6 +228,19 @@ impl Transaction for Rows<'_> {
         key_stores::delete(self.connection, id)?;
         self.changed(Change::KeyStore(id.clone()));
         Ok(())
+    }
+
+    fn insert_grant(&mut self, grant: &Grant) -> Result<()> {
+        grants::insert(self.connection, grant)?;
+        self.changed(Change::GrantCreated(Arc::new(grant.clone())));
+        Ok(())
+    }
+
+    fn delete_grant(&mut self, region: Region, key: KeyId, id: GrantId) -> Result<bool> {
+        let Some(gone) = grants::find(self.connection, region, key, id)? else { return Ok(false) };
+        grants::delete(self.connection, region, key, id)?;
+        self.changed(Change::GrantDeleted(Arc::new(gone)));
+        Ok(true)
     }
 
     fn put_account(&mut self, account: &Account) -> Result<()> {

@@ -62,6 +62,31 @@ CREATE TABLE key_stores (
     UNIQUE (account, region, name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE grants (
+    row INTEGER PRIMARY KEY,
+    region TEXT NOT NULL,
+    key TEXT NOT NULL,
+    id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    name TEXT,
+    grantee TEXT NOT NULL,
+    retiring TEXT,
+    body TEXT NOT NULL,
+    FOREIGN KEY (key, region) REFERENCES keys (id, region)
+) STRICT;
+CREATE UNIQUE INDEX grants_by_id ON grants (key, region, id);
+CREATE INDEX grants_by_grantee ON grants (key, region, grantee, id);
+CREATE INDEX grants_by_name ON grants (key, region, name) WHERE name IS NOT NULL;
+CREATE INDEX grants_by_retiring ON grants (retiring, region, key, id) WHERE retiring IS NOT NULL;
+
+CREATE TABLE grant_counts (
+    key TEXT NOT NULL,
+    region TEXT NOT NULL,
+    grants INTEGER NOT NULL CHECK (grants >= 0),
+    PRIMARY KEY (key, region)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE accounts (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,

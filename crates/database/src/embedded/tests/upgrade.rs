@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
-use trent_domain::identifier::{KeyId, MaterialId};
+use trent_domain::grant::{Constraints, Grant, GrantOperations, Pairs, PrincipalId, Scope, Terms};
+use trent_domain::identifier::{GrantId, KeyArn, KeyId, MaterialId};
 use trent_domain::identity::{Owner, Record, Status};
 use trent_domain::import::{Imported, Standing};
 use trent_domain::key_store::{
@@ -14,7 +15,8 @@ use trent_domain::multi_region::MultiRegion;
 use trent_domain::rotation::{Material, Rotation, Schedule};
 use trent_domain::time::Timestamp;
 use trent_protocol::{
-    ConnectionErrorCode, KeyManager, KeySpec, KeyUsage, Origin, RotationType, TrackedOperation,
+    ConnectionErrorCode, GrantOperation, KeyManager, KeySpec, KeyUsage, Origin, RotationType,
+    TrackedOperation,
 };
 
 use crate::{DatabaseError, Embedded, Records, RingKey};
@@ -37,6 +39,7 @@ fn a_database_of_schema_1_is_read() -> Result<(), DatabaseError> {
         the_key_in_a_key_store(records)?;
         the_key_stores(records)?;
         what_is_around_them(records)?;
+        the_grants(records)?;
         the_identities(records)?;
         the_ring(records)
     })
@@ -175,6 +178,50 @@ fn what_is_around_them(records: &dyn Records) -> Result<(), DatabaseError> {
     assert_eq!((usage.operation, usage.at), (TrackedOperation::Encrypt, at(377)));
     assert_eq!(usage.request_id.to_string(), "4f1c1d1e-0000-4000-8000-000000000001");
     assert_eq!(usage.event_id.to_string(), "4f1c1d1e-0000-4000-8000-000000000002");
+    Ok(())
+}
+
+fn the_grants(records: &dyn Records) -> Result<(), DatabaseError> {
+    let (region, key) = ("eu-central-1".parse().expect("a Region"), ids()[0]);
+    let [account, other] = ["111122223333", "444455556666"].map(|id| id.parse().expect("an account"));
+    let operations = |of: &[GrantOperation]| GrantOperations::parse(of).expect("operations");
+    let (alice, role) = ("AIDABBBBBBBBBBBBBBBBB".to_owned(), "AROAAAAAAAAAAAAAAAAAA".to_owned());
+    let first = Terms {
+        name: Some("orders".to_owned()),
+        grantee: PrincipalId::User { account, id: alice },
+        retiring: Some(PrincipalId::Account(other)),
+        issuer: other,
+        scope: Scope {
+            operations: operations(&[GrantOperation::Decrypt, GrantOperation::CreateGrant]),
+            constraints: Constraints {
+                equals: Some(Pairs::from([("Dept".to_owned(), "IT".to_owned())])),
+                subset: None,
+                source_arn: Some("arn:aws:rds:us-east-1:111122223333:db:orders".to_owned()),
+            },
+        },
+    };
+    let second = Terms {
+        name: None,
+        grantee: PrincipalId::Session { account, role, name: "s1".to_owned() },
+        retiring: None,
+        issuer: account,
+        scope: Scope {
+            operations: operations(&[GrantOperation::DescribeKey]),
+            constraints: Constraints { subset: Some(Pairs::new()), ..Constraints::default() },
+        },
+    };
+    let grant = |number, created, terms| Grant {
+        id: GrantId([number; 32]),
+        key: KeyArn { region, account, id: key },
+        created,
+        terms,
+    };
+    assert_eq!(records.grant_with(region, key, &first)?, Some(GrantId([1; 32])));
+    assert_eq!(
+        records.grants(region, key, None, None, 9)?,
+        [grant(1, at(2), first), grant(2, at(3), second)]
+    );
+    assert_eq!(records.grant_count(region, key)?, 2);
     Ok(())
 }
 
