@@ -52,6 +52,40 @@ def sealed_record():
         yield b"\3" + bytes.fromhex(case["record"])
 
 
+def xks_message():
+    who = (
+        '"requestMetadata":{"awsPrincipalArn":"mArKmArKmArK","kmsKeyArn":"arn:aws:kms:us-east-2:123456789012:/key/1",'
+        '"kmsOperation":"Encrypt","kmsRequestId":"4112f4d6","kmsViaService":"ec2.amazonaws.com","new":[1]}'
+    )
+    parts = (
+        '"ciphertext":"ghxkK1tx","initializationVector":"HMrlRw85cAJUd5Ax",'
+        '"authenticationTag":"vBxN2ncH1oEkR8WVXpmyYQ==","ciphertextMetadata":"a2V5"'
+    )
+    algorithm = '"encryptionAlgorithm":"AES_GCM"'
+    aad = '"additionalAuthenticatedData":"mArKmArKmArK"'
+    integrity = '"ciphertextDataIntegrityValue'
+    instance = '{"id":"1","model":"m","healthStatus":"DEGRADED"}'
+    bodies = [
+        (0, "{%s}" % who),
+        (1, "{%s}" % who),
+        (2, '{%s,"plaintext":"mArKmArKmArK",%s,%s,%sAlgorithm":"SHA_256"}' % (who, algorithm, aad, integrity)),
+        (3, "{%s,%s,%s,%s}" % (who, parts, algorithm, aad)),
+        (4, '{"xksProxyFleetSize":1,"xksProxyVendor":"a","xksProxyModel":"b","ekmVendor":"c","ekmFleetDetails":[%s]}' % instance),
+        (5, '{"keySpec":"AES_256","keyUsage":["ENCRYPT","DECRYPT"],"keyStatus":"ENABLED"}'),
+        (6, '{%s,%s":"qHA/ImC9h5HsLRXqCyPmWgYx7tzyoTplzILbP0fPXsc="}' % (parts, integrity)),
+        (
+            7,
+            '{"XksProxyUriPath":"/p/kms/xks/v1","XksProxyAuthenticationCredential":{"AccessKeyId":'
+            '"ABCDE2345672345EXAMPLE","RawSecretAccessKey":"%s="}}' % ("mArKmArKmArK" * 4),
+        ),
+        (8, '{"errorName":"InvalidCiphertextException","errorMessage":"m"}'),
+        (8, '{"plaintext":"AAAA"}'),
+        (8, "/p/kms/xks/v1/keys/k/decrypt"),
+    ]
+    for kind, body in bodies:
+        yield bytes([kind]) + body.encode()
+
+
 def private_key():
     cases = load("crypto/testdata/formats/v1/key_record.json")["cases"]
     specs = [case["spec"] for case in cases if not case["spec"].startswith("HMAC")]
@@ -203,6 +237,7 @@ def main():
     write("private_key", private_key())
     write("request_json", request_json())
     write("sealed_record", sealed_record())
+    write("xks_message", xks_message())
 
 
 if __name__ == "__main__":

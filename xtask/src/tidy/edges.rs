@@ -11,7 +11,7 @@ use super::tree::Tree;
 use crate::process::{cargo, output};
 
 /// A crate of the workspace and those of it that it may depend on; `*` stands for all.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("protocol", &[]),
     ("policy", &[]),
     ("sigv4", &[]),
@@ -19,6 +19,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("pkcs11", &[]),
     ("domain", &["protocol"]),
     ("crypto", &["awslc"]),
+    ("xks", &["crypto"]),
     ("attestation", &["crypto"]),
     ("audit", &["domain", "protocol"]),
     ("database", &["domain", "protocol"]),
@@ -61,7 +62,7 @@ const OUTSIDE: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that compute and nothing else.
-const PURE: [&str; 6] = ["protocol", "domain", "policy", "sigv4", "crypto", "awslc"];
+const PURE: [&str; 7] = ["protocol", "domain", "policy", "sigv4", "xks", "crypto", "awslc"];
 /// What waits or logs.
 const IMPURE: [&str; 6] = ["tokio", "tracing", "log", "hyper", "async-trait", "futures"];
 
