@@ -13,6 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -23,6 +26,7 @@ use trent_service::Service;
 use trent_service::admin::{AccessKeyLine, AccountLine, Command, Reply, UserLine};
 
 use crate::config::Managed;
+use crate::dev::{Desk as DevDesk, DevCommand, DevReply};
 use crate::failure::misuse;
 
 const NAME: &str = "admin.sock";
@@ -34,6 +38,9 @@ const CONNECTIONS_MAX: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a client waits for its reply.
 const REPLY_PATIENCE: Duration = Duration::from_secs(60);
+
+const NOT_DEV: &str = "this server is none of `trent dev`, and only those have a clock that can be moved; start one \
+                       with `trent dev`, and name its data directory with --data-dir";
 
 /// Where the socket of a data directory is.
 pub(crate) fn place(data_dir: &Path) -> PathBuf {
@@ -52,6 +59,7 @@ impl AdminSocket {
         data_dir: &Path,
         service: Arc<Service>,
         managed: Arc<ArcSwap<Managed>>,
+        dev: Option<DevDesk>,
     ) -> Result<Self> {
         let path = place(data_dir);
         let listener = bind(&path).map_err(|error| {
@@ -60,7 +68,7 @@ impl AdminSocket {
                 path.display()
             ))
         })?;
-        let desk = Arc::new(Desk { service, managed });
+        let desk = Arc::new(Desk { service, managed, dev });
         Ok(Self { path, accepting: tokio::spawn(accept(listener, desk)) })
     }
 }
@@ -118,15 +126,26 @@ async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
             let problem = format!("a command is a line of at most {COMMAND_BYTES_MAX} bytes");
             return send(&mut writer, &Reply::Refused { problem }).await;
         }
+        if DevCommand::is_meant_by(&line) {
+            match desk.answer_dev(&line).await {
+                Ok(reply) => send(&mut writer, &reply).await?,
+                Err(problem) => send(&mut writer, &Reply::Refused { problem }).await?,
+            }
+            continue;
+        }
         let reply = match serde_json::from_slice(&line) {
             Ok(command) => desk.administer(command).await,
-            Err(error) => Reply::Refused { problem: format!("not a command: {error}") },
+            Err(error) => Reply::Refused { problem: not_a_command(&error) },
         };
         send(&mut writer, &reply).await?;
     }
 }
 
-async fn send(writer: &mut (impl AsyncWriteExt + Unpin), reply: &Reply) -> io::Result<()> {
+fn not_a_command(error: &serde_json::Error) -> String {
+    format!("not a command: {error}")
+}
+
+async fn send(writer: &mut (impl AsyncWriteExt + Unpin), reply: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     timeout(PATIENCE, writer.write_all(&line)).await?
@@ -136,9 +155,19 @@ async fn send(writer: &mut (impl AsyncWriteExt + Unpin), reply: &Reply) -> io::R
 struct Desk {
     service: Arc<Service>,
     managed: Arc<ArcSwap<Managed>>,
+    /// Of `trent dev` alone.
+    dev: Option<DevDesk>,
 }
 
 impl Desk {
+    async fn answer_dev(&self, line: &[u8]) -> Result<DevReply, String> {
+        let command = serde_json::from_slice(line).map_err(|error| not_a_command(&error))?;
+        match &self.dev {
+            Some(desk) => desk.answer(command).await,
+            None => Err(NOT_DEV.to_owned()),
+        }
+    }
+
     async fn administer(&self, command: Command) -> Reply {
         let managed = self.managed.load_full();
         if let Some(what) = managed_object(&command, &managed) {
@@ -217,7 +246,7 @@ fn log_change(command: &Command) {
 }
 
 /// Sends a command to the server of a data directory.
-pub(crate) fn ask(data_dir: &Path, command: &Command) -> Result<Reply> {
+pub(crate) fn ask<R: DeserializeOwned>(data_dir: &Path, command: &impl Serialize) -> Result<R> {
     let path = place(data_dir);
     let mut stream = BlockingStream::connect(&path).with_context(|| {
         let shown = data_dir.display();
@@ -236,8 +265,10 @@ pub(crate) fn ask(data_dir: &Path, command: &Command) -> Result<Reply> {
         &mut reply,
     )
     .context("the server did not answer")?;
-    match serde_json::from_slice(&reply).context("the server's answer is not understood")? {
-        Reply::Refused { problem } => bail!("{problem}"),
-        reply => Ok(reply),
+    const NOT_UNDERSTOOD: &str = "the server's answer is not understood";
+    let reply: Value = serde_json::from_slice(&reply).context(NOT_UNDERSTOOD)?;
+    if let Ok(Reply::Refused { problem }) = serde_json::from_value(reply.clone()) {
+        bail!("{problem}");
     }
+    serde_json::from_value(reply).context(NOT_UNDERSTOOD)
 }

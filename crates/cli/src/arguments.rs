@@ -1,5 +1,7 @@
 //! The command line. Its texts are what `trent help` prints.
 
+mod dev;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,6 +11,8 @@ use trent_domain::identifier::AccountId;
 
 use crate::config::{Addresses, Config, Environment, LogFormat, Provider, load};
 use crate::root_key::PassphraseSource;
+
+pub(crate) use dev::ClockCommand;
 
 /// A key management service that every AWS client takes for AWS KMS.
 #[derive(Debug, Parser)]
@@ -35,7 +39,7 @@ pub(crate) enum Command {
     /// Show the configuration there is.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Administer accounts, users and access keys of the server that runs.
+    /// Administer the server that runs: accounts, users, access keys; of `trent dev` the clock too.
     Admin(AdminArguments),
 }
 
@@ -287,6 +291,9 @@ pub(crate) enum AdminCommand {
     /// Access keys.
     #[command(subcommand)]
     AccessKey(AccessKeyCommand),
+    /// The clock of `trent dev`.
+    #[command(subcommand)]
+    Clock(ClockCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,12 +12,16 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use trent_database::Database;
+use trent_domain::time::Clock;
 use trent_server::{Credentials, Listen, Metrics, Server, Settings, Tls};
 use trent_service::{Service, Started};
 
 use crate::admin_socket::AdminSocket;
+use crate::clock::SystemClock;
 use crate::config::{Config, Environment, HttpSection, Managed, configured_accounts};
 use crate::data_dir::DataDir;
+use crate::dev::{Desk as DevDesk, MovableClock};
 use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
 use crate::logging::LogLevel;
@@ -50,6 +54,14 @@ pub(crate) enum Mode {
     DevAnyCredentials,
 }
 
+/// What serving needs of an open data directory.
+struct Opened {
+    service: Arc<Service>,
+    started: Started,
+    /// Of `trent dev` alone.
+    clock: Option<Arc<MovableClock>>,
+}
+
 impl Plan {
     /// Serves until a signal ends it.
     pub(crate) fn run(self) -> Result<ExitCode> {
@@ -64,7 +76,7 @@ impl Plan {
         let mut signals = Signals::new()?;
         let accounts = configured_accounts(&self.config.accounts, &self.environment)?;
         let managed = Arc::new(ArcSwap::from_pointee(Managed::of(&accounts)));
-        let (service, started) = self.open(data_dir.path()).await?;
+        let Opened { service, started, clock } = self.open(data_dir.path()).await?;
         service.configure(accounts).await.map_err(misuse)?;
         warn_of_unlocked_memory(&service);
         let (metrics, process) = (Metrics::new(), ProcessMetrics::default());
@@ -75,7 +87,8 @@ impl Plan {
         let server = Server::start(settings, Arc::clone(&service), &metrics).map_err(|error| {
             misuse(format!("{error}; is another trent running? --listen names another address"))
         })?;
-        let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), Arc::clone(&managed))?;
+        let dev = clock.map(|clock| DevDesk::new(clock, Arc::clone(&service)));
+        let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), Arc::clone(&managed), dev)?;
         let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), {
             let (service, process) = (Arc::clone(&service), process.clone());
             move || run_jobs(Arc::clone(&service), process.clone())
@@ -112,7 +125,7 @@ impl Plan {
         }
     }
 
-    async fn open(&self, data_dir: &Path) -> Result<(Arc<Service>, Started)> {
+    async fn open(&self, data_dir: &Path) -> Result<Opened> {
         let database = wiring::open_database(data_dir)?;
         let places = Places::of(&self.config.root_key, data_dir);
         let root_key = wiring::open_root_key(&*database, &self.root_key, &places).await?;
@@ -129,8 +142,23 @@ impl Plan {
                 first_start::prepare(data_dir, account, &self.first_access_key, &*wiring::random());
             prepared.map_err(|error| failure = Some(error)).ok()
         };
-        let opened = wiring::open_service(database, root_key.keyring, &self.config, bootstrap).await?;
-        failure.map_or(Ok(opened), Err)
+        let clock = self.movable_clock(Arc::clone(&database) as _).await?;
+        let time: Arc<dyn Clock> = match &clock {
+            Some(clock) => Arc::clone(clock) as _,
+            None => Arc::new(SystemClock),
+        };
+        let (service, started) =
+            wiring::open_service(database, root_key.keyring, &self.config, time, bootstrap).await?;
+        failure.map_or(Ok(Opened { service, started, clock }), Err)
+    }
+
+    /// The clock of `trent dev`.
+    async fn movable_clock(&self, database: Arc<dyn Database>) -> Result<Option<Arc<MovableClock>>> {
+        if self.mode == Mode::Serve {
+            return Ok(None);
+        }
+        let clock = MovableClock::of(database, Arc::new(SystemClock)).await?;
+        Ok(Some(Arc::new(clock)))
     }
 
     fn settings(&self, service: &Service) -> Result<Settings> {
@@ -146,6 +174,7 @@ impl Plan {
             },
             limits: http.limits(),
             path_prefix: http.path_prefix.clone(),
+            clock: Some(Arc::new(SystemClock)),
             credentials: self.credentials(service)?,
         })
     }
@@ -188,11 +217,17 @@ impl Plan {
             }
             Mode::Serve => return,
         };
+        let move_the_clock = match self.mode {
+            Mode::Serve => String::new(),
+            Mode::Dev | Mode::DevAnyCredentials => {
+                format!("\n  trent admin --data-dir {} clock advance 8d", data_dir.display())
+            }
+        };
         // Nobody need be reading.
         let _ = writeln!(
             io::stderr(),
             "{made}To use it:\n  export AWS_ENDPOINT_URL_KMS={endpoint} AWS_REGION=us-east-1 {credentials}\n  aws kms \
-             create-key"
+             create-key{move_the_clock}"
         );
     }
 }

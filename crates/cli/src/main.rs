@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod config;
 mod data_dir;
+mod dev;
 mod failure;
 mod first_start;
 mod hardening;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use trent_crypto::{Key256, Random, SystemRandom};
 use trent_database::{Database, Embedded};
+use trent_domain::time::Clock;
 use trent_gate::{OpenError, Parts};
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_service::{Bootstrap, Options, Service, Started};
 
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::misuse;
 use crate::root_key::{Fingerprint, Places, Source, complete, hex};
@@ -82,6 +82,7 @@ pub(crate) async fn open_service(
     database: Arc<dyn Database>,
     keyring: Arc<Keyring>,
     config: &Config,
+    clock: Arc<dyn Clock>,
     bootstrap: impl FnOnce() -> Option<Bootstrap>,
 ) -> Result<(Arc<Service>, Started)> {
     let parts = Parts {
@@ -89,7 +90,7 @@ pub(crate) async fn open_service(
         store: Arc::new(SoftwareStore::new(Arc::clone(&keyring))),
         keyring,
         random: random(),
-        clock: Arc::new(SystemClock),
+        clock,
         bounds: config.cache.bounds(),
     };
     let options = Options {

@@ -1,7 +1,7 @@
-//! The `Date` header: the service's own clock, in the form of RFC 9110, written once a second.
+//! The `Date` header: the server's clock, in the form of RFC 9110, written once a second.
 //!
 //! Not the one that hyper would send: clients correct their clock by this header, so it must be the clock that
-//! their signatures are judged by, which in `trent dev` can be moved.
+//! their signatures are judged by.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{Method, Request, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use trent_domain::time::Timestamp;
+use trent_domain::time::{Clock, Timestamp};
 use trent_protocol::Operation;
 use trent_service::{Call, Service};
 use uuid::Uuid;
@@ -28,6 +28,8 @@ use crate::respond::{Refusal, Stamp, respond};
 /// What the endpoints of all cores share.
 pub(crate) struct Api {
     pub(crate) service: Arc<Service>,
+    /// What signatures and `Date` go by.
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) limits: Limits,
@@ -71,7 +73,7 @@ impl Endpoint for Kms {
         let service = &*self.api.service;
         let mut exchange = Exchange {
             started: Instant::now(),
-            now: service.now(),
+            now: self.api.clock.now(),
             request_id: self.request_ids.next(service),
             operation: None,
         };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use trent_domain::time::Clock;
 use trent_service::Service;
 
 use crate::authenticate::Credentials;
@@ -29,7 +30,7 @@ pub struct Listen {
 }
 
 /// How to serve.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// The listeners of the API.
     pub listeners: Vec<Listen>,
@@ -43,6 +44,15 @@ pub struct Settings {
     pub path_prefix: String,
     /// Whom to believe.
     pub credentials: Credentials,
+    /// The clock that signatures are judged by and `Date` tells, where it is not the service's: clients sign by the
+    /// time of the world, also when that of the service has been moved.
+    pub clock: Option<Arc<dyn Clock>>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
 }
 
 impl Default for Settings {
@@ -54,6 +64,7 @@ impl Default for Settings {
             limits: Limits::default(),
             path_prefix: String::new(),
             credentials: Credentials::default(),
+            clock: None,
         }
     }
 }
@@ -92,7 +103,7 @@ impl Server {
     /// # Errors
     /// A listener cannot be bound, or a thread not be started; nothing is left running then.
     pub fn start(settings: Settings, service: Arc<Service>, metrics: &Metrics) -> Result<Self, StartError> {
-        let Settings { listeners, operations, cores, limits, path_prefix, credentials } = settings;
+        let Settings { listeners, operations, cores, limits, path_prefix, credentials, clock } = settings;
         let tls = listeners.iter().filter_map(|listen| listen.tls.clone()).collect();
         let bound = listeners.iter().map(bind_api).collect::<Result<Vec<_>, _>>()?;
         let draining = Arc::new(AtomicBool::new(false));
@@ -109,6 +120,7 @@ impl Server {
             None => None,
         };
         let api = Arc::new(Api {
+            clock: clock.unwrap_or_else(|| service.clock()),
             service,
             credentials: Arc::new(credentials),
             bodies: Bodies::new(&limits),

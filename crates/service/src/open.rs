@@ -107,6 +107,11 @@ impl Service {
         Ok((service, started))
     }
 
+    /// Where the service has its time from.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

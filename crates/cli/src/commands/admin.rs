@@ -1,42 +1,66 @@
 //! `trent admin`: commands for the server that runs, through the socket in its data directory.
 
+mod dev;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use serde::Serialize;
 use trent_domain::identity::Owner;
 use trent_service::admin::{Command, Reply};
 
 use crate::admin_socket::ask;
 use crate::arguments::{AccessKeyCommand, AccountCommand, AdminArguments, AdminCommand, UserCommand};
 use crate::config::Environment;
+use crate::dev::DevCommand;
 
 pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Result<ExitCode> {
-    let config = arguments.place.load(environment)?;
-    let reply = ask(&config.data.dir, &command(arguments.command))?;
-    let text = if arguments.json { serde_json::to_string(&reply)? + "\n" } else { text(reply) };
+    let dir = arguments.place.load(environment)?.data.dir;
+    let json = arguments.json;
+    let text = match arguments.command {
+        AdminCommand::Clock(command) => {
+            tell(ask(&dir, &DevCommand::from(command))?, json, |reply| dev::text(&reply))?
+        }
+        AdminCommand::Account(words) => tell(ask(&dir, &account(words))?, json, text)?,
+        AdminCommand::User(words) => tell(ask(&dir, &user(words))?, json, text)?,
+        AdminCommand::AccessKey(words) => tell(ask(&dir, &access_key(words))?, json, text)?,
+    };
     io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn command(command: AdminCommand) -> Command {
+/// A reply as JSON, or for people.
+fn tell<R: Serialize>(reply: R, json: bool, text: impl FnOnce(R) -> String) -> Result<String> {
+    Ok(if json { serde_json::to_string(&reply)? + "\n" } else { text(reply) })
+}
+
+fn account(command: AccountCommand) -> Command {
     match command {
-        AdminCommand::Account(AccountCommand::List) => Command::ListAccounts {},
-        AdminCommand::Account(AccountCommand::Add { id, name }) => Command::AddAccount { id, name },
-        AdminCommand::Account(AccountCommand::Disable { id }) => Command::DisableAccount { id },
-        AdminCommand::Account(AccountCommand::Enable { id }) => Command::EnableAccount { id },
-        AdminCommand::User(UserCommand::Disable { name, account }) => Command::DisableUser { account, name },
-        AdminCommand::User(UserCommand::Enable { name, account }) => Command::EnableUser { account, name },
-        AdminCommand::User(UserCommand::List) => Command::ListUsers {},
-        AdminCommand::User(UserCommand::Add { name, account, path, administrator }) => {
+        AccountCommand::List => Command::ListAccounts {},
+        AccountCommand::Add { id, name } => Command::AddAccount { id, name },
+        AccountCommand::Disable { id } => Command::DisableAccount { id },
+        AccountCommand::Enable { id } => Command::EnableAccount { id },
+    }
+}
+
+fn user(command: UserCommand) -> Command {
+    match command {
+        UserCommand::List => Command::ListUsers {},
+        UserCommand::Add { name, account, path, administrator } => {
             Command::AddUser { account, name, path, administrator }
         }
-        AdminCommand::AccessKey(AccessKeyCommand::List) => Command::ListAccessKeys {},
-        AdminCommand::AccessKey(AccessKeyCommand::Add { account, user }) => {
-            Command::AddAccessKey { account, user }
-        }
-        AdminCommand::AccessKey(AccessKeyCommand::Disable { id }) => Command::DisableAccessKey { id },
-        AdminCommand::AccessKey(AccessKeyCommand::Enable { id }) => Command::EnableAccessKey { id },
+        UserCommand::Disable { name, account } => Command::DisableUser { account, name },
+        UserCommand::Enable { name, account } => Command::EnableUser { account, name },
+    }
+}
+
+fn access_key(command: AccessKeyCommand) -> Command {
+    match command {
+        AccessKeyCommand::List => Command::ListAccessKeys {},
+        AccessKeyCommand::Add { account, user } => Command::AddAccessKey { account, user },
+        AccessKeyCommand::Disable { id } => Command::DisableAccessKey { id },
+        AccessKeyCommand::Enable { id } => Command::EnableAccessKey { id },
     }
 }
 

@@ -9,19 +9,19 @@ use serde_json::{Value, json};
 
 use crate::support::{ACCESS_KEY, ACCOUNT, Ask, Server, finish, serve, trent};
 
-fn admin(data: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn admin(data: &Path, arguments: &[&str]) -> (i32, String, String) {
     finish(trent(&["admin", "--data-dir"]).arg(data).args(arguments))
 }
 
 #[track_caller]
-fn done(data: &Path, arguments: &[&str]) -> String {
+pub(crate) fn done(data: &Path, arguments: &[&str]) -> String {
     let (code, stdout, stderr) = admin(data, arguments);
     assert_eq!(code, 0, "{arguments:?}: {stderr}");
     stdout
 }
 
 #[track_caller]
-fn refused(data: &Path, arguments: &[&str]) -> String {
+pub(crate) fn refused(data: &Path, arguments: &[&str]) -> String {
     let (code, _, stderr) = admin(data, arguments);
     assert_eq!((code, stderr.trim_end().lines().count()), (1, 1), "{arguments:?}: {stderr}");
     stderr

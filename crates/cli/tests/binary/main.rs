@@ -9,6 +9,8 @@ mod configuration;
 #[cfg(test)]
 mod dev;
 #[cfg(test)]
+mod dev_clock;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod process;

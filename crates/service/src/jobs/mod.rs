@@ -9,6 +9,7 @@ mod rotate_due_keys;
 mod settle_keys;
 
 use trent_domain::identifier::{KeyId, Region};
+use trent_domain::time::Timestamp;
 use trent_gate::Refusal;
 
 use crate::error::KmsError;
@@ -33,6 +34,15 @@ pub struct JobReport {
 }
 
 impl Service {
+    /// When the next thing is due that a job does, if that is not after `until`.
+    pub async fn next_due(&self, until: Timestamp) -> Result<Option<Timestamp>, KmsError> {
+        let next = trent_database::read(&*self.database, move |records| {
+            let Some((region, id)) = records.due_keys(until, 1)?.pop() else { return Ok(None) };
+            Ok(records.key(region, id)?.and_then(|key| key.due_at()))
+        });
+        Ok(next.await?)
+    }
+
     /// Runs every job once. The error is that of the first that failed; the others have run all the same.
     pub async fn run_jobs(&self) -> Result<JobReport, KmsError> {
         let deleted = self.delete_expired_keys().await;
