@@ -1,15 +1,72 @@
-//! What a decision is made from: who calls, and where.
+//! What a decision is made from: who calls, what policies say about them, how the request came, what it asks.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use trent_domain::encryption_context::EncryptionContext;
 use trent_domain::identifier::Region;
 use trent_domain::identity::Caller;
+use trent_domain::time::Timestamp;
+use trent_policy::{Attached, Standing, ValueList};
 
-/// The facts of one request.
-#[derive(Debug, Clone, Copy)]
+/// The facts of one request. All of them are borrowed: making them costs nothing.
+#[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// Who calls, with a verified signature.
     pub caller: &'a Caller,
+    /// The policies that bear on the caller.
+    pub standing: &'a Standing,
     /// The Region that the request was signed for.
     pub region: Region,
     /// The grant tokens of the request.
     pub grant_tokens: &'a [String],
+    /// When the request is answered.
+    pub now: Timestamp,
+    /// How it came.
+    pub connection: &'a Connection<'a>,
+    /// What it asks, as far as policies may set conditions on it.
+    pub parameters: Parameters<'a>,
+}
+
+/// How a request came.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Connection<'a> {
+    /// Where from, if that is known.
+    pub source: Option<IpAddr>,
+    /// Whether it was encrypted on the way.
+    pub tls: bool,
+    /// What the client calls itself.
+    pub user_agent: Option<&'a str>,
+    /// What the client says it was referred by.
+    pub referer: Option<&'a str>,
+    /// The private endpoint that it came through.
+    pub endpoint: Option<&'a Endpoint>,
+}
+
+/// A private endpoint: a listener for one network, with a policy of its own.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its id, `vpce-…`.
+    pub id: String,
+    /// The id of the network behind it, `vpc-…`.
+    pub network: String,
+    /// The account that owns it.
+    pub account: Option<String>,
+    /// What may pass through it; without one, everything.
+    pub policy: Option<Attached>,
+}
+
+/// What a request asks, by the names that condition keys have for it (in lower case).
+#[derive(Clone, Copy, Default)]
+pub struct Parameters<'a> {
+    /// Single values: `("kms:signingalgorithm", "ECDSA_SHA_256")`.
+    pub values: &'a [(&'static str, &'a str)],
+    /// Lists of values: `("kms:grantoperations", &operations)`.
+    pub lists: &'a [(&'static str, &'a (dyn ValueList + Sync))],
+    /// The encryption context, of operations that have one.
+    pub encryption_context: Option<&'a EncryptionContext>,
+    /// The tags that the request gives.
+    pub tags: Option<&'a BTreeMap<String, String>>,
+    /// The keys of the tags that the request takes away.
+    pub tag_keys: &'a [String],
 }

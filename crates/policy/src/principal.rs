@@ -78,6 +78,8 @@ impl Document {
 /// Decides whether a silent permissions boundary or session policy blocks the allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Named {
+    /// The user whose federated session calls.
+    Federating,
     /// The role whose session calls.
     Role,
     /// Everyone: `*`, or everyone but those in `NotPrincipal`.
@@ -226,13 +228,18 @@ impl Entry {
         let is_arn = caller.arn == &*self.text;
         let is_session = caller.session_arn == Some(&*self.text);
         let is_service = caller.kind == CallerKind::Service;
+        let is_federated = caller.kind == CallerKind::FederatedUser;
         let (means, named) = match &self.who {
             Who::Anyone => (true, Named::Anyone),
             Who::Account(_) => (caller.kind == CallerKind::Root && self.means_account(caller), Named::Root),
+            Who::User if is_federated => (is_arn, Named::Federating),
             Who::User => (is_arn, Named::User),
             Who::Role => (is_arn, Named::Role),
             Who::Session => (is_session || is_arn, Named::Session),
-            Who::Unique { id, session: None } => (caller.unique_id == Some(id), kind_of_unique_id(id)),
+            Who::Unique { id, session: None } => {
+                let named = if is_federated { Named::Federating } else { kind_of_unique_id(id) };
+                (caller.unique_id == Some(id), named)
+            }
             Who::Unique { id, session: Some(session) } => {
                 let name = caller.session_arn.and_then(|arn| arn.rsplit('/').next());
                 (caller.unique_id == Some(id) && name == Some(session), Named::Session)

@@ -11,7 +11,7 @@ use http::{HeaderMap, Version, header};
 use trent_domain::identifier::Region;
 use trent_domain::identity::Caller;
 use trent_domain::time::Timestamp;
-use trent_service::{Service, SigningIdentity};
+use trent_service::{Service, SigningIdentity, Standing};
 use trent_sigv4::{
     Claim, Headers, Lookup, Request, Rules, SignatureError, SigningKey, SigningKeys, body_sha256,
 };
@@ -65,6 +65,13 @@ const SIGNING_KEYS_MAX: usize = 4096;
 /// The same for access keys that do not exist.
 const STRANGERS_MAX: usize = 256;
 
+/// Who sent a request, and for which Region.
+pub(crate) struct Authenticated {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) region: Region,
+}
+
 /// Authenticates the requests of one core.
 pub(crate) struct Authenticator {
     credentials: Arc<Credentials>,
@@ -85,7 +92,7 @@ impl Authenticator {
         }
     }
 
-    /// The caller, and the Region of the request.
+    /// Who sent a request, and for which Region.
     pub(crate) fn authenticate(
         &self,
         head: &Parts,
@@ -93,18 +100,19 @@ impl Authenticator {
         origin: &Origin,
         now: Timestamp,
         service: &Service,
-    ) -> Result<(Arc<Caller>, Region), SignatureError> {
+    ) -> Result<Authenticated, SignatureError> {
         match &*self.credentials {
             Credentials::Any(caller) => {
                 let region = claimed_region(head).or_else(|| DEFAULT_REGION.parse().ok());
-                region.map(|region| (Arc::clone(caller), region)).ok_or(SignatureError::NotSigned)
+                let region = region.ok_or(SignatureError::NotSigned)?;
+                Ok(Authenticated { caller: Arc::clone(caller), standing: Arc::default(), region })
             }
             Credentials::Signed(signatures) => {
                 let headers = Wire::of(head);
                 let body_sha256 = body_sha256(body);
                 let read = |echo| read(head, &headers, body_sha256, now, signatures, echo);
                 let claim = read(false)?;
-                let caller = match self.verify(&claim, service) {
+                let identity = match self.verify(&claim, service) {
                     // What should have been signed is written out for those who see it, not for every request.
                     Err(SignatureError::Mismatch(_)) if signatures.echoes(origin) => {
                         self.verify(&read(true)?, service)
@@ -113,12 +121,13 @@ impl Authenticator {
                 }?;
                 // The rules of the signature let only well-formed Regions through.
                 let region = claim.region().parse().map_err(|_| SignatureError::UnknownAccessKey)?;
-                Ok((caller, region))
+                let (caller, standing) = (Arc::clone(&identity.caller), Arc::clone(&identity.standing));
+                Ok(Authenticated { caller, standing, region })
             }
         }
     }
 
-    fn verify(&self, claim: &Claim<'_>, service: &Service) -> Result<Arc<Caller>, SignatureError> {
+    fn verify(&self, claim: &Claim<'_>, service: &Service) -> Result<Arc<SigningIdentity>, SignatureError> {
         let Some(identity) = service.access_key(claim.access_key_id()) else {
             return Err(self.turn_away(claim));
         };
@@ -128,7 +137,7 @@ impl Authenticator {
         if claim.session_token().is_some() {
             return Err(SignatureError::InvalidToken);
         }
-        verified.map(|()| Arc::clone(&identity.caller))
+        verified.map(|()| identity)
     }
 
     /// Does for an unknown access key what is done for a known one, so that the time it takes does not tell them

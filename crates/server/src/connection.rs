@@ -95,7 +95,11 @@ pub(crate) async fn serve<E: Endpoint>(arrival: Arrival, core: Arc<Core<E>>) {
     let io = TokioIo::new(Stream::new(transport, Arc::clone(&activity)));
     let shared = Arc::new(Shared {
         endpoint: Arc::clone(&core.endpoint),
-        origin: Origin { source: peer.ip().to_canonical(), on_loopback: listener.on_loopback },
+        origin: Origin {
+            source: peer.ip().to_canonical(),
+            on_loopback: listener.on_loopback,
+            tls: listener.tls.is_some(),
+        },
         activity: Arc::clone(&activity),
         _seat: seat,
     });

@@ -16,7 +16,7 @@ pub async fn dispatch(
     service: &Service,
     operation: Operation,
     body: &[u8],
-    call: &Call,
+    call: &Call<'_>,
 ) -> Result<Vec<u8>, KmsError> {
     use Operation as Op;
     use trent_protocol as api;
@@ -88,7 +88,7 @@ pub async fn dispatch(
     }
 }
 
-async fn run<R: Handle>(service: &Service, body: &[u8], call: &Call) -> Result<Vec<u8>, KmsError> {
+async fn run<R: Handle>(service: &Service, body: &[u8], call: &Call<'_>) -> Result<Vec<u8>, KmsError> {
     let request = R::decode(body).map_err(undecodable)?;
     Ok(trent_service::run(service, request, call).await?.encode())
 }

@@ -18,6 +18,8 @@ pub(crate) struct Origin {
     pub(crate) source: IpAddr,
     /// Whether the listener can be reached from this machine alone.
     pub(crate) on_loopback: bool,
+    /// Whether the connection is encrypted.
+    pub(crate) tls: bool,
 }
 
 /// Answers requests. Each core has one of its own, so that its state is shared with no other core.

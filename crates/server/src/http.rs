@@ -11,10 +11,10 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use trent_domain::time::{Clock, Timestamp};
 use trent_protocol::Operation;
-use trent_service::{Call, Service};
+use trent_service::{Call, Connection, Service};
 use uuid::Uuid;
 
-use crate::authenticate::{Authenticator, Credentials};
+use crate::authenticate::{Authenticated, Authenticator, Credentials};
 use crate::body::{Bodies, Body};
 use crate::date::Dates;
 use crate::dispatch::dispatch;
@@ -125,10 +125,17 @@ impl Kms {
         }
     }
 
-    fn call(&self, head: &Parts, body: &Body, origin: &Origin, exchange: &Exchange) -> Result<Call, Refusal> {
-        let (caller, region) =
+    fn call<'h>(
+        &self,
+        head: &'h Parts,
+        body: &Body,
+        origin: &Origin,
+        exchange: &Exchange,
+    ) -> Result<Call<'h>, Refusal> {
+        let Authenticated { caller, standing, region } =
             self.authenticator.authenticate(head, &body.bytes, origin, exchange.now, &self.api.service)?;
-        Ok(Call { caller, region, request_id: exchange.request_id, source: Some(origin.source) })
+        let connection = connection(head, origin);
+        Ok(Call { caller, standing, region, request_id: exchange.request_id, connection })
     }
 
     fn record(&self, outcome: &Result<Vec<u8>, Refusal>, exchange: &Exchange) {
@@ -140,6 +147,18 @@ impl Kms {
         }
         let (operation, request_id) = (exchange.operation, exchange.request_id);
         tracing::debug!(?operation, ?ended, %request_id, ?took, "request");
+    }
+}
+
+/// How a request came, as policies may ask.
+fn connection<'h>(head: &'h Parts, origin: &Origin) -> Connection<'h> {
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    Connection {
+        source: Some(origin.source),
+        tls: origin.tls,
+        user_agent: text(header::USER_AGENT),
+        referer: text(header::REFERER),
+        endpoint: None,
     }
 }
 

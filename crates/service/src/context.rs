@@ -1,6 +1,5 @@
 //! What a handler knows of its request besides the body.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use trent_database::Database;
@@ -8,7 +7,7 @@ use trent_domain::identifier::Region;
 use trent_domain::identity::Caller;
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
-use trent_gate::{Action, Authorized, Facts, Gate};
+use trent_gate::{Action, Authorized, Connection, Facts, Gate, Parameters, Standing};
 use trent_protocol::TrackedOperation;
 use uuid::Uuid;
 
@@ -17,21 +16,23 @@ use crate::open::Service;
 
 /// One request, authenticated.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct Call<'a> {
     /// Who calls.
     pub caller: Arc<Caller>,
+    /// The policies that bear on the caller.
+    pub standing: Arc<Standing>,
     /// The Region that the request was signed for.
     pub region: Region,
     /// The id that the answer carries.
     pub request_id: Uuid,
-    /// Where the request came from.
-    pub source: Option<IpAddr>,
+    /// How the request came.
+    pub connection: Connection<'a>,
 }
 
 /// The context of a handler.
 pub struct Context<'a> {
     pub(crate) service: &'a Service,
-    pub(crate) call: &'a Call,
+    pub(crate) call: &'a Call<'a>,
     pub(crate) now: Timestamp,
 }
 
@@ -51,7 +52,16 @@ impl<'a> Context<'a> {
 
     /// The facts of a request that carries no grant tokens.
     pub(crate) fn facts(&self) -> Facts<'a> {
-        Facts { caller: &self.call.caller, region: self.call.region, grant_tokens: &[] }
+        let call = self.call;
+        Facts {
+            caller: &call.caller,
+            standing: &call.standing,
+            region: call.region,
+            grant_tokens: &[],
+            now: self.now,
+            connection: &call.connection,
+            parameters: Parameters::default(),
+        }
     }
 
     /// A permit for `A` on the key that the request names.

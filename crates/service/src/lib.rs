@@ -24,4 +24,4 @@ pub use identity::{ConfiguredAccessKey, ConfiguredAccount, SigningIdentity};
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, Service, Started};
 pub use pipeline::{Handle, run, unsupported};
-pub use trent_gate::{CacheBounds, Gate, OpenError, Parts};
+pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Standing};

@@ -17,7 +17,7 @@ pub trait Handle: Request + Send {
 }
 
 /// Runs one request through its operation.
-pub async fn run<R: Handle>(service: &Service, request: R, call: &Call) -> Result<R::Response, KmsError> {
+pub async fn run<R: Handle>(service: &Service, request: R, call: &Call<'_>) -> Result<R::Response, KmsError> {
     let ctx = Context { service, call, now: service.now() };
     request.handle(&ctx).await
 }

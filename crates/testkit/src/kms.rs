@@ -15,7 +15,9 @@ use trent_domain::identity::{Caller, User};
 use trent_domain::time::Clock;
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_protocol::Operation;
-use trent_service::{Bootstrap, CacheBounds, Call, JobReport, KmsError, Options, Parts, Service};
+use trent_service::{
+    Bootstrap, CacheBounds, Call, Connection, JobReport, KmsError, Options, Parts, Service, Standing,
+};
 use uuid::Uuid;
 
 use crate::clock::TestClock;
@@ -43,6 +45,8 @@ pub struct TestKms {
     pub clock: Arc<TestClock>,
     /// Who calls.
     pub caller: Arc<Caller>,
+    /// The policies that bear on the caller.
+    pub standing: Arc<Standing>,
     /// The Region that the caller calls.
     pub region: Region,
     options: Options,
@@ -81,18 +85,19 @@ impl TestKms {
         let database = wrap(open_database(&dir));
         let service = open(&database, &clock, &random, options.clone()).await;
         let signer = service.access_key(ACCESS_KEY).expect("the administrator's access key");
-        let (caller, region) = (Arc::clone(&signer.caller), REGION.parse().expect("a Region"));
-        Self { service: Arc::new(service), database, clock, caller, region, options, random, dir }
+        let (caller, standing) = (Arc::clone(&signer.caller), Arc::clone(&signer.standing));
+        let region = REGION.parse().expect("a Region");
+        Self { service: Arc::new(service), database, clock, caller, standing, region, options, random, dir }
     }
 
     /// The service as it is after a restart of the process: nothing is left but the database and the root key.
     pub async fn restart(self) -> Self {
-        let Self { service, database, clock, caller, region, options, random, dir } = self;
+        let Self { service, database, clock, caller, standing, region, options, random, dir } = self;
         drop(Arc::into_inner(service).expect("nobody else uses the service"));
         drop(database);
         let database = open_database(&dir);
         let service = open(&database, &clock, &random, options.clone()).await;
-        Self { service: Arc::new(service), database, clock, caller, region, options, random, dir }
+        Self { service: Arc::new(service), database, clock, caller, standing, region, options, random, dir }
     }
 
     /// The same service, called in another Region.
@@ -100,9 +105,14 @@ impl TestKms {
         Self { region: region.parse().expect("a Region"), ..self.clone() }
     }
 
-    /// The same service, called by somebody else.
+    /// The same service, called by somebody else, on whom no policy bears.
     pub fn called_by(&self, caller: Caller) -> Self {
-        Self { caller: Arc::new(caller), ..self.clone() }
+        Self { caller: Arc::new(caller), standing: Arc::default(), ..self.clone() }
+    }
+
+    /// The same service and caller, with other policies that bear on the caller.
+    pub fn under(&self, standing: Standing) -> Self {
+        Self { standing: Arc::new(standing), ..self.clone() }
     }
 
     /// The same service, called by the root of another account.
@@ -129,7 +139,9 @@ impl TestKms {
 
     /// The same, with the id that the request is to have.
     pub async fn call_with_request_id(&self, operation: Operation, body: &[u8], request_id: Uuid) -> Answer {
-        let call = Call { caller: Arc::clone(&self.caller), region: self.region, request_id, source: None };
+        let (caller, standing) = (Arc::clone(&self.caller), Arc::clone(&self.standing));
+        let call =
+            Call { caller, standing, region: self.region, request_id, connection: Connection::default() };
         let answer = trent_server::dispatch(&self.service, operation, body, &call).await?;
         Ok(if answer.is_empty() {
             Value::Null

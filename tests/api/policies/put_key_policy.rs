@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use trent_protocol::Operation::{GetKeyPolicy, PutKeyPolicy};
-use trent_service::Call;
 use trent_service::admin::{Command, Reply};
+use trent_service::{Call, Connection};
 use trent_testkit::{ACCOUNT, TestKms};
 
 const LOCKED_OUT: &str = "MalformedPolicyDocumentException: The new key policy will not allow you to update the key policy in the future.";
@@ -104,9 +104,10 @@ async fn whoever_could_put_another_policy_from_here_and_now_is_not_locked_out() 
     let key = kms.create_key().await;
     let from = |source: &str| Call {
         caller: Arc::clone(&kms.caller),
+        standing: Arc::clone(&kms.standing),
         region: kms.region,
         request_id: kms.service.new_request_id(),
-        source: Some(source.parse().expect("an address")),
+        connection: Connection { source: Some(source.parse().expect("an address")), ..Connection::default() },
     };
     for (condition, fine) in [
         (json!({"IpAddress": {"aws:SourceIp": "10.1.0.0/16"}}), true),

@@ -6,7 +6,7 @@ use super::{Keys, facts};
 use crate::{Directory, Document, Evaluation, Facts, Kind, PrincipalError, default_key_policy};
 
 /// Calls `check` with every case of a table and reports all that fail by name.
-fn each(table: &str, check: impl Fn(&Value) -> Result<(), String>) {
+pub(super) fn each(table: &str, check: impl Fn(&Value) -> Result<(), String>) {
     let cases: Vec<Value> = serde_json::from_str(table).unwrap();
     assert!(!cases.is_empty());
     let failures: Vec<String> = cases
@@ -26,7 +26,7 @@ fn kind(case: &Value) -> Kind {
     }
 }
 
-fn equal<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T) -> Result<(), String> {
+pub(super) fn equal<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("\n  found    {found:?}\n  expected {expected:?}")) }
 }
 

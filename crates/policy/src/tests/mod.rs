@@ -1,8 +1,12 @@
 //! Tests of whole documents: tables from `testdata/`, and properties of generated ones.
 
 mod cases;
+mod decision_properties;
+mod decisions;
 mod hostile;
+mod oracle;
 mod properties;
+mod world;
 
 use std::collections::BTreeMap;
 
@@ -64,6 +68,11 @@ pub(crate) fn caller(name: &str) -> Caller<'static> {
         "alice" => Caller { unique_id: Some("AIDAJQABLZS4A3QDU576Q"), ..alice },
         "carol" => of(CallerKind::User, "arn:aws:iam::111122223333:user/carol", "111122223333"),
         "admin" => of(CallerKind::User, "arn:aws:iam::111122223333:user/admin", "111122223333"),
+        "root of B" => of(CallerKind::Root, "arn:aws:iam::444455556666:root", "444455556666"),
+        "r/s" => Caller {
+            session_arn: Some("arn:aws:sts::444455556666:assumed-role/r/s"),
+            ..of(CallerKind::RoleSession, "arn:aws:iam::444455556666:role/r", "444455556666")
+        },
         "bob" => of(CallerKind::User, "arn:aws:iam::444455556666:user/bob", "444455556666"),
         "app/s1" => Caller { session_arn: s1, unique_id: Some("AROADBQP57FF2AEXAMPLE"), ..app },
         "recreated app/s1" => Caller { session_arn: s1, unique_id: Some("AROA00000000000000000"), ..app },

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Status, User, root_arn};
-use trent_gate::Gate;
+use trent_gate::{Gate, Standing};
+use trent_policy::managed_policy;
 
 /// An access key that may sign: whom it stands for, and its secret.
 pub struct SigningIdentity {
     /// Whom it stands for.
     pub caller: Arc<Caller>,
+    /// The policies that bear on it.
+    pub standing: Arc<Standing>,
     secret: SecretBytes,
 }
 
@@ -131,19 +134,26 @@ impl Directory {
         secret: SecretBytes,
     ) {
         let caller = match owner {
-            Owner::Root => Some(Caller::root(account, id)),
+            Owner::Root => Some((Caller::root(account, id), Standing::default())),
             Owner::User(name) => {
                 let user = users.iter().find(|user| user.account == account && user.name == *name);
-                user.filter(|user| user.status == Status::Active).map(|user| Caller::user(user, id))
+                user.filter(|user| user.status == Status::Active)
+                    .map(|user| (Caller::user(user, id), standing(user)))
             }
         };
         // A key whose user is gone signs nothing, nor does one whose user or account is disabled.
         let caller = caller.filter(|_| !self.inactive_accounts.contains(&account));
-        if let Some(caller) = caller {
-            self.signers
-                .insert(id.to_owned(), Arc::new(SigningIdentity { caller: Arc::new(caller), secret }));
+        if let Some((caller, standing)) = caller {
+            let (caller, standing) = (Arc::new(caller), Arc::new(standing));
+            self.signers.insert(id.to_owned(), Arc::new(SigningIdentity { caller, standing, secret }));
         }
     }
+}
+
+/// The policies that bear on a user. For now those of its managed policies that every deployment has.
+fn standing(user: &User) -> Standing {
+    let managed = user.rights.policies.iter().filter_map(|name| managed_policy(name));
+    Standing { identity: managed.cloned().collect(), ..Standing::default() }
 }
 
 impl trent_policy::Directory for Directory {

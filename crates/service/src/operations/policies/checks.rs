@@ -43,17 +43,14 @@ fn lets_the_author_change_it(document: &Document, arn: &KeyArn, ctx: &Context<'_
     let keys = RequestKeys {
         caller,
         arn,
-        source: ctx.call.source.map(|source| source.to_string()),
+        source: ctx.call.connection.source.map(|source| source.to_string()),
         seconds: ctx.now.seconds().to_string(),
     };
     let facts = Facts {
         action: PutKeyPolicy::NAME,
         resource: Some(&resource),
         caller: trent_policy::Caller {
-            kind: match caller.principal {
-                Principal::Root => CallerKind::Root,
-                Principal::Administrator | Principal::User => CallerKind::User,
-            },
+            kind: if caller.principal == Principal::Root { CallerKind::Root } else { CallerKind::User },
             arn: &caller.arn,
             account: Some(caller.account.as_str()),
             session_arn: None,
@@ -63,7 +60,7 @@ fn lets_the_author_change_it(document: &Document, arn: &KeyArn, ctx: &Context<'_
         keys: &keys,
     };
     let evaluation = document.evaluate(&facts);
-    let by_identity = matches!(caller.principal, Principal::Root | Principal::Administrator);
+    let by_identity = caller.principal == Principal::Root || !ctx.call.standing.identity.is_empty();
     let allowed = evaluation.allowed_by.is_some() || (evaluation.delegated_by.is_some() && by_identity);
     allowed && evaluation.denied_by.is_none()
 }
@@ -85,10 +82,8 @@ impl ConditionKeys for RequestKeys<'_> {
             "aws:principalarn" => arn,
             "aws:userid" => unique_id,
             "aws:username" => arn.rsplit('/').next().filter(|_| *principal != Principal::Root)?,
-            "aws:principaltype" => match principal {
-                Principal::Root => "Account",
-                Principal::Administrator | Principal::User => "User",
-            },
+            "aws:principaltype" if *principal == Principal::Root => "Account",
+            "aws:principaltype" => "User",
             "aws:principalisawsservice" | "aws:viaawsservice" => "false",
             "aws:requestedregion" => self.arn.region.as_str(),
             "aws:resourceaccount" => self.arn.account.as_str(),
