@@ -22,6 +22,17 @@ pub struct RingKey {
     pub sealed: Vec<u8>,
 }
 
+/// A key on which a job has something to do. The order is that in which they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueKey {
+    /// Since when.
+    pub at: Timestamp,
+    /// The Region of the key.
+    pub region: Region,
+    /// The id of the key.
+    pub id: KeyId,
+}
+
 /// The records as they are at one moment. Lists are in order of what names their rows.
 pub trait Records {
     /// The key of a Region with this id.
@@ -40,8 +51,8 @@ pub trait Records {
     fn customer_key_count(&self, account: AccountId, region: Region) -> Result<u64>;
 
     /// At most `limit` keys, of all accounts and Regions, whose [`Key::due_at`] is at or before `now`; the longest
-    /// due first.
-    fn due_keys(&self, now: Timestamp, limit: usize) -> Result<Vec<(Region, KeyId)>>;
+    /// due first, and only those that come `after` the one given.
+    fn due_keys(&self, now: Timestamp, after: Option<DueKey>, limit: usize) -> Result<Vec<DueKey>>;
 
     /// When a key was last used.
     fn last_usage(&self, region: Region, id: KeyId) -> Result<Option<LastUsage>>;

@@ -1,6 +1,12 @@
 //! EnableKeyRotation: the schedule, and the job that rotates what is due.
 
 use serde_json::{Value, json};
+use trent_database::DatabaseError;
+use trent_domain::identifier::KeyId;
+use trent_domain::key::Key;
+use trent_domain::multi_region::MultiRegion;
+use trent_domain::rotation::Schedule;
+use trent_domain::time::Clock;
 use trent_protocol::Operation::{
     CancelKeyDeletion, Decrypt, DisableKeyRotation, EnableKeyRotation, Encrypt, GetKeyRotationStatus,
     ListKeyRotations,
@@ -176,6 +182,37 @@ async fn more_keys_than_one_run_of_the_job_looks_at_are_rotated_in_time() {
         rotated += kms.run_jobs().await.rotated;
     }
     assert_eq!(rotated, 300);
+}
+
+#[tokio::test]
+async fn more_keys_than_one_batch_that_fail_every_time_keep_no_other_from_its_rotation() {
+    let kms = TestKms::new().await;
+    let sound = kms.create_key().await;
+    let model = kms.create_key().await.parse().unwrap();
+    let (region, now) = (kms.region, kms.clock.now());
+    let schedule = move |days| Some(Schedule { period_days: 90, next: now.plus_days(days) });
+    trent_database::write(&*kms.database, "insert broken keys", move |records| {
+        let model = records.key(region, model)?.expect("the key");
+        for number in 0..600_u16 {
+            // It leads a replica that is not there, so that a rotation, which has to reach it, cannot be done.
+            let mut random = [0; 10];
+            random[..2].copy_from_slice(&number.to_be_bytes());
+            let id = KeyId::generate(now, random, true);
+            let mut related = MultiRegion::primary(region);
+            related.replicas.insert("eu-west-1".parse().expect("a Region"));
+            let (schedule, multi_region) = (schedule(80), Some(related));
+            records.insert_key(&Key { id, schedule, multi_region, ..model.clone() })?;
+        }
+        Ok::<_, DatabaseError>(())
+    })
+    .await
+    .unwrap()
+    .unwrap();
+    kms.ok(EnableKeyRotation, json!({"KeyId": sound, "RotationPeriodInDays": 90})).await;
+    kms.clock.advance_days(90);
+    kms.service.run_jobs().await.expect_err("the broken ones cannot be rotated");
+    let rotations = kms.ok(ListKeyRotations, json!({"KeyId": sound})).await;
+    assert_eq!(rotations["Rotations"].as_array().map(Vec::len), Some(1), "{rotations}");
 }
 
 #[tokio::test]

@@ -101,8 +101,8 @@ pub(crate) async fn are_due_when_their_time_has_come(subject: Subject) {
     let keys = [rotating.clone(), pending(2, 10), pending(3, 30), plain_key(4), resting, led, expiring];
     subject.insert(&keys).await;
     let due = async |now, limit| {
-        let found = subject.read(move |records| records.due_keys(at(now), limit)).await;
-        found.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
+        let found = subject.read(move |records| records.due_keys(at(now), None, limit)).await;
+        found.into_iter().map(|due| due.id).collect::<Vec<_>>()
     };
     assert_eq!(due(9, 10).await, []);
     assert_eq!(due(11, 10).await, [plain_key(2).id, plain_key(6).id]);
@@ -111,6 +111,26 @@ pub(crate) async fn are_due_when_their_time_has_come(subject: Subject) {
     let later = Key { schedule: Some(Schedule { period_days: 90, next: at(200) }), ..rotating };
     subject.write(move |records| records.update_key(&later)).await;
     assert_eq!(due(99, 10).await, [plain_key(2).id, plain_key(6).id, plain_key(3).id]);
+}
+
+pub(crate) async fn that_are_due_are_told_a_page_at_a_time(subject: Subject) {
+    let at = Timestamp::from_millis;
+    let pending = |number, millis| Key {
+        lifecycle: Lifecycle::PendingDeletion { delete_at: at(millis), window_days: 7 },
+        ..plain_key(number)
+    };
+    // Several at one time, so that a page ends between them.
+    let keys = [pending(5, 20), pending(4, 10), pending(3, 20), pending(2, 20), pending(1, 30)];
+    subject.insert(&keys).await;
+    let (mut after, mut told) = (None, Vec::new());
+    loop {
+        let page = subject.read(move |records| records.due_keys(at(25), after, 2)).await;
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        told.extend(page.into_iter().map(|due| due.id));
+        assert!(told.len() <= keys.len(), "{told:?}");
+    }
+    assert_eq!(told, [4, 2, 3, 5].map(|number| plain_key(number).id));
 }
 
 pub(crate) async fn go_with_their_aliases_and_usage(subject: Subject) {

@@ -83,6 +83,7 @@ macro_rules! contract {
             keys: [
                 come_back_as_they_were, are_changed_once_for_each_version, are_known_by_region_and_id,
                 are_listed_in_pages, are_counted_without_those_of_services, are_due_when_their_time_has_come,
+                that_are_due_are_told_a_page_at_a_time,
                 go_with_their_aliases_and_usage, remember_the_later_usage, are_broken_without_their_relations,
             ],
             ring: [keys_and_settings_are_kept_and_replaced],

@@ -1,6 +1,6 @@
 //! Table `keys`, and `key_counts` beside it.
 
-use rusqlite::{Connection, OptionalExtension, Params, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
 use trent_domain::key_store::KeyStoreId;
@@ -8,6 +8,7 @@ use trent_domain::time::Timestamp;
 
 use super::body;
 use crate::error::DatabaseError;
+use crate::records::DueKey;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
@@ -70,21 +71,29 @@ pub(super) fn count(connection: &Connection, account: AccountId, region: Region)
     u64::try_from(count.unwrap_or(0)).map_err(broken)
 }
 
-pub(super) fn due(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<(Region, KeyId)>> {
-    let text = "SELECT region, id FROM keys WHERE due_at <= :now ORDER BY due_at LIMIT :limit";
-    places(connection, text, named_params! {":now": now.millis(), ":limit": rows(limit)})
-}
-
-fn places(connection: &Connection, text: &str, parameters: impl Params) -> Result<Vec<(Region, KeyId)>> {
+pub(super) fn due(
+    connection: &Connection,
+    now: Timestamp,
+    after: Option<DueKey>,
+    limit: usize,
+) -> Result<Vec<DueKey>> {
+    let text = "SELECT due_at, region, id FROM keys \
+                WHERE due_at <= :now AND (due_at, region, id) > (:at, :region, :id) \
+                ORDER BY due_at, region, id LIMIT :limit";
     let mut statement = connection.prepare_cached(text)?;
-    let mut found = statement.query(parameters)?;
-    let mut places = Vec::new();
+    // Nothing comes before the least time with empty texts.
+    let at = after.map_or(i64::MIN, |after| after.at.millis());
+    let region = after.map(|after| after.region.to_string()).unwrap_or_default();
+    let id = after.map(|after| after.id.to_string()).unwrap_or_default();
+    let mut found = statement.query(
+        named_params! {":now": now.millis(), ":at": at, ":region": region, ":id": id, ":limit": rows(limit)},
+    )?;
+    let mut due = Vec::new();
     while let Some(row) = found.next()? {
-        let (region, id): (String, String) = (row.get(0)?, row.get(1)?);
-        let region = region.parse().map_err(|_| broken("region", &id))?;
-        places.push((region, id.parse().map_err(|_| broken("id", &id))?));
+        let (region, id) = read_place(row, 1)?;
+        due.push(DueKey { at: Timestamp::from_millis(row.get(0)?), region, id });
     }
-    Ok(places)
+    Ok(due)
 }
 
 /// The keys that a custom key store holds.
@@ -95,7 +104,21 @@ pub(super) fn of_store(
 ) -> Result<Vec<(Region, KeyId)>> {
     let text = "SELECT region, id FROM keys WHERE key_store = :store \
                 AND (:external_key IS NULL OR external_key = :external_key) ORDER BY id";
-    places(connection, text, named_params! {":store": store.as_str(), ":external_key": external_key})
+    let mut statement = connection.prepare_cached(text)?;
+    let mut found =
+        statement.query(named_params! {":store": store.as_str(), ":external_key": external_key})?;
+    let mut places = Vec::new();
+    while let Some(row) = found.next()? {
+        places.push(read_place(row, 0)?);
+    }
+    Ok(places)
+}
+
+/// Region and id of a row that has them in the columns from `first` on.
+fn read_place(row: &Row<'_>, first: usize) -> Result<(Region, KeyId)> {
+    let (region, id): (String, String) = (row.get(first)?, row.get(first + 1)?);
+    let region = region.parse().map_err(|_| broken("region", &id))?;
+    Ok((region, id.parse().map_err(|_| broken("id", &id))?))
 }
 
 pub(super) fn insert(connection: &Connection, key: &Key) -> Result<()> {

@@ -15,7 +15,7 @@ use trent_domain::usage::LastUsage;
 use super::{aliases, grants, identities, key_stores, keys, ring, usage};
 use crate::Change;
 use crate::error::DatabaseError;
-use crate::records::{Records, RingKey, Transaction};
+use crate::records::{DueKey, Records, RingKey, Transaction};
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
@@ -58,8 +58,8 @@ impl Records for Rows<'_> {
         keys::count(self.connection, account, region)
     }
 
-    fn due_keys(&self, now: Timestamp, limit: usize) -> Result<Vec<(Region, KeyId)>> {
-        keys::due(self.connection, now, limit)
+    fn due_keys(&self, now: Timestamp, after: Option<DueKey>, limit: usize) -> Result<Vec<DueKey>> {
+        keys::due(self.connection, now, after, limit)
     }
 
     fn last_usage(&self, region: Region, id: KeyId) -> Result<Option<LastUsage>> {

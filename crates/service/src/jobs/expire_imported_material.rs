@@ -2,19 +2,18 @@
 
 use trent_gate::ExpireImportedMaterial;
 
-use super::{BATCH, Tally};
+use super::round::Round;
 use crate::error::KmsError;
 use crate::open::Service;
 
 impl Service {
     pub(super) async fn expire_imported_material(&self) -> Result<usize, KmsError> {
         let now = self.now();
-        let due = trent_database::read(&*self.database, move |records| records.due_keys(now, BATCH)).await?;
-        let mut tally = Tally::default();
-        for (region, id) in due {
-            let done = self.gate.as_system::<ExpireImportedMaterial>(region, id).expire(now).await;
-            tally.count("imported material deleted at the end of its validity", (region, id), done);
+        let mut round = Round::at(now);
+        while let Some(due) = round.next(self).await? {
+            let done = self.gate.as_system::<ExpireImportedMaterial>(due.region, due.id).expire(now).await;
+            round.count("imported material deleted at the end of its validity", due, done);
         }
-        tally.finish()
+        round.finish()
     }
 }

@@ -1,22 +1,18 @@
 //! Jobs: what happens without a caller, when it is due.
 //!
-//! A job does one batch at a time and can be repeated; each key is judged again in its own transaction.
+//! A job can be interrupted and repeated; each key is judged again in its own transaction.
 
 mod delete_expired_keys;
 mod expire_imported_material;
 mod flush_last_usage;
 mod rotate_due_keys;
+mod round;
 mod settle_keys;
 
-use trent_domain::identifier::{KeyId, Region};
 use trent_domain::time::Timestamp;
-use trent_gate::Refusal;
 
 use crate::error::KmsError;
 use crate::open::Service;
-
-/// How many keys one run of a job looks at.
-const BATCH: usize = 256;
 
 /// What one run of all jobs did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +32,9 @@ pub struct JobReport {
 impl Service {
     /// When the next thing is due that a job does, if that is not after `until`.
     pub async fn next_due(&self, until: Timestamp) -> Result<Option<Timestamp>, KmsError> {
-        let next = trent_database::read(&*self.database, move |records| {
-            let Some((region, id)) = records.due_keys(until, 1)?.pop() else { return Ok(None) };
-            Ok(records.key(region, id)?.and_then(|key| key.due_at()))
-        });
-        Ok(next.await?)
+        let next =
+            trent_database::read(&*self.database, move |records| records.due_keys(until, None, 1)).await?;
+        Ok(next.first().map(|due| due.at))
     }
 
     /// Runs every job once. The error is that of the first that failed; the others have run all the same.
@@ -57,37 +51,5 @@ impl Service {
             expired: expired?,
             usages: usages?,
         })
-    }
-}
-
-/// What a job did to the keys that were due. A key that fails every time must not keep the others from their turn,
-/// so its error waits until they have had it.
-#[derive(Default)]
-struct Tally {
-    done: usize,
-    failed: Option<Refusal>,
-}
-
-impl Tally {
-    fn count(&mut self, what: &'static str, (region, id): (Region, KeyId), done: Result<bool, Refusal>) {
-        match done {
-            Ok(true) => {
-                tracing::info!(%region, key = %id, "{what}");
-                self.done += 1;
-            }
-            // It is not due any more.
-            Ok(false) => {}
-            Err(error) => {
-                tracing::error!(%region, key = %id, %error, "not done, and tried again: {what}");
-                self.failed.get_or_insert(error);
-            }
-        }
-    }
-
-    fn finish(self) -> Result<usize, KmsError> {
-        match self.failed {
-            Some(error) => Err(error.into()),
-            None => Ok(self.done),
-        }
     }
 }

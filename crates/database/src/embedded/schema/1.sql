@@ -15,7 +15,7 @@ CREATE TABLE keys (
 ) STRICT;
 CREATE UNIQUE INDEX keys_by_id ON keys (id, region);
 CREATE INDEX keys_by_account ON keys (account, region, id);
-CREATE INDEX keys_by_due ON keys (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX keys_by_due ON keys (due_at, region, id) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX keys_by_store ON keys (key_store, coalesce(external_key, id)) WHERE key_store IS NOT NULL;
 
 -- Counting rows would take longer the more there are.
