@@ -85,9 +85,10 @@ pub(crate) async fn open_service(
     clock: Arc<dyn Clock>,
     bootstrap: impl FnOnce() -> Option<Bootstrap>,
 ) -> Result<(Arc<Service>, Started)> {
+    let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
     let parts = Parts {
         database,
-        store: Arc::new(SoftwareStore::new(Arc::clone(&keyring))),
+        store: Arc::new(store),
         keyring,
         random: random(),
         clock,

@@ -2,7 +2,11 @@
 //!
 //! ```text
 //! HMAC-SHA-256(id key, "trent/material-id/v1" ‖ 0x00 ‖ kind ‖ key id (16) ‖ material)
+//! HMAC-SHA-256(id key, "trent/material-id/pair/v1" ‖ 0x00 ‖ kind ‖ key id (16) ‖ SPKI)      of key pairs
 //! ```
+//!
+//! A private key can be written in many ways: RSA primes in either order, ML-DSA and ML-KEM with or without a seed.
+//! All of them have one public key, which has one encoding here, so pairs are named by that.
 //!
 //! A function of key and material: importing the same material into the same key again gives the same id, and the
 //! replicas of a multi-Region key agree on it (all Regions of an installation have one id key). Keyed with a secret
@@ -18,14 +22,26 @@ use crate::ciphertext::BlobKeyId;
 use crate::secret::Key256;
 
 const LABEL: &[u8] = b"trent/material-id/v1\0";
+const PAIR_LABEL: &[u8] = b"trent/material-id/pair/v1\0";
 
-/// The id of `material` in the key `key_id`. All that precedes the material has a fixed length.
+/// The id of `material` in the key `key_id`.
 #[must_use]
 pub fn material_id(id_key: &Key256, key_id: &BlobKeyId, material: &[u8]) -> [u8; 32] {
+    id(LABEL, id_key, key_id, material)
+}
+
+/// The id of the key pair that has this public key, as SPKI DER, in the key `key_id`.
+#[must_use]
+pub fn pair_id(id_key: &Key256, key_id: &BlobKeyId, spki: &[u8]) -> [u8; 32] {
+    id(PAIR_LABEL, id_key, key_id, spki)
+}
+
+/// All that precedes `content` has a length that the label tells.
+fn id(label: &[u8], id_key: &Key256, key_id: &BlobKeyId, content: &[u8]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, id_key.expose()));
-    context.update(LABEL);
+    context.update(label);
     context.update(&key_id.to_bytes());
-    context.update(material);
+    context.update(content);
     let tag = context.sign();
     let mut id = [0; 32];
     id.copy_from_slice(tag.as_ref());
@@ -55,5 +71,7 @@ mod tests {
         assert_ne!(id, material_id(&id_key, &other_key, b"material"));
         assert_ne!(id, material_id(&id_key, &other_kind, b"material"));
         assert_ne!(id, material_id(&id_key, &KEY, b"Material"));
+        assert_ne!(id, pair_id(&id_key, &KEY, b"material"));
+        assert_ne!(pair_id(&id_key, &KEY, b"material"), pair_id(&id_key, &other_key, b"material"));
     }
 }

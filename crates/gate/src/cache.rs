@@ -4,10 +4,10 @@
 //! read before a change can never serve a request that starts after the change was answered, however the two interleave.
 
 use std::hash::Hash;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use moka::sync::Cache;
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, OnceCell};
 use trent_database::{Change, Observer};
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, KeyId, Region};
@@ -43,7 +43,7 @@ pub(crate) struct Entry {
     /// The key's full name, which most answers carry.
     pub(crate) arn: Box<str>,
     /// The current material, opened on first use; it goes when the entry goes.
-    pub(crate) current: OnceLock<OpenedKey>,
+    current: OnceCell<OpenedKey>,
     generation: u64,
 }
 
@@ -87,7 +87,7 @@ impl KeyCache {
     pub(crate) fn insert_key(&self, key: Key, generation: u64) -> Arc<Entry> {
         let place = (key.region, key.id);
         let arn = key.arn().to_string().into();
-        let entry = Arc::new(Entry { key, arn, current: OnceLock::new(), generation });
+        let entry = Arc::new(Entry { key, arn, current: OnceCell::new(), generation });
         self.keys.insert(place, Arc::clone(&entry));
         if self.generation(&place) != generation {
             // It changed meanwhile, and whoever published that found nothing here to remove.
@@ -144,11 +144,20 @@ impl Observer for KeyCache {
 }
 
 impl Entry {
+    /// The current material, opened by `open` unless it has been before. Of many who need it at once one opens it, and
+    /// the others wait for that: preparing an RSA key for each of them would take a core a second for a thousand.
+    pub(crate) async fn opened<E>(
+        &self,
+        open: impl Future<Output = Result<OpenedKey, E>>,
+    ) -> Result<&OpenedKey, E> {
+        self.current.get_or_try_init(|| open).await
+    }
+
     /// The same key as it is once what has expired at `now` is deleted. Not kept: the job changes the row soon.
     pub(crate) fn without_expired(&self, now: Timestamp) -> Self {
         let mut key = self.key.clone();
         key.expire_material(now);
-        Self { key, arn: self.arn.clone(), current: OnceLock::new(), generation: self.generation }
+        Self { key, arn: self.arn.clone(), current: OnceCell::new(), generation: self.generation }
     }
 
     fn weight(&self) -> u32 {
@@ -174,8 +183,10 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use trent_domain::lifecycle::Lifecycle;
+    use trent_keystore::{MacKey, StoreError};
     use trent_protocol::{KeyManager, KeySpec, KeyUsage, Origin};
 
     use super::*;
@@ -210,6 +221,46 @@ mod tests {
         assert!(entry.upgrade().is_some());
         cache.publish(&[Change::Key(place.0, place.1)]);
         assert!(entry.upgrade().is_none(), "its material would stay until somebody else uses the cache");
+    }
+
+    /// A key that does nothing.
+    struct Idle;
+
+    impl MacKey for Idle {
+        fn generate(&self, _: &[u8]) -> Result<Vec<u8>, StoreError> {
+            Err(StoreError::Library)
+        }
+
+        fn verify(&self, _: &[u8], _: &[u8]) -> Result<(), StoreError> {
+            Err(StoreError::Library)
+        }
+    }
+
+    #[tokio::test]
+    async fn many_who_need_a_cold_key_open_it_once() {
+        let cache = KeyCache::new(CacheBounds::default());
+        let entry = cache.insert_key(key(), cache.generation(&(key().region, key().id)));
+        let opened = Arc::new(AtomicU64::new(0));
+        let open = |fails| {
+            let (entry, opened) = (Arc::clone(&entry), Arc::clone(&opened));
+            tokio::spawn(async move {
+                let open = async {
+                    opened.fetch_add(1, Ordering::SeqCst);
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    if fails { Err(StoreError::Busy) } else { Ok(OpenedKey::Mac(Arc::new(Idle))) }
+                };
+                entry.opened(open).await.is_ok()
+            })
+        };
+        // The first one fails, which is no answer for the others.
+        let first = open(true);
+        tokio::task::yield_now().await;
+        let others: Vec<_> = (0..50).map(|_| open(false)).collect();
+        assert!(!first.await.unwrap());
+        for other in others {
+            assert!(other.await.unwrap());
+        }
+        assert_eq!(opened.load(Ordering::SeqCst), 2);
     }
 
     #[test]

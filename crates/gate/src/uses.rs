@@ -208,10 +208,7 @@ use opened_as;
 impl<A> Authorized<'_, A> {
     /// The key's current material, opened, from memory where it has been opened before.
     async fn open_current(&self) -> Result<OpenedKey, UseError> {
-        if let Some(opened) = self.entry.current.get() {
-            return Ok(opened.clone());
-        }
-        let opened = self.gate.store.open(&self.entry.key, self.current_material()?).await?;
-        Ok(self.entry.current.get_or_init(|| opened).clone())
+        let open = async { Ok(self.gate.store.open(&self.entry.key, self.current_material()?).await?) };
+        self.entry.opened(open).await.cloned()
     }
 }

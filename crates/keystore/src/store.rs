@@ -82,6 +82,9 @@ pub enum StoreError {
         /// What was to be opened.
         what: String,
     },
+    /// The operating system gave no threads, without which nothing that takes long would ever be done.
+    #[error("cannot start the threads of the key store")]
+    NoThreads(#[source] std::io::Error),
     /// Too many operations wait; trying again later helps.
     #[error("too many operations wait for the key store")]
     Busy,
@@ -130,8 +133,8 @@ pub trait KeyStore: Send + Sync {
     /// The same material, sealed for the key that is related to `key` in another Region.
     fn reseal(&self, key: &Key, material: &Material, region: Region) -> Result<Vec<u8>, StoreError>;
 
-    /// Makes a key pair for a caller, who keeps it.
-    fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair>;
+    /// Makes a key pair for a caller, who keeps it; `account` is that of the key that it is made with.
+    fn generate_pair(&self, account: AccountId, spec: DataKeyPairSpec) -> Answer<'_, Pair>;
 }
 
 /// How material is wrapped for its import.

@@ -298,7 +298,7 @@ async fn open(
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) =
         (Arc::clone(clock) as _, Arc::clone(random) as _);
     let keyring = Arc::new(Keyring::new(&Key256::new([7; 32]), Arc::clone(&random)));
-    let store = Arc::new(SoftwareStore::new(Arc::clone(&keyring)));
+    let store = Arc::new(SoftwareStore::new(Arc::clone(&keyring)).expect("threads"));
     let bounds = CacheBounds::default();
     let parts = Parts { database: Arc::clone(database), keyring, store, random, clock, bounds };
     let (service, _) = Service::open(parts, options, || Some(bootstrap())).await.expect("the service opens");

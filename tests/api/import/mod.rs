@@ -1,6 +1,7 @@
 //! Key material that is made elsewhere and imported.
 
 mod delete_imported_key_material;
+mod encodings;
 mod get_parameters_for_import;
 mod import_key_material;
 

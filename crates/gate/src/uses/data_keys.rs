@@ -18,6 +18,6 @@ impl<A: MayGenerateDataKey> Authorized<'_, A> {
 impl<A: MayGenerateDataKeyPair> Authorized<'_, A> {
     /// A fresh key pair.
     pub async fn random_pair(&self, spec: DataKeyPairSpec) -> Result<Pair, UseError> {
-        Ok(self.gate.store.generate_pair(spec).await?)
+        Ok(self.gate.store.generate_pair(self.entry.key.account, spec).await?)
     }
 }

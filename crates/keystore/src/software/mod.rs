@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use trent_crypto::envelope::label;
 use trent_crypto::mac::MacKey;
-use trent_crypto::material_id::material_id;
+use trent_crypto::material_id::{material_id, pair_id};
 use trent_crypto::{BlobKeyId, Purpose, SecretBytes};
-use trent_domain::identifier::{KeyId, MaterialId, Region};
+use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::rotation::Material;
 use trent_domain::time::Timestamp;
@@ -35,14 +35,18 @@ pub struct SoftwareStore {
 impl SoftwareStore {
     /// A store whose material is sealed under the domain keys of `keyring`, with as many threads as there are cores
     /// for what takes long.
-    pub fn new(keyring: Arc<Keyring>) -> Self {
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn new(keyring: Arc<Keyring>) -> Result<Self, StoreError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let pool = Arc::new(Pool::new(threads));
+        let pool = Arc::new(Pool::start(threads).map_err(StoreError::NoThreads)?);
         let stock = Stock::new(keyring.shared_random(), Arc::clone(&pool));
-        Self { keyring, pool, stock }
+        Ok(Self { keyring, pool, stock })
     }
 
-    /// Names and seals material that has just been made.
+    /// Names and seals material that has just been made. A pair is named by its public key: its private key can be
+    /// written in several ways.
     fn seal(
         &self,
         owner: Owner,
@@ -50,7 +54,11 @@ impl SoftwareStore {
         public: Option<Arc<[u8]>>,
     ) -> Result<NewMaterial, StoreError> {
         let id_key = self.keyring.key(RingName::MaterialIds)?;
-        let id = MaterialId(material_id(&id_key.expose(), &blob_key_id(owner.key), material));
+        let (id_key, key) = (id_key.expose(), blob_key_id(owner.key));
+        let id = MaterialId(match &public {
+            Some(public) => pair_id(&id_key, &key, public),
+            None => material_id(&id_key, &key, material),
+        });
         let sealed = bound_to(owner, &id, |purpose| self.keyring.seal(domain(owner), purpose, material))?;
         Ok(NewMaterial { id, public, sealed })
     }
@@ -74,8 +82,8 @@ impl KeyStore for SoftwareStore {
                         let key = MacKey::generate(spec, self.keyring.random())?;
                         return self.seal(owner, key.to_record().expose(), None);
                     }
-                    let pair =
-                        self.stock.take(pairs::spec(spec).ok_or(StoreError::Unsupported(spec))?).await?;
+                    let pair_spec = pairs::spec(spec).ok_or(StoreError::Unsupported(spec))?;
+                    let pair = self.stock.take(Some(owner.account), pair_spec).await?;
                     self.seal(owner, pair.to_record().expose(), Some(pair.public().spki().into()))
                 }
             }
@@ -89,7 +97,7 @@ impl KeyStore for SoftwareStore {
         now: Timestamp,
     ) -> Answer<'_, ImportParameters> {
         Box::pin(async move {
-            let pair = self.stock.take(import::wrapping_key(wrapping.spec)?).await?;
+            let pair = self.stock.take(Some(owner.account), import::wrapping_key(wrapping.spec)?).await?;
             import::parameters(&self.keyring, owner, wrapping, &pair, now)
         })
     }
@@ -104,7 +112,8 @@ impl KeyStore for SoftwareStore {
         Box::pin(async move {
             let token = import::open_token(&self.keyring, owner, &wrapped.token, now)?;
             // Preparing an RSA key and decrypting with it take milliseconds.
-            let material = self.pool.run(move || import::unwrap(&token, spec, &wrapped.material)).await??;
+            let unwrap = move || import::unwrap(&token, spec, &wrapped.material);
+            let material = self.pool.run(Some(owner.account), unwrap).await??;
             self.seal(owner, material.record.expose(), material.public)
         })
     }
@@ -117,7 +126,7 @@ impl KeyStore for SoftwareStore {
                     symmetric::open(&self.keyring, key.id, material.id, &record)
                 }
                 (_, Some(spec), _) => mac::open(spec, record.expose()),
-                (_, _, Some(spec)) => pairs::open(spec, key.usage, record, &self.pool).await?,
+                (_, _, Some(spec)) => pairs::open(spec, key, record, &self.pool).await?,
                 (spec, None, None) => return Err(StoreError::Unsupported(spec)),
             };
             let what = || format!("material {} of {}", material.id, key.arn());
@@ -130,9 +139,9 @@ impl KeyStore for SoftwareStore {
         bound_to(owner, &material.id, |purpose| self.keyring.seal(domain(owner), purpose, opened.expose()))
     }
 
-    fn generate_pair(&self, spec: DataKeyPairSpec) -> Answer<'_, Pair> {
+    fn generate_pair(&self, account: AccountId, spec: DataKeyPairSpec) -> Answer<'_, Pair> {
         Box::pin(async move {
-            let pair = self.stock.take(pairs::data_spec(spec)?).await?;
+            let pair = self.stock.take(Some(account), pairs::data_spec(spec)?).await?;
             Ok(Pair { private: pair.to_pkcs8(), public: pair.public().spki().to_vec() })
         })
     }
@@ -184,7 +193,7 @@ mod tests {
                 keyring.admit(name, &keyring.create(name).unwrap().sealed).unwrap();
             }
         }
-        SoftwareStore::new(keyring)
+        SoftwareStore::new(keyring).unwrap()
     }
 
     fn key(spec: KeySpec, usage: KeyUsage) -> Key {

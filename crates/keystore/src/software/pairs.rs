@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
 use trent_crypto::asymmetric::{self, KeyPair, KeyPairSpec, KeyUseError};
+use trent_domain::key::Key;
 use trent_protocol::{
     DataKeyPairSpec, EncryptionAlgorithm, KeySpec, KeyUsage, MessageType, SigningAlgorithm,
 };
 
-use crate::pool::Pool;
+use crate::pool::{Asker, Pool};
 use crate::store::{
     AgreementKey, Answer, DecryptionKey, Encapsulated, EncapsulationKey, Message, OpenedKey, SigningKey,
     StoreError,
@@ -49,15 +50,16 @@ pub(super) fn data_spec(asked: DataKeyPairSpec) -> Result<KeyPairSpec, StoreErro
 /// Nothing when what was unsealed is no pair of this spec, or the pair cannot be used so.
 pub(super) async fn open(
     spec: KeyPairSpec,
-    usage: KeyUsage,
+    key: &Key,
     record: SecretBytes,
     pool: &Arc<Pool>,
 ) -> Result<Option<OpenedKey>, StoreError> {
     let read = move || KeyPair::from_record(spec, record.expose());
-    let pair = if is_slow_to_prepare(spec) { pool.run(read).await? } else { read() };
+    let asker = Some(key.account);
+    let pair = if is_slow_to_prepare(spec) { pool.run(asker, read).await? } else { read() };
     let Ok(pair) = pair else { return Ok(None) };
-    let pair = Arc::new(SoftwarePair { pair: Arc::new(pair), pool: Arc::clone(pool) });
-    Ok(match usage {
+    let pair = Arc::new(SoftwarePair { pair: Arc::new(pair), asker, pool: Arc::clone(pool) });
+    Ok(match key.usage {
         KeyUsage::EncryptDecrypt => Some(OpenedKey::Decryption(pair)),
         KeyUsage::SignVerify => Some(OpenedKey::Signing(pair)),
         KeyUsage::KeyAgreement => Some(OpenedKey::Agreement(pair)),
@@ -75,6 +77,7 @@ pub(super) const fn is_slow_to_prepare(spec: KeyPairSpec) -> bool {
 /// A pair, ready to use.
 struct SoftwarePair {
     pair: Arc<KeyPair>,
+    asker: Asker,
     pool: Arc<Pool>,
 }
 
@@ -88,7 +91,7 @@ impl SoftwarePair {
             return work(&self.pair);
         }
         let pair = Arc::clone(&self.pair);
-        self.pool.run(move || work(&pair)).await?
+        self.pool.run(self.asker, move || work(&pair)).await?
     }
 }
 

@@ -12,7 +12,7 @@ use trent_crypto::Random;
 use trent_crypto::asymmetric::{KeyPair, KeyPairSpec};
 
 use super::pairs::is_slow_to_prepare;
-use crate::pool::Pool;
+use crate::pool::{Asker, Pool};
 use crate::store::StoreError;
 
 /// How many pairs of each RSA spec are kept ready.
@@ -39,19 +39,22 @@ impl Stock {
     }
 
     /// A fresh pair.
-    pub(super) async fn take(&self, spec: KeyPairSpec) -> Result<KeyPair, StoreError> {
+    pub(super) async fn take(&self, asker: Asker, spec: KeyPairSpec) -> Result<KeyPair, StoreError> {
         if !is_slow(spec) {
             let random = Arc::clone(&self.random);
             let generate = move || KeyPair::generate(spec, &*random);
             // Not among those of low priority: nobody who waits for an RSA pair is to be waited for.
-            return Ok(if is_slow_to_prepare(spec) { self.pool.run(generate).await?? } else { generate()? });
+            return Ok(match is_slow_to_prepare(spec) {
+                true => self.pool.run(asker, generate).await??,
+                false => generate()?,
+            });
         }
         let ready = self.shelves.lock().get_mut(&spec).and_then(|shelf| shelf.ready.pop());
         let pair = match ready {
             Some(pair) => pair,
             None => {
                 let random = Arc::clone(&self.random);
-                self.pool.make(move || KeyPair::generate(spec, &*random)).await??
+                self.pool.make(asker, move || KeyPair::generate(spec, &*random)).await??
             }
         };
         self.refill(spec);
