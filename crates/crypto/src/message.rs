@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 use crate::join::join;
 use crate::kdf::derive;
 use crate::random::{Random, RandomError};
-use crate::secret::SecretBytes;
+use crate::secret::{Key256, SecretBytes};
 
 /// Length of the random value a message's key is derived from.
 pub(crate) const NONCE_BYTES: usize = 16;
@@ -79,10 +79,7 @@ impl Format {
         let (header, rest) = message.split_at_checked(self.prefix_bytes + NONCE_BYTES + IV_BYTES)?;
         let (body, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
         let (key, iv) = self.key_and_iv(base, header)?;
-        SecretBytes::try_fill(body.len(), |plaintext| {
-            join(&[header, added], |aad| key.open_separate_gather(iv, Aad::from(aad), body, tag, plaintext))
-        })
-        .ok()
+        join(&[header, added], |aad| open_gcm(&key, iv, aad, body, tag))
     }
 
     /// Encrypts `body` where it lies and gives the tag.
@@ -94,15 +91,34 @@ impl Format {
         body: &mut [u8],
     ) -> Option<[u8; TAG_BYTES]> {
         let (key, iv) = self.key_and_iv(base, header)?;
+        let (key, iv) = prepared(&key, iv)?;
         let tag = join(&[header, added], |aad| key.seal_in_place_separate_tag(iv, Aad::from(aad), body));
         tag.ok()?.as_ref().try_into().ok()
     }
 
-    /// The message's own key, prepared, and its IV: both follow from the header.
-    fn key_and_iv(&self, base: &[u8; 32], header: &[u8]) -> Option<(LessSafeKey, Nonce)> {
+    /// The message's own key, and its IV: both follow from the header.
+    fn key_and_iv<'h>(&self, base: &[u8; 32], header: &'h [u8]) -> Option<(Key256, &'h [u8; IV_BYTES])> {
         let (nonce, iv) = header.get(self.prefix_bytes..)?.split_first_chunk::<NONCE_BYTES>()?;
-        let key = derive(base, self.label, nonce);
-        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.expose()).ok()?);
-        Some((key, Nonce::try_assume_unique_for_key(iv).ok()?))
+        Some((derive(base, self.label, nonce), iv.try_into().ok()?))
     }
+}
+
+/// AES-256-GCM under the message's own key.
+pub(crate) fn open_gcm(
+    key: &Key256,
+    iv: &[u8; IV_BYTES],
+    aad: &[u8],
+    body: &[u8],
+    tag: &[u8; TAG_BYTES],
+) -> Option<SecretBytes> {
+    let (key, iv) = prepared(key, iv)?;
+    SecretBytes::try_fill(body.len(), |plaintext| {
+        key.open_separate_gather(iv, Aad::from(aad), body, tag, plaintext)
+    })
+    .ok()
+}
+
+fn prepared(key: &Key256, iv: &[u8; IV_BYTES]) -> Option<(LessSafeKey, Nonce)> {
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.expose()).ok()?);
+    Some((key, Nonce::assume_unique_for_key(*iv)))
 }
