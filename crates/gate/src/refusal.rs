@@ -77,6 +77,27 @@ pub enum Refusal {
     Store(#[from] StoreError),
 }
 
+impl Refusal {
+    /// The ARN of the key that it is about, where one was found.
+    pub fn resource(&self) -> Option<String> {
+        match self {
+            Self::State(
+                StateError::Disabled(arn) | StateError::NotPrimary(arn) | StateError::Invalid { arn, .. },
+            ) => Some(arn.to_string()),
+            Self::Origin { arn, .. } | Self::Usage { arn, .. } | Self::NotRotatable(arn) => {
+                Some(arn.to_string())
+            }
+            Self::Denied { resource, .. } => match resource {
+                DenialResource::Identity { resource, .. } | DenialResource::Resource { resource, .. } => {
+                    Some(resource.clone()).filter(|resource| resource.starts_with("arn:"))
+                }
+                DenialResource::Hidden | DenialResource::HiddenByCiphertext => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 impl From<ChangeError> for Refusal {
     fn from(error: ChangeError) -> Self {
         match error {

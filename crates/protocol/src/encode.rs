@@ -36,10 +36,23 @@ pub(crate) fn encode_exactly(value: &impl Encode) -> Vec<u8> {
     body
 }
 
-/// Where JSON goes.
-pub(crate) trait Sink {
+/// Where JSON goes. What writes the same values in another spelling, as the audit trail does, is another sink.
+pub trait Sink {
+    /// Appends bytes as they are.
     fn put(&mut self, bytes: &[u8]);
+
+    /// Appends a blob in base64, without quotes.
     fn put_base64(&mut self, bytes: &[u8]);
+
+    /// Appends the name of a member, without quotes.
+    fn put_name(&mut self, name: &str) {
+        self.put(name.as_bytes());
+    }
+
+    /// Appends a time.
+    fn put_time(&mut self, at: EpochMillis) {
+        self.put(at.to_string().as_bytes());
+    }
 }
 
 /// Counts what would be written.
@@ -69,36 +82,41 @@ impl Sink for Vec<u8> {
 }
 
 /// A value of the API, as JSON.
-pub(crate) trait Encode {
+pub trait Encode {
+    /// Appends the value.
     fn encode_into(&self, out: &mut impl Sink);
 }
 
-/// An object being written.
-pub(crate) struct Object<'s, S> {
+/// An object being written. Nothing is written before the first member.
+pub struct Object<'s, S> {
     out: &'s mut S,
     before: &'static [u8],
 }
 
 impl<'s, S: Sink> Object<'s, S> {
-    pub(crate) fn open(out: &'s mut S) -> Self {
+    /// An object without members so far.
+    pub fn open(out: &'s mut S) -> Self {
         Self { out, before: b"{\"" }
     }
 
-    pub(crate) fn member(&mut self, name: &str, value: &impl Encode) {
+    /// Appends a member.
+    pub fn member(&mut self, name: &str, value: &(impl Encode + ?Sized)) {
         self.out.put(self.before);
-        self.out.put(name.as_bytes());
+        self.out.put_name(name);
         self.out.put(b"\":");
         value.encode_into(self.out);
         self.before = b",\"";
     }
 
-    pub(crate) fn optional(&mut self, name: &str, value: Option<&impl Encode>) {
+    /// Appends a member if there is a value.
+    pub fn optional(&mut self, name: &str, value: Option<&impl Encode>) {
         if let Some(value) = value {
             self.member(name, value);
         }
     }
 
-    pub(crate) fn close(self) {
+    /// Ends the object.
+    pub fn close(self) {
         let is_empty = self.before == b"{\"";
         self.out.put(if is_empty { b"{}" } else { b"}" });
     }
@@ -180,7 +198,7 @@ impl Encode for i32 {
 
 impl Encode for EpochMillis {
     fn encode_into(&self, out: &mut impl Sink) {
-        out.put(self.to_string().as_bytes());
+        out.put_time(*self);
     }
 }
 

@@ -21,7 +21,7 @@ mod timestamp;
 mod validate;
 mod wire_enum;
 
-pub use encode::{NoOutput, Response};
+pub use encode::{Encode, NoOutput, Object, Response, Sink};
 pub use error_body::error_body;
 pub use generated::enumerations::*;
 pub use generated::error_code::ErrorCode;

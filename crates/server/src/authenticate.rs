@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use http::request::Parts;
 use http::{HeaderMap, Version, header};
 use trent_domain::identifier::Region;
-use trent_domain::identity::Caller;
+use trent_domain::identity::{Caller, is_access_key_id};
 use trent_domain::time::Timestamp;
 use trent_service::{Service, SigningIdentity, Standing};
 use trent_sigv4::{
@@ -229,14 +229,23 @@ impl Headers for Wire<'_> {
 }
 
 /// The Region of the credential scope, whatever else of the signature is missing or wrong.
-fn claimed_region(head: &Parts) -> Option<Region> {
-    let credential = match head.headers.get(header::AUTHORIZATION) {
+pub(crate) fn claimed_region(head: &Parts) -> Option<Region> {
+    claimed_credential(head)?.split('/').nth(2)?.parse().ok()
+}
+
+/// The access key that the request names, if it has the form of one.
+pub(crate) fn claimed_access_key(head: &Parts) -> Option<String> {
+    let credential = claimed_credential(head)?;
+    credential.split('/').next().filter(|id| is_access_key_id(id)).map(str::to_owned)
+}
+
+fn claimed_credential(head: &Parts) -> Option<String> {
+    Some(match head.headers.get(header::AUTHORIZATION) {
         Some(value) => {
             value.to_str().ok()?.split_once("Credential=")?.1.split(',').next()?.replace("%2F", "/")
         }
         None => head.uri.query()?.split_once("X-Amz-Credential=")?.1.split('&').next()?.replace("%2F", "/"),
-    };
-    credential.split('/').nth(2)?.parse().ok()
+    })
 }
 
 #[cfg(test)]

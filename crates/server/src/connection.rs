@@ -25,6 +25,7 @@ use crate::endpoint::{Answer, Endpoint, Origin};
 use crate::limits::Limits;
 use crate::metrics::{HandshakeLabel, HandshakeResult, TimeoutLabel};
 use crate::stream::{Stream, Transport};
+use crate::tls::encrypted_with;
 
 /// The builders of a core's connections, by what is known of the protocol.
 pub(crate) struct Builders {
@@ -81,10 +82,12 @@ pub(crate) async fn serve<E: Endpoint>(arrival: Arrival, core: Arc<Core<E>>) {
     let Arrival { stream, peer, listener, seat } = arrival;
     let _registered = poll_fn(|cx| Poll::Ready(core.register(cx.waker()))).await;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let mut encrypted = None;
     let (transport, builder, http2) = match &listener.tls {
         None => (Transport::Plain(stream), &core.builders.either, false),
         Some(tls) => {
             let Some(stream) = handshake(stream, tls, &core).await else { return };
+            encrypted = encrypted_with(stream.get_ref().1);
             match stream.get_ref().1.alpn_protocol() {
                 Some(b"h2") => (Transport::Tls(stream), &core.builders.http2, true),
                 _ => (Transport::Tls(stream), &core.builders.http1, false),
@@ -98,7 +101,7 @@ pub(crate) async fn serve<E: Endpoint>(arrival: Arrival, core: Arc<Core<E>>) {
         origin: Origin {
             source: peer.ip().to_canonical(),
             on_loopback: listener.on_loopback,
-            tls: listener.tls.is_some(),
+            tls: encrypted,
         },
         activity: Arc::clone(&activity),
         _seat: seat,

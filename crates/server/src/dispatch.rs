@@ -3,12 +3,14 @@
 //! Comes after authentication, so a stranger never reaches the JSON parser. Operations that trent does not have
 //! yet are decoded all the same: a wrong request gets the answer that it would get from a service that has them.
 
-use trent_protocol::{Operation, Request, Response};
+use trent_audit::{Event, Recorded};
+use trent_protocol::{DecodeError, Operation, Response};
 use trent_service::{Call, Handle, KmsError, Service, unsupported};
 
 use crate::respond::undecodable;
 
-/// Decodes a body as a request of `operation`, runs it and encodes the answer.
+/// Decodes a body as a request of `operation`, runs it and encodes the answer. What its record will say is noted in
+/// `event`.
 ///
 /// # Errors
 /// The body is no request of this operation, or the operation refuses it.
@@ -17,6 +19,7 @@ pub async fn dispatch(
     operation: Operation,
     body: &[u8],
     call: &Call<'_>,
+    event: &Event,
 ) -> Result<Vec<u8>, KmsError> {
     use Operation as Op;
     use trent_protocol as api;
@@ -25,27 +28,27 @@ pub async fn dispatch(
     // each is boxed, for the time that it runs.
     macro_rules! run {
         ($request:ty) => {
-            Box::pin(run::<$request>(service, body, call)).await
+            Box::pin(run::<$request>(service, body, call, event)).await
         };
     }
     match operation {
         Op::CancelKeyDeletion => run!(api::CancelKeyDeletionRequest),
-        Op::ConnectCustomKeyStore => refuse::<api::ConnectCustomKeyStoreRequest>(body),
+        Op::ConnectCustomKeyStore => refuse::<api::ConnectCustomKeyStoreRequest>(body, event),
         Op::CreateAlias => run!(api::CreateAliasRequest),
-        Op::CreateCustomKeyStore => refuse::<api::CreateCustomKeyStoreRequest>(body),
-        Op::CreateGrant => refuse::<api::CreateGrantRequest>(body),
+        Op::CreateCustomKeyStore => refuse::<api::CreateCustomKeyStoreRequest>(body, event),
+        Op::CreateGrant => refuse::<api::CreateGrantRequest>(body, event),
         Op::CreateKey => run!(api::CreateKeyRequest),
         Op::Decapsulate => run!(api::DecapsulateRequest),
         Op::Decrypt => run!(api::DecryptRequest),
         Op::DeleteAlias => run!(api::DeleteAliasRequest),
-        Op::DeleteCustomKeyStore => refuse::<api::DeleteCustomKeyStoreRequest>(body),
+        Op::DeleteCustomKeyStore => refuse::<api::DeleteCustomKeyStoreRequest>(body, event),
         Op::DeleteImportedKeyMaterial => run!(api::DeleteImportedKeyMaterialRequest),
         Op::DeriveSharedSecret => run!(api::DeriveSharedSecretRequest),
-        Op::DescribeCustomKeyStores => refuse::<api::DescribeCustomKeyStoresRequest>(body),
+        Op::DescribeCustomKeyStores => refuse::<api::DescribeCustomKeyStoresRequest>(body, event),
         Op::DescribeKey => run!(api::DescribeKeyRequest),
         Op::DisableKey => run!(api::DisableKeyRequest),
         Op::DisableKeyRotation => run!(api::DisableKeyRotationRequest),
-        Op::DisconnectCustomKeyStore => refuse::<api::DisconnectCustomKeyStoreRequest>(body),
+        Op::DisconnectCustomKeyStore => refuse::<api::DisconnectCustomKeyStoreRequest>(body, event),
         Op::EnableKey => run!(api::EnableKeyRequest),
         Op::EnableKeyRotation => run!(api::EnableKeyRotationRequest),
         Op::Encapsulate => run!(api::EncapsulateRequest),
@@ -63,24 +66,24 @@ pub async fn dispatch(
         Op::GetPublicKey => run!(api::GetPublicKeyRequest),
         Op::ImportKeyMaterial => run!(api::ImportKeyMaterialRequest),
         Op::ListAliases => run!(api::ListAliasesRequest),
-        Op::ListGrants => refuse::<api::ListGrantsRequest>(body),
+        Op::ListGrants => refuse::<api::ListGrantsRequest>(body, event),
         Op::ListKeyPolicies => run!(api::ListKeyPoliciesRequest),
         Op::ListKeyRotations => run!(api::ListKeyRotationsRequest),
         Op::ListKeys => run!(api::ListKeysRequest),
         Op::ListResourceTags => run!(api::ListResourceTagsRequest),
-        Op::ListRetirableGrants => refuse::<api::ListRetirableGrantsRequest>(body),
+        Op::ListRetirableGrants => refuse::<api::ListRetirableGrantsRequest>(body, event),
         Op::PutKeyPolicy => run!(api::PutKeyPolicyRequest),
         Op::ReEncrypt => run!(api::ReEncryptRequest),
         Op::ReplicateKey => run!(api::ReplicateKeyRequest),
-        Op::RetireGrant => refuse::<api::RetireGrantRequest>(body),
-        Op::RevokeGrant => refuse::<api::RevokeGrantRequest>(body),
+        Op::RetireGrant => refuse::<api::RetireGrantRequest>(body, event),
+        Op::RevokeGrant => refuse::<api::RevokeGrantRequest>(body, event),
         Op::RotateKeyOnDemand => run!(api::RotateKeyOnDemandRequest),
         Op::ScheduleKeyDeletion => run!(api::ScheduleKeyDeletionRequest),
         Op::Sign => run!(api::SignRequest),
         Op::TagResource => run!(api::TagResourceRequest),
         Op::UntagResource => run!(api::UntagResourceRequest),
         Op::UpdateAlias => run!(api::UpdateAliasRequest),
-        Op::UpdateCustomKeyStore => refuse::<api::UpdateCustomKeyStoreRequest>(body),
+        Op::UpdateCustomKeyStore => refuse::<api::UpdateCustomKeyStoreRequest>(body, event),
         Op::UpdateKeyDescription => run!(api::UpdateKeyDescriptionRequest),
         Op::UpdatePrimaryRegion => run!(api::UpdatePrimaryRegionRequest),
         Op::Verify => run!(api::VerifyRequest),
@@ -88,13 +91,27 @@ pub async fn dispatch(
     }
 }
 
-async fn run<R: Handle>(service: &Service, body: &[u8], call: &Call<'_>) -> Result<Vec<u8>, KmsError> {
-    let request = R::decode(body).map_err(undecodable)?;
-    Ok(trent_service::run(service, request, call).await?.encode())
+async fn run<R: Handle>(
+    service: &Service,
+    body: &[u8],
+    call: &Call<'_>,
+    event: &Event,
+) -> Result<Vec<u8>, KmsError> {
+    let request = decode::<R>(body, event)?;
+    Ok(trent_service::run(service, request, call, event).await?.encode())
 }
 
 /// The answer of an operation that trent does not have: after that of a body which is no request.
-fn refuse<R: Request>(body: &[u8]) -> Result<Vec<u8>, KmsError> {
-    R::decode(body).map_err(undecodable)?;
+fn refuse<R: Recorded>(body: &[u8], event: &Event) -> Result<Vec<u8>, KmsError> {
+    event.request(&decode::<R>(body, event)?);
     Err(unsupported(R::OPERATION))
+}
+
+fn decode<R: Recorded>(body: &[u8], event: &Event) -> Result<R, KmsError> {
+    R::decode(body).map_err(|error| {
+        if let DecodeError::Validation(message) = &error {
+            event.invalid(message);
+        }
+        undecodable(error)
+    })
 }

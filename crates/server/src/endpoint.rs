@@ -18,8 +18,16 @@ pub(crate) struct Origin {
     pub(crate) source: IpAddr,
     /// Whether the listener can be reached from this machine alone.
     pub(crate) on_loopback: bool,
-    /// Whether the connection is encrypted.
-    pub(crate) tls: bool,
+    /// How the connection is encrypted, if it is.
+    pub(crate) tls: Option<EncryptedWith>,
+}
+
+/// What a TLS handshake has agreed on, as audit records name it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EncryptedWith {
+    pub(crate) version: &'static str,
+    pub(crate) cipher: &'static str,
+    pub(crate) key_exchange: Option<&'static str>,
 }
 
 /// Answers requests. Each core has one of its own, so that its state is shared with no other core.

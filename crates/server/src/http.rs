@@ -9,16 +9,17 @@ use http::request::Parts;
 use http::{Method, Request, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use trent_audit::{Client, Recorder, Refused, Tls};
 use trent_domain::time::{Clock, Timestamp};
 use trent_protocol::Operation;
-use trent_service::{Call, Connection, Service};
+use trent_service::{Call, Connection, Exchange, Service};
 use uuid::Uuid;
 
-use crate::authenticate::{Authenticated, Authenticator, Credentials};
+use crate::authenticate::{Authenticated, Authenticator, Credentials, claimed_access_key, claimed_region};
 use crate::body::{Bodies, Body};
 use crate::date::Dates;
 use crate::dispatch::dispatch;
-use crate::endpoint::{Answer, Endpoint, Origin};
+use crate::endpoint::{Answer, EncryptedWith, Endpoint, Origin};
 use crate::guard::{Failure, guarded};
 use crate::limits::Limits;
 use crate::metrics::{ConnectionMetrics, DoingLabel, Ended, Metrics, Shard};
@@ -44,6 +45,7 @@ pub(crate) struct Kms {
     authenticator: Authenticator,
     dates: Dates,
     request_ids: RequestIds,
+    recorder: Recorder,
     shard: Arc<Shard>,
 }
 
@@ -53,6 +55,7 @@ impl Kms {
             authenticator: Authenticator::new(&api.credentials),
             dates: Dates::new(),
             request_ids: RequestIds::default(),
+            recorder: api.service.trail().recorder(),
             shard: api.metrics.requests.shard(),
             api: Arc::clone(api),
         }
@@ -60,7 +63,7 @@ impl Kms {
 }
 
 /// One request on its way.
-struct Exchange {
+struct Progress {
     started: Instant,
     now: Timestamp,
     request_id: Uuid,
@@ -71,7 +74,7 @@ struct Exchange {
 impl Endpoint for Kms {
     async fn answer(&self, request: Request<Incoming>, origin: &Origin) -> Answer {
         let service = &*self.api.service;
-        let mut exchange = Exchange {
+        let mut exchange = Progress {
             started: Instant::now(),
             now: self.api.clock.now(),
             request_id: self.request_ids.next(service),
@@ -90,7 +93,7 @@ impl Kms {
         &self,
         request: Request<Incoming>,
         origin: &Origin,
-        exchange: &mut Exchange,
+        exchange: &mut Progress,
     ) -> Result<Vec<u8>, Refusal> {
         let (head, body) = request.into_parts();
         self.check_route(&head)?;
@@ -102,10 +105,15 @@ impl Kms {
         let operation = operation(&head)?;
         exchange.operation = Some(operation);
         let call = self.call(&head, &body, origin, exchange)?;
-        match guarded(deadline, dispatch(&self.api.service, operation, &body.bytes, &call)).await {
-            Ok(answer) => Ok(answer?),
-            Err(failure) => Err(Refusal::Failure(failure)),
-        }
+        let service = &*self.api.service;
+        let recorded = Exchange::begin(service, &self.recorder, operation, &call, client(&head, origin))?;
+        let done =
+            guarded(deadline, dispatch(service, operation, &body.bytes, &call, recorded.event())).await;
+        let outcome = done.map_err(Refusal::Failure).and_then(|answer| Ok(answer?));
+        let error = outcome.as_ref().err().and_then(Refusal::told);
+        // Outside of the guard: what was done is recorded, however long it took.
+        recorded.finish(error.as_ref().map(|(code, text)| (*code, text.as_deref()))).await?;
+        outcome
     }
 
     fn check_route(&self, head: &Parts) -> Result<(), Refusal> {
@@ -130,15 +138,35 @@ impl Kms {
         head: &'h Parts,
         body: &Body,
         origin: &Origin,
-        exchange: &Exchange,
+        exchange: &Progress,
     ) -> Result<Call<'h>, Refusal> {
+        let authenticated =
+            self.authenticator.authenticate(head, &body.bytes, origin, exchange.now, &self.api.service);
         let Authenticated { caller, standing, region } =
-            self.authenticator.authenticate(head, &body.bytes, origin, exchange.now, &self.api.service)?;
+            authenticated.inspect_err(|error| self.record_refused(head, origin, exchange, error.code()))?;
         let connection = connection(head, origin);
         Ok(Call { caller, standing, region, request_id: exchange.request_id, connection })
     }
 
-    fn record(&self, outcome: &Result<Vec<u8>, Refusal>, exchange: &Exchange) {
+    fn record_refused(&self, head: &Parts, origin: &Origin, exchange: &Progress, code: &str) {
+        if !self.recorder.is_on() {
+            return;
+        }
+        let access_key_id = claimed_access_key(head);
+        let refused = Refused {
+            operation: exchange.operation,
+            access_key_id: access_key_id.as_deref(),
+            region: claimed_region(head),
+            request_id: exchange.request_id,
+            at: exchange.now,
+            client: client(head, origin),
+            code,
+            unrecorded: 0,
+        };
+        self.recorder.refused(refused, self.api.service.new_event_id());
+    }
+
+    fn record(&self, outcome: &Result<Vec<u8>, Refusal>, exchange: &Progress) {
         let ended = outcome.as_ref().map_or_else(Refusal::ended, |_| Ended::Success);
         let took = exchange.started.elapsed();
         self.shard.record(exchange.operation, ended, took);
@@ -155,7 +183,7 @@ fn connection<'h>(head: &'h Parts, origin: &Origin) -> Connection<'h> {
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     Connection {
         source: Some(origin.source),
-        tls: origin.tls,
+        tls: origin.tls.is_some(),
         user_agent: text(header::USER_AGENT),
         referer: text(header::REFERER),
         endpoint: None,
@@ -168,6 +196,19 @@ fn count_timeout(refusal: &Refusal, metrics: &ConnectionMetrics) {
         Refusal::Failure(Failure::Deadline) => metrics.timed_out(DoingLabel::Request),
         _ => {}
     }
+}
+
+/// What the record of a request tells of its client.
+fn client<'h>(head: &'h Parts, origin: &Origin) -> Client<'h> {
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let host = || head.uri.authority().map(http::uri::Authority::as_str).or_else(|| text(header::HOST));
+    let tls = |tls: EncryptedWith| Tls {
+        version: tls.version,
+        cipher: tls.cipher,
+        key_exchange: tls.key_exchange,
+        host: host(),
+    };
+    Client { source: Some(origin.source), user_agent: text(header::USER_AGENT), tls: origin.tls.map(tls) }
 }
 
 /// Whether a request is of the Query protocol, which STS speaks: the operation is the parameter `Action`, in the

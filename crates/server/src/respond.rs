@@ -85,6 +85,12 @@ impl Refusal {
         }
     }
 
+    /// Code and text as they are answered; nothing where there is no code.
+    pub(crate) fn told(&self) -> Option<(&'static str, Option<String>)> {
+        let (_, code, text) = self.parts();
+        code.map(|code| (code.name(), text))
+    }
+
     /// How the request is counted.
     pub(crate) fn ended(&self) -> Ended {
         let code = match self {

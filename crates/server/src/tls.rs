@@ -14,6 +14,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
+use crate::endpoint::EncryptedWith;
+
 /// A certificate chain, the server's own certificate first, and its private key; both PEM.
 pub struct Pem {
     /// The chain.
@@ -141,4 +143,20 @@ impl ResolvesServerCert for Current {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.load_full())
     }
+}
+/// What a handshake has agreed on, by the names that CloudTrail has for it.
+pub(crate) fn encrypted_with(connection: &rustls::ServerConnection) -> Option<EncryptedWith> {
+    let version = match connection.protocol_version()? {
+        rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3",
+        rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
+        other => other.as_str()?,
+    };
+    let cipher = match connection.negotiated_cipher_suite()?.suite() {
+        rustls::CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
+        rustls::CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
+        rustls::CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+        other => other.as_str()?,
+    };
+    let key_exchange = connection.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
+    Some(EncryptedWith { version, cipher, key_exchange })
 }

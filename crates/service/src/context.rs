@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use trent_audit::Event;
 use trent_database::Database;
-use trent_domain::identifier::Region;
+use trent_domain::alias::AliasName;
+use trent_domain::identifier::{AliasArn, Region};
 use trent_domain::identity::Caller;
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
-use trent_gate::{Action, Authorized, Connection, Facts, Gate, Parameters, Standing};
+use trent_gate::{Action, Authorized, Connection, Facts, Gate, Parameters, Refusal, Standing};
 use trent_protocol::TrackedOperation;
 use uuid::Uuid;
 
@@ -34,6 +36,8 @@ pub struct Context<'a> {
     pub(crate) service: &'a Service,
     pub(crate) call: &'a Call<'a>,
     pub(crate) now: Timestamp,
+    /// What the record of this request will say.
+    pub(crate) event: &'a Event,
 }
 
 impl<'a> Context<'a> {
@@ -71,7 +75,7 @@ impl<'a> Context<'a> {
         grant_tokens: Option<&[String]>,
     ) -> Result<Authorized<'a, A>, KmsError> {
         let facts = Facts { grant_tokens: grant_tokens.unwrap_or_default(), ..self.facts() };
-        Ok(self.gate().authorize::<A>(name, &facts).await?)
+        self.noted(self.gate().authorize::<A>(name, &facts).await)
     }
 
     /// A permit for `A` on the key that made a ciphertext.
@@ -82,7 +86,26 @@ impl<'a> Context<'a> {
         grant_tokens: Option<&[String]>,
     ) -> Result<Authorized<'a, A>, KmsError> {
         let facts = Facts { grant_tokens: grant_tokens.unwrap_or_default(), ..self.facts() };
-        Ok(self.gate().authorize_ciphertext::<A>(name, blob, &facts).await?)
+        self.noted(self.gate().authorize_ciphertext::<A>(name, blob, &facts).await)
+    }
+
+    /// Notes the key that a permit is for, or that none was given for.
+    pub(crate) fn noted<A>(
+        &self,
+        permit: Result<Authorized<'a, A>, Refusal>,
+    ) -> Result<Authorized<'a, A>, KmsError> {
+        match &permit {
+            Ok(permit) => self.event.resource(permit.arn_text()),
+            Err(refusal) => refusal.resource().iter().for_each(|arn| self.event.resource(arn)),
+        }
+        Ok(permit?)
+    }
+
+    /// Notes an alias of the caller's account.
+    pub(crate) fn note_alias(&self, name: &AliasName) {
+        let Call { caller, region, .. } = self.call;
+        let arn = AliasArn { region: *region, account: caller.account, name: name.clone() };
+        self.event.resource(&arn.to_string());
     }
 
     /// Notes that a key was used with success.
@@ -91,8 +114,8 @@ impl<'a> Context<'a> {
         permit: &Authorized<'_, A>,
         operation: TrackedOperation,
     ) -> Result<(), KmsError> {
-        let event_id = self.service.new_event_id();
-        let usage = LastUsage { operation, at: self.now, request_id: self.call.request_id, event_id };
+        let (request_id, event_id) = (self.call.request_id, self.event.id());
+        let usage = LastUsage { operation, at: self.now, request_id, event_id };
         permit.record_usage(usage);
         Ok(())
     }

@@ -16,6 +16,9 @@ use trent_domain::tags::TagError;
 use trent_gate::{ChangeError, InvalidMarker, Refusal, StoreError, UseError};
 use trent_protocol::{ErrorCode, KeySpec};
 
+/// The text of failures whose cause is not the caller's business.
+const INTERNAL: &str = "The service had an internal error. Try again.";
+
 /// An answer that is an error: its code and, for most codes, a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KmsError {
@@ -57,7 +60,12 @@ impl KmsError {
             next = cause.source();
         }
         tracing::error!(%causes, "internal error");
-        Self::new(ErrorCode::KmsInternal, "The service had an internal error. Try again.")
+        Self::new(ErrorCode::KmsInternal, INTERNAL)
+    }
+
+    /// What was done, or would be, cannot be recorded, and so is not answered. The trail itself has logged why.
+    pub(crate) fn unrecordable() -> Self {
+        Self::new(ErrorCode::KmsInternal, INTERNAL)
     }
 
     fn unsupported_spec(spec: KeySpec) -> Self {

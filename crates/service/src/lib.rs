@@ -23,5 +23,5 @@ pub use error::KmsError;
 pub use identity::{ConfiguredAccessKey, ConfiguredAccount, SigningIdentity};
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, Service, Started};
-pub use pipeline::{Handle, run, unsupported};
+pub use pipeline::{Exchange, Handle, run, unsupported};
 pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Standing};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
+use trent_audit::{Recorder, Trail};
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
@@ -66,6 +67,9 @@ pub struct Service {
     pub(crate) gate: Gate,
     pub(crate) database: Arc<dyn Database>,
     pub(crate) options: Options,
+    pub(crate) trail: Trail,
+    /// Records what has no request.
+    pub(crate) recorder: Recorder,
     event_ids: parking_lot::Mutex<Vec<Uuid>>,
     random: Arc<dyn Random>,
     clock: Arc<dyn Clock>,
@@ -89,6 +93,8 @@ impl Service {
             gate,
             database,
             options,
+            trail: Trail::default(),
+            recorder: Recorder::default(),
             event_ids: parking_lot::Mutex::default(),
             random,
             clock,
@@ -112,6 +118,19 @@ impl Service {
         Arc::clone(&self.clock)
     }
 
+    /// The service with a trail that records what it does; without one nothing is recorded.
+    #[must_use]
+    pub fn with_trail(mut self, trail: Trail) -> Self {
+        self.recorder = trail.recorder();
+        self.trail = trail;
+        self
+    }
+
+    /// Where what it does is recorded.
+    pub fn trail(&self) -> &Trail {
+        &self.trail
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -129,7 +148,7 @@ impl Service {
     }
 
     /// The id of an event. Drawn many at a time, since there is one for each use of a key.
-    pub(crate) fn new_event_id(&self) -> Uuid {
+    pub fn new_event_id(&self) -> Uuid {
         let mut ids = self.event_ids.lock();
         if ids.is_empty() {
             ids.extend(self.new_request_ids());

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use trent_audit::{Client, Recorder};
 use trent_crypto::{Key256, Random, SecretBytes};
 use trent_database::{Database, Embedded};
 use trent_domain::identifier::{AccountId, Region};
@@ -16,7 +17,8 @@ use trent_domain::time::Clock;
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_protocol::Operation;
 use trent_service::{
-    Bootstrap, CacheBounds, Call, Connection, JobReport, KmsError, Options, Parts, Service, Standing,
+    Bootstrap, CacheBounds, Call, Connection, Exchange, JobReport, KmsError, Options, Parts, Service,
+    Standing,
 };
 use uuid::Uuid;
 
@@ -49,6 +51,7 @@ pub struct TestKms {
     pub standing: Arc<Standing>,
     /// The Region that the caller calls.
     pub region: Region,
+    recorder: Recorder,
     options: Options,
     // Outlives a restart: the same randomness twice would give two keys one id.
     random: Arc<SeededRandom>,
@@ -87,17 +90,42 @@ impl TestKms {
         let signer = service.access_key(ACCESS_KEY).expect("the administrator's access key");
         let (caller, standing) = (Arc::clone(&signer.caller), Arc::clone(&signer.standing));
         let region = REGION.parse().expect("a Region");
-        Self { service: Arc::new(service), database, clock, caller, standing, region, options, random, dir }
+        let recorder = service.trail().recorder();
+        Self {
+            service: Arc::new(service),
+            database,
+            clock,
+            caller,
+            standing,
+            region,
+            recorder,
+            options,
+            random,
+            dir,
+        }
     }
 
     /// The service as it is after a restart of the process: nothing is left but the database and the root key.
     pub async fn restart(self) -> Self {
-        let Self { service, database, clock, caller, standing, region, options, random, dir } = self;
+        let Self { service, database, clock, caller, standing, region, recorder: _, options, random, dir } =
+            self;
         drop(Arc::into_inner(service).expect("nobody else uses the service"));
         drop(database);
         let database = open_database(&dir);
         let service = open(&database, &clock, &random, options.clone()).await;
-        Self { service: Arc::new(service), database, clock, caller, standing, region, options, random, dir }
+        let recorder = service.trail().recorder();
+        Self {
+            service: Arc::new(service),
+            database,
+            clock,
+            caller,
+            standing,
+            region,
+            recorder,
+            options,
+            random,
+            dir,
+        }
     }
 
     /// The same service, called in another Region.
@@ -142,7 +170,12 @@ impl TestKms {
         let (caller, standing) = (Arc::clone(&self.caller), Arc::clone(&self.standing));
         let call =
             Call { caller, standing, region: self.region, request_id, connection: Connection::default() };
-        let answer = trent_server::dispatch(&self.service, operation, body, &call).await?;
+        let client = Client { user_agent: Some("testkit"), ..Client::default() };
+        let exchange = Exchange::begin(&self.service, &self.recorder, operation, &call, client)?;
+        let outcome = trent_server::dispatch(&self.service, operation, body, &call, exchange.event()).await;
+        let error = outcome.as_ref().err().map(|error| (error.code.name(), error.message.as_deref()));
+        exchange.finish(error).await?;
+        let answer = outcome?;
         Ok(if answer.is_empty() {
             Value::Null
         } else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use trent_audit::Event;
 use trent_protocol::Operation::{GetKeyPolicy, PutKeyPolicy};
 use trent_service::admin::{Command, Reply};
 use trent_service::{Call, Connection};
@@ -118,8 +119,8 @@ async fn whoever_could_put_another_policy_from_here_and_now_is_not_locked_out() 
         (json!({"StringEquals": {"aws:ResourceAccount": ACCOUNT}}), true),
     ] {
         let request = json!({"KeyId": key, "Policy": policy(json!({"Condition": condition}))}).to_string();
-        let put =
-            trent_server::dispatch(&kms.service, PutKeyPolicy, request.as_bytes(), &from("10.1.2.3")).await;
+        let (call, event) = (from("10.1.2.3"), Event::default());
+        let put = trent_server::dispatch(&kms.service, PutKeyPolicy, request.as_bytes(), &call, &event).await;
         let expected = if fine { Ok(()) } else { Err(LOCKED_OUT.to_owned()) };
         assert_eq!(put.map(drop).map_err(|error| trent_testkit::told(&error)), expected, "{condition}");
     }

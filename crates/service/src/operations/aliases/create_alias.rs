@@ -14,6 +14,7 @@ impl Handle for CreateAliasRequest {
         let name = AliasName::parse(&self.alias_name)?;
         target::check(&self.target_key_id)?;
         let permit = ctx.authorize::<CreateAlias>(&self.target_key_id, None).await?;
+        ctx.note_alias(&name);
         ctx.gate().authorize_alias::<CreateAlias>(&name, &ctx.facts())?;
         let now = ctx.now;
         permit

@@ -13,7 +13,8 @@ impl Handle for DeleteAliasRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
         let name = AliasName::parse(&self.alias_name)?;
         ctx.gate().authorize_alias::<DeleteAlias>(&name, &ctx.facts())?;
-        let permit = ctx.gate().authorize_target::<DeleteAlias>(&name, &ctx.facts()).await?;
+        ctx.note_alias(&name);
+        let permit = ctx.noted(ctx.gate().authorize_target::<DeleteAlias>(&name, &ctx.facts()).await)?;
         permit
             .change("delete alias", move |key, transaction| {
                 let (account, region) = (key.account, key.region);

@@ -18,6 +18,7 @@ impl Handle for UpdateAliasRequest {
         let name = AliasName::parse(&self.alias_name)?;
         target::check(&self.target_key_id)?;
         let permit = ctx.authorize::<UpdateAlias>(&self.target_key_id, None).await?;
+        ctx.note_alias(&name);
         ctx.gate().authorize_alias::<UpdateAlias>(&name, &ctx.facts())?;
         let now = ctx.now;
         permit.change("update alias", move |key, transaction| repoint(&name, key, transaction, now)).await?;

@@ -18,6 +18,9 @@ impl Handle for EncryptRequest {
             return Err(UseError::DryRun.into());
         }
         let sealed = key.encrypt(self.plaintext.expose_secret(), algorithm, &context).await?;
+        if let Some(material) = sealed.material {
+            ctx.event.additional("keyMaterialId", &material.to_string());
+        }
         ctx.record_usage(&key, TrackedOperation::Encrypt)?;
         Ok(EncryptResponse {
             // The material's id is not told: Encrypt is the one operation that leaves it out.

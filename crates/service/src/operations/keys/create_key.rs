@@ -32,8 +32,8 @@ impl Handle for CreateKeyRequest {
         let bypass = self.bypass_policy_lockout_safety_check == Some(true);
         let id = KeyId::generate(ctx.now, ctx.service.random_array()?, self.multi_region == Some(true));
         let policy = self.policy.map(Arc::<str>::from);
+        let arn = KeyArn { region: permit.region(), account: permit.account(), id };
         if let Some(policy) = &policy {
-            let arn = KeyArn { region: permit.region(), account: permit.account(), id };
             checks::check(policy, &arn, bypass, ctx)?;
         }
         let origin = self.origin.unwrap_or(Origin::AwsKms);
@@ -84,6 +84,7 @@ impl Handle for CreateKeyRequest {
             Ok::<_, KmsError>(transaction.insert_key(&key)?)
         })
         .await??;
+        ctx.event.resource(&arn.to_string());
         Ok(answer)
     }
 }

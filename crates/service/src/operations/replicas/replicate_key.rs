@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use trent_audit::Internal;
 use trent_database::Transaction;
 use trent_domain::identifier::Region;
 use trent_domain::key::Key;
@@ -25,7 +26,8 @@ impl Handle for ReplicateKeyRequest {
         let region = region(&self.replica_region)?;
         let tags = tags::parse(self.tags.into_iter().flatten().map(|tag| (tag.tag_key, tag.tag_value)))?;
         let tagged = if tags.is_empty() { ReplicaTags::None } else { ReplicaTags::Some };
-        let permit = ctx.gate().authorize_replication(&self.key_id, region, tagged, &ctx.facts()).await?;
+        let permit =
+            ctx.noted(ctx.gate().authorize_replication(&self.key_id, region, tagged, &ctx.facts()).await)?;
         check_region(permit.key(), region, ctx)?;
         let bypass = self.bypass_policy_lockout_safety_check == Some(true);
         let policy = self.policy.map(Arc::<str>::from);
@@ -49,6 +51,8 @@ impl Handle for ReplicateKeyRequest {
                 })
             })
             .await?;
+        ctx.event.follow(Internal::call("CreateKey", replica.arn().to_string()));
+        ctx.event.follow(Internal::synchronize(permit.arn_text().to_owned()));
         Ok(ReplicateKeyResponse {
             replica_policy: Some(policy_text(&replica)?),
             replica_tags: tags_of(&replica),

@@ -1,5 +1,6 @@
 //! UpdatePrimaryRegion: a replica becomes the primary, and the primary a replica. All ARNs stay.
 
+use trent_audit::Internal;
 use trent_protocol::{NoOutput, UpdatePrimaryRegionRequest};
 
 use super::region;
@@ -10,12 +11,15 @@ use crate::pipeline::Handle;
 impl Handle for UpdatePrimaryRegionRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
         let region = region(&self.primary_region)?;
-        let permit = ctx.gate().authorize_promotion(&self.key_id, region, &ctx.facts()).await?;
+        let permit = ctx.noted(ctx.gate().authorize_promotion(&self.key_id, region, &ctx.facts()).await)?;
         if permit.key().region == region {
             // Neither code nor text is known.
             return Err(KmsError::validation(format!("{} is the primary key already.", permit.arn())));
         }
         permit.promote::<KmsError>(region, ctx.now, ctx.settled_at()).await?;
+        // One event in each of the two Regions.
+        let replica = permit.key().arn_in(region).to_string();
+        ctx.event.follow(Internal::call("UpdatePrimaryRegion", replica));
         Ok(NoOutput)
     }
 }

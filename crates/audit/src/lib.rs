@@ -1,0 +1,36 @@
+//! The audit trail: who did what, with which key, and whether it was allowed; in the form of CloudTrail, in files that
+//! nobody changes unseen.
+//!
+//! What is recorded of which operation stands in `recorded/`, how a record looks in `record.rs`, how records are
+//! chained and signed in `chain.rs`. A record goes from a lane of its core to the one writer, which appends it to the
+//! journal and syncs once for all that wait. `docs/book/audit.md` tells the format to those who verify it.
+//!
+//! Invariants: what is not named in `recorded/` is not recorded; in strict mode a record is durable before its request is
+//! answered; while the journal cannot be written nothing is answered; no line that was written is written again.
+
+mod chain;
+mod dates;
+mod event;
+mod files;
+mod identity;
+mod internal;
+mod json;
+mod lane;
+mod record;
+mod recorded;
+mod recovery;
+mod shared;
+mod trail;
+mod writer;
+
+pub use chain::{Checkpoint, FORMAT, Hash, Head, Link, SIGNED_PREFIX, Signer, hash, hex};
+pub use event::Event;
+pub use files::{BeforeWrite, JournalFile, list};
+pub use internal::{Internal, Rotation};
+pub use json::{Camel, Members, object};
+pub use lane::{Unwritten, Written};
+pub use record::{AdminRecord, CallRecord, Client, Refused, Tls};
+pub use recorded::Recorded;
+pub use recovery::OpenError;
+pub use shared::Stats;
+pub use trail::{Recorder, Settings, Trail};

@@ -1,0 +1,244 @@
+//! The one writer of a journal: takes what all lanes have, chains it, appends it, and syncs once for all.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use trent_domain::time::Clock;
+use uuid::Uuid;
+
+use crate::chain::{Checkpoint, Head, Signer};
+use crate::files::Journal;
+use crate::lane::Lane;
+use crate::record;
+use crate::shared::Shared;
+
+/// How long to wait before a journal that could not be written is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+/// Batches that standard output may be behind.
+const OUTPUT_BATCHES_MAX: usize = 256;
+
+/// See the module.
+pub(crate) struct Writer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) journal: Journal,
+    pub(crate) head: Head,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pace: Pace,
+    pub(crate) output: Option<SyncSender<Vec<u8>>>,
+    batch: Batch,
+    since_checkpoint: u64,
+    last_checkpoint: Instant,
+}
+
+/// When things are done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// How long records are gathered before they are written; nothing where answers wait for them.
+    pub(crate) gather: Duration,
+    /// How often there is a checkpoint, while there are records.
+    pub(crate) checkpoint: Duration,
+}
+
+/// Lines that are not durable yet.
+#[derive(Default)]
+struct Batch {
+    first: u64,
+    lines: Vec<u8>,
+    count: u64,
+    /// The last signed line among them.
+    checkpoint: Option<Checkpoint>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        journal: Journal,
+        head: Head,
+        signer: Arc<dyn Signer>,
+        clock: Arc<dyn Clock>,
+        pace: Pace,
+    ) -> Self {
+        Self {
+            shared,
+            journal,
+            head,
+            signer,
+            clock,
+            pace,
+            output: None,
+            batch: Batch { first: head.sequence, ..Batch::default() },
+            since_checkpoint: 0,
+            last_checkpoint: Instant::now(),
+        }
+    }
+
+    /// Writes the signed record that a file begins with.
+    pub(crate) fn begin(&mut self, details: &[u8]) -> io::Result<()> {
+        self.sign("AuditStarted", details);
+        self.commit()
+    }
+
+    /// Writes until the trail is closed.
+    pub(crate) fn run(mut self) {
+        let mut announced = false;
+        while !self.shared.is_stopping() {
+            announced |= self.shared.take_pending();
+            if !self.batch.lines.is_empty() {
+                thread::park_timeout(RETRY);
+            } else if !announced && !self.checkpoint_is_due() {
+                thread::park_timeout(self.until_checkpoint());
+                continue;
+            } else if !self.pace.gather.is_zero() {
+                thread::sleep(self.pace.gather);
+            }
+            announced = false;
+            self.round(false);
+        }
+        self.round(true);
+        self.shared.lanes().clear();
+    }
+
+    fn round(&mut self, last: bool) {
+        let started = Instant::now();
+        // Before the lanes are looked at: what is announced from here on is looked at in the next round.
+        self.shared.take_pending();
+        let taken = self.take();
+        if last {
+            self.sign("AuditStopped", b"");
+        } else if self.checkpoint_is_due() || self.journal.is_full() {
+            self.sign("AuditCheckpoint", b"");
+        }
+        if self.batch.lines.is_empty() {
+            return;
+        }
+        let outcome = self.commit();
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.shared.counters.lag_micros.store(micros, Relaxed);
+        let was_failing = self.shared.set_failing(outcome.is_err());
+        match outcome {
+            Ok(()) => {
+                if was_failing {
+                    tracing::info!("the audit trail can be written again; requests are answered again");
+                }
+                taken.iter().for_each(|(lane, upto)| lane.publish(*upto));
+            }
+            Err(error) => {
+                self.shared.counters.failures.fetch_add(1, Relaxed);
+                if !was_failing {
+                    tracing::error!(%error, "the audit trail cannot be written; requests are refused until it can");
+                }
+                taken.iter().for_each(|(lane, upto)| lane.publish_failure(*upto));
+            }
+        }
+    }
+
+    /// Takes the records of all lanes into the batch.
+    fn take(&mut self) -> Vec<(Lane, u64)> {
+        let lanes = self.shared.lanes().clone();
+        let mut taken = Vec::with_capacity(lanes.len());
+        for lane in lanes {
+            let mut queue = lane.queue();
+            if queue.ends.is_empty() {
+                continue;
+            }
+            let (records, ends) = (std::mem::take(&mut queue.records), std::mem::take(&mut queue.ends));
+            let upto = queue.pushed;
+            drop(queue);
+            let mut start = 0;
+            for end in ends {
+                let line = self.batch.lines.len();
+                self.batch.lines.extend_from_slice(records.get(start..end).unwrap_or_default());
+                self.head.close(&mut self.batch.lines, line);
+                self.batch.count += 1;
+                self.since_checkpoint += 1;
+                start = end;
+            }
+            self.shared.taken(start);
+            taken.push((lane, upto));
+        }
+        taken
+    }
+
+    /// Appends a signed event of the trail itself.
+    fn sign(&mut self, name: &str, details: &[u8]) {
+        let line = self.batch.lines.len();
+        record::of_trail(name, details, self.clock.now(), event_id(), &mut self.batch.lines);
+        let sequence = self.head.sequence;
+        self.head.close_signed(&mut self.batch.lines, line, &*self.signer);
+        self.batch.count += 1;
+        self.batch.checkpoint = Some(Checkpoint { node: self.head.node, sequence, hash: self.head.previous });
+        (self.since_checkpoint, self.last_checkpoint) = (0, Instant::now());
+    }
+
+    /// Makes the batch durable. After an error it is kept, and grows until it can be written.
+    fn commit(&mut self) -> io::Result<()> {
+        let rotates = self.journal.is_full();
+        self.journal.append(self.batch.first, &self.batch.lines)?;
+        if rotates {
+            self.journal.rotate();
+        }
+        let lines = std::mem::take(&mut self.batch.lines);
+        let counters = &self.shared.counters;
+        counters.records.fetch_add(self.batch.count, Relaxed);
+        counters.bytes.fetch_add(u64::try_from(lines.len()).unwrap_or_default(), Relaxed);
+        counters.syncs.fetch_add(1, Relaxed);
+        if let Some(checkpoint) = self.batch.checkpoint {
+            *self.shared.newest() = Some(checkpoint);
+        }
+        self.batch = Batch { first: self.head.sequence, ..Batch::default() };
+        match &self.output {
+            Some(output) => {
+                if output.try_send(lines).is_err() {
+                    counters.undelivered.fetch_add(1, Relaxed);
+                }
+            }
+            None => self.batch.lines = emptied(lines),
+        }
+        Ok(())
+    }
+
+    fn checkpoint_is_due(&self) -> bool {
+        self.since_checkpoint > 0 && self.last_checkpoint.elapsed() >= self.pace.checkpoint
+    }
+
+    fn until_checkpoint(&self) -> Duration {
+        if self.since_checkpoint == 0 {
+            return Duration::from_secs(3600);
+        }
+        self.pace.checkpoint.saturating_sub(self.last_checkpoint.elapsed())
+    }
+}
+
+/// A buffer to be filled again, unless it has grown large.
+fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
+    if buffer.capacity() > 1 << 20 {
+        return Vec::new();
+    }
+    buffer.clear();
+    buffer
+}
+
+fn event_id() -> Uuid {
+    let mut bytes = [0; 16];
+    // Without randomness the nil id stands there; the link tells events of the trail apart all the same.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// A thread that copies lines to standard output, and never holds anybody up.
+pub(crate) fn standard_output() -> io::Result<SyncSender<Vec<u8>>> {
+    let (sender, lines) = sync_channel::<Vec<u8>>(OUTPUT_BATCHES_MAX);
+    thread::Builder::new().name("audit-stdout".to_owned()).spawn(move || {
+        for lines in lines {
+            let mut output = io::stdout().lock();
+            // Nobody need be reading; the journal has them.
+            let _ = output.write_all(&lines).and_then(|()| output.flush());
+        }
+    })?;
+    Ok(sender)
+}
