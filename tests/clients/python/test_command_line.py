@@ -45,15 +45,15 @@ DOCUMENTS = {
 }
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_the_examples_of_documents_work(tmp_path, document):
-    server = Server(tmp_path).start()
+def runs(document, directory):
+    """Runs the examples of a document against a server of their own."""
+    server = Server(directory).start()
     try:
         clean = {k: v for k, v in environment(server).items() if not k.startswith("AWS_")}
         done = subprocess.run(
-            ["bash", "-c", readme.script(DOCUMENTS[document], server.endpoint)],
-            cwd=tmp_path,
-            env=clean | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "HOME": str(tmp_path)},
+            ["bash", "-c", readme.script(document, server.endpoint)],
+            cwd=directory,
+            env=clean | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "HOME": str(directory)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -62,6 +62,29 @@ def test_the_examples_of_documents_work(tmp_path, document):
         assert done.returncode == 0, done.stderr
     finally:
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_examples_of_documents_work(tmp_path, document):
+    runs(DOCUMENTS[document], tmp_path)
+
+
+WRAPPINGS = [(f"RSA_{bits}", sha) for bits in (2048, 3072, 4096) for sha in ("256", "1")]
+
+
+# As they stand, the examples have RSA_3072 and SHA-256; that is run above.
+@pytest.mark.parametrize(("wrapping", "sha"), [each for each in WRAPPINGS if each != ("RSA_3072", "256")])
+def test_the_examples_of_importing_work_with_every_wrapping_key(tmp_path, wrapping, sha):
+    wraps, rest = DOCUMENTS["import"].split("## Delete it, and import it again")
+    assert wraps.count("--wrapping-key-spec RSA_3072") == 4 and "rotate-key-on-demand" in rest
+    for algorithm in ("RSAES_OAEP_SHA_", "RSA_AES_KEY_WRAP_SHA_"):
+        command = f"--wrapping-algorithm {algorithm}"
+        assert f"{command}256 " in wraps
+        wraps = wraps.replace(f"{command}256 ", f"{command}{sha} ")
+    wraps = wraps.replace("--wrapping-key-spec RSA_3072", f"--wrapping-key-spec {wrapping}")
+    # As the document says.
+    wraps = wraps.replace("oaep_md:sha256", f"oaep_md:sha{sha}").replace("mgf1_md:sha256", f"mgf1_md:sha{sha}")
+    runs(wraps, tmp_path)
 
 
 def test_a_file_is_encrypted_and_decrypted(aws, tmp_path):
