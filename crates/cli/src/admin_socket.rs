@@ -39,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a client waits for its reply.
 const REPLY_PATIENCE: Duration = Duration::from_secs(60);
 
-const NOT_DEV: &str = "this server is none of `trent dev`, and only those have a clock that can be moved; start one \
-                       with `trent dev`, and name its data directory with --data-dir";
+const NOT_DEV: &str = "this server is none of `trent dev`, and only those have a clock that can be moved, and faults; \
+                       start one with `trent dev`, and name its data directory with --data-dir";
 
 /// Where the socket of a data directory is.
 pub(crate) fn place(data_dir: &Path) -> PathBuf {

@@ -12,7 +12,7 @@ use trent_domain::identifier::AccountId;
 use crate::config::{Addresses, Config, Environment, LogFormat, Provider, load};
 use crate::root_key::PassphraseSource;
 
-pub(crate) use dev::ClockCommand;
+pub(crate) use dev::{ClockCommand, FaultCommand};
 
 /// A key management service that every AWS client takes for AWS KMS.
 #[derive(Debug, Parser)]
@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Show the configuration there is.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Administer the server that runs: accounts, users, access keys; of `trent dev` the clock too.
+    /// Administer the server that runs: accounts, users, access keys; of `trent dev` clock and faults too.
     Admin(AdminArguments),
 }
 
@@ -294,6 +294,9 @@ pub(crate) enum AdminCommand {
     /// The clock of `trent dev`.
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// What goes wrong with `trent dev`.
+    #[command(subcommand)]
+    Fault(FaultCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use trent_database::Database;
 use trent_domain::time::Clock;
-use trent_server::{Credentials, Listen, Metrics, Server, Settings, Tls};
+use trent_server::{Credentials, Faults, Listen, Metrics, Server, Settings, Tls};
 use trent_service::{Service, Started};
 
 use crate::admin_socket::AdminSocket;
@@ -83,11 +83,13 @@ impl Plan {
         process.register(&metrics);
         process.look_at_memory(&service);
         process.look_at_certificate(self.config.http.tls_certificate.as_deref());
-        let settings = self.settings(&service)?;
+        // Of `trent dev` alone.
+        let faults = clock.as_ref().map(|_| Arc::new(Faults::default()));
+        let settings = Settings { faults: faults.clone(), ..self.settings(&service)? };
         let server = Server::start(settings, Arc::clone(&service), &metrics).map_err(|error| {
             misuse(format!("{error}; is another trent running? --listen names another address"))
         })?;
-        let dev = clock.map(|clock| DevDesk::new(clock, Arc::clone(&service)));
+        let dev = clock.zip(faults).map(|(clock, faults)| DevDesk::new(clock, faults, Arc::clone(&service)));
         let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), Arc::clone(&managed), dev)?;
         let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), {
             let (service, process) = (Arc::clone(&service), process.clone());
@@ -175,6 +177,7 @@ impl Plan {
             limits: http.limits(),
             path_prefix: http.path_prefix.clone(),
             clock: Some(Arc::new(SystemClock)),
+            faults: None,
             credentials: self.credentials(service)?,
         })
     }

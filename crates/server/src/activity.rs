@@ -40,6 +40,7 @@ pub(crate) struct Activity {
     closing: AtomicBool,
     http2: AtomicBool,
     linger: AtomicBool,
+    reset: AtomicBool,
     turn_bytes_left: AtomicU32,
 }
 
@@ -53,6 +54,7 @@ impl Activity {
             closing: AtomicBool::new(false),
             http2: AtomicBool::new(http2),
             linger: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
             turn_bytes_left: AtomicU32::new(TURN_BYTES),
         };
         activity.now();
@@ -101,6 +103,16 @@ impl Activity {
             self.now();
         }
         first
+    }
+
+    /// The connection is to be reset when it goes.
+    pub(crate) fn reset(&self) {
+        self.reset.store(true, Relaxed);
+    }
+
+    /// Whether it is.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.reset.load(Relaxed)
     }
 
     /// The answer leaves part of the request unread.

@@ -4,7 +4,6 @@
 //! for idleness, so the times are kept here: one timer for each connection, moved only when it fires or when a
 //! head arrives in pieces.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -24,6 +23,7 @@ use crate::core::{Arrival, Core, Seat};
 use crate::endpoint::{Answer, Endpoint, Origin};
 use crate::limits::Limits;
 use crate::metrics::{HandshakeLabel, HandshakeResult, TimeoutLabel};
+use crate::respond::Reset;
 use crate::stream::{Stream, Transport};
 use crate::tls::encrypted_with;
 
@@ -139,11 +139,15 @@ async fn handshake<E>(
 fn answer<E: Endpoint>(
     request: Request<Incoming>,
     shared: &Arc<Shared<E>>,
-) -> impl Future<Output = Result<Answer, Infallible>> + Send + use<E> {
+) -> impl Future<Output = Result<Answer, Reset>> + Send + use<E> {
     let answering = Answering::begin(shared, request.version() == Version::HTTP_2);
     async move {
         let Answering(shared) = &answering;
         let answer = shared.endpoint.answer(request, &shared.origin).await;
+        if let Some(reset) = answer.extensions().get::<Reset>() {
+            shared.activity.reset();
+            return Err(*reset);
+        }
         if answer.headers().contains_key(header::CONNECTION) {
             shared.activity.leave_unread();
         }

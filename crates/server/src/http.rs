@@ -20,6 +20,7 @@ use crate::body::{Bodies, Body};
 use crate::date::Dates;
 use crate::dispatch::dispatch;
 use crate::endpoint::{Answer, EncryptedWith, Endpoint, Origin};
+use crate::faults::Faults;
 use crate::guard::{Failure, guarded};
 use crate::limits::Limits;
 use crate::metrics::{ConnectionMetrics, DoingLabel, Ended, Metrics, Shard};
@@ -31,6 +32,7 @@ pub(crate) struct Api {
     pub(crate) service: Arc<Service>,
     /// What signatures and `Date` go by.
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) limits: Limits,
@@ -107,13 +109,30 @@ impl Kms {
         let call = self.call(&head, &body, origin, exchange)?;
         let service = &*self.api.service;
         let recorded = Exchange::begin(service, &self.recorder, operation, &call, client(&head, origin))?;
-        let done =
-            guarded(deadline, dispatch(service, operation, &body.bytes, &call, recorded.event())).await;
-        let outcome = done.map_err(Refusal::Failure).and_then(|answer| Ok(answer?));
+        let outcome = match self.meet_faults(operation, &body, &call, deadline).await {
+            Ok(()) => guarded(deadline, dispatch(service, operation, &body.bytes, &call, recorded.event()))
+                .await
+                .map_err(Refusal::Failure)
+                .and_then(|answer| Ok(answer?)),
+            struck => struck.map(|()| Vec::new()),
+        };
         let error = outcome.as_ref().err().and_then(Refusal::told);
         // Outside of the guard: what was done is recorded, however long it took.
         recorded.finish(error.as_ref().map(|(code, text)| (*code, text.as_deref()))).await?;
         outcome
+    }
+
+    async fn meet_faults(
+        &self,
+        operation: Operation,
+        body: &Body,
+        call: &Call<'_>,
+        deadline: Instant,
+    ) -> Result<(), Refusal> {
+        let Some(faults) = &self.api.faults else { return Ok(()) };
+        // Boxed, so that it is no part of every connection.
+        let met = Box::pin(faults.meet(operation, &body.bytes, call, &self.api.service));
+        guarded(deadline, met).await.map_err(Refusal::Failure)?
     }
 
     fn check_route(&self, head: &Parts) -> Result<(), Refusal> {

@@ -20,6 +20,7 @@ mod core;
 mod date;
 mod dispatch;
 mod endpoint;
+mod faults;
 mod guard;
 mod http;
 mod limits;
@@ -37,6 +38,7 @@ mod tls;
 
 pub use authenticate::{Credentials, Signatures};
 pub use dispatch::dispatch;
+pub use faults::{Fault, FaultKind, Faults, NoFault, StandingFault};
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use prometheus_client;

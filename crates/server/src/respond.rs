@@ -1,5 +1,7 @@
 //! The one place where an outcome becomes HTTP: status, headers, body.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
 use http_body_util::Full;
@@ -34,7 +36,21 @@ pub(crate) enum Refusal {
     Operation(KmsError),
     /// The operation took too long, or panicked.
     Failure(Failure),
+    /// The connection is to be reset: a fault that was asked for.
+    Reset,
 }
+
+/// Marks an answer that is not sent: the connection is reset instead.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reset;
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection is reset on request")
+    }
+}
+
+impl std::error::Error for Reset {}
 
 impl From<SignatureError> for Refusal {
     fn from(error: SignatureError) -> Self {
@@ -75,6 +91,7 @@ impl Refusal {
             Self::Body(BodyError::Busy) => with(ErrorCode::Throttling, Some(THROTTLED)),
             Self::Body(BodyError::Broken) => (400, None, None),
             Self::SlowBody => (408, None, None),
+            Self::Reset => (500, None, None),
             Self::Signature(error) => match code_of(error) {
                 Some(code) => (code.http_status(), Some(code), Some(error.message())),
                 None => (400, None, None),
@@ -134,6 +151,9 @@ pub(crate) fn respond(outcome: Result<Vec<u8>, Refusal>, stamp: Stamp) -> Answer
     *response.headers_mut() = headers(stamp);
     if let Some(refusal) = refusal {
         add_for_refusal(&refusal, version, response.headers_mut());
+        if matches!(refusal, Refusal::Reset) {
+            response.extensions_mut().insert(Reset);
+        }
     }
     response
 }

@@ -13,6 +13,7 @@ use trent_service::Service;
 use crate::authenticate::Credentials;
 use crate::body::Bodies;
 use crate::core;
+use crate::faults::Faults;
 use crate::http::{Api, Kms};
 use crate::limits::Limits;
 use crate::metrics::{ConnectionMetrics, Metrics};
@@ -47,6 +48,8 @@ pub struct Settings {
     /// The clock that signatures are judged by and `Date` tells, where it is not the service's: clients sign by the
     /// time of the world, also when that of the service has been moved.
     pub clock: Option<Arc<dyn Clock>>,
+    /// Faults that strike requests, for tests. Default: no such thing.
+    pub faults: Option<Arc<Faults>>,
 }
 
 impl fmt::Debug for Settings {
@@ -65,6 +68,7 @@ impl Default for Settings {
             path_prefix: String::new(),
             credentials: Credentials::default(),
             clock: None,
+            faults: None,
         }
     }
 }
@@ -103,7 +107,8 @@ impl Server {
     /// # Errors
     /// A listener cannot be bound, or a thread not be started; nothing is left running then.
     pub fn start(settings: Settings, service: Arc<Service>, metrics: &Metrics) -> Result<Self, StartError> {
-        let Settings { listeners, operations, cores, limits, path_prefix, credentials, clock } = settings;
+        let Settings { listeners, operations, cores, limits, path_prefix, credentials, clock, faults } =
+            settings;
         let tls = listeners.iter().filter_map(|listen| listen.tls.clone()).collect();
         let bound = listeners.iter().map(bind_api).collect::<Result<Vec<_>, _>>()?;
         let draining = Arc::new(AtomicBool::new(false));
@@ -120,6 +125,7 @@ impl Server {
             None => None,
         };
         let api = Arc::new(Api {
+            faults,
             clock: clock.unwrap_or_else(|| service.clock()),
             service,
             credentials: Arc::new(credentials),

@@ -84,6 +84,15 @@ impl Stream {
     }
 }
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.activity.is_reset() {
+            // One that cannot be reset is closed.
+            let _ = self.socket().set_zero_linger();
+        }
+    }
+}
+
 trait Both: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
@@ -116,6 +125,9 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.activity.is_reset() {
+            return Poll::Ready(Ok(()));
+        }
         if this.linger.is_none() {
             ready!(this.inner().poll_shutdown(cx))?;
         }

@@ -13,6 +13,7 @@ mod context;
 mod error;
 mod identity;
 mod jobs;
+mod named;
 mod open;
 mod operations;
 mod page;

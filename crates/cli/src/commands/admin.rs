@@ -19,8 +19,11 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
     let dir = arguments.place.load(environment)?.data.dir;
     let json = arguments.json;
     let text = match arguments.command {
-        AdminCommand::Clock(command) => {
-            tell(ask(&dir, &DevCommand::from(command))?, json, |reply| dev::text(&reply))?
+        AdminCommand::Clock(words) => {
+            tell(ask(&dir, &DevCommand::from(words))?, json, |reply| dev::text(&reply))?
+        }
+        AdminCommand::Fault(words) => {
+            tell(ask(&dir, &DevCommand::from(words))?, json, |reply| dev::text(&reply))?
         }
         AdminCommand::Account(words) => tell(ask(&dir, &account(words))?, json, text)?,
         AdminCommand::User(words) => tell(ask(&dir, &user(words))?, json, text)?,

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 use trent_service::JobReport;
 
-use super::{Moment, Span};
+use super::{FaultLine, FaultOrder, Moment, Span};
 
 /// A command. Those without members have braces, since serde lets unit variants have unknown ones.
-#[expect(clippy::enum_variant_names, reason = "they are the words of the socket")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum DevCommand {
@@ -16,6 +15,14 @@ pub(crate) enum DevCommand {
     AdvanceClock { by: Span },
     /// Moves the clock on to a time.
     SetClock { to: Moment },
+    /// Makes something go wrong from now on.
+    AddFault { fault: FaultOrder },
+    /// What goes wrong.
+    ListFaults {},
+    /// Ends a fault.
+    RemoveFault { id: u64 },
+    /// Ends all faults.
+    ClearFaults {},
 }
 
 /// The answer to a command that was done.
@@ -34,6 +41,18 @@ pub(crate) enum DevReply {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         happened: Option<Happened>,
     },
+    /// A new fault.
+    Fault {
+        /// Its number.
+        id: u64,
+    },
+    /// The faults that are in force.
+    Faults {
+        /// In the order in which they strike.
+        faults: Vec<FaultLine>,
+    },
+    /// Done; there is nothing to tell.
+    Done,
 }
 
 /// What became due while the clock was moved, and was done: numbers of keys.
@@ -68,6 +87,8 @@ impl DevCommand {
         struct Head {
             command: String,
         }
-        serde_json::from_slice::<Head>(line).is_ok_and(|head| head.command.ends_with("-clock"))
+        serde_json::from_slice::<Head>(line).is_ok_and(|head| {
+            ["-clock", "-fault", "-faults"].iter().any(|object| head.command.ends_with(object))
+        })
     }
 }

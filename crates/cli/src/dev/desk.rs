@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use trent_domain::time::{Clock, Timestamp};
+use trent_server::Faults;
 use trent_service::Service;
 
-use super::{DevCommand, DevReply, Happened, Moment, MovableClock, Span};
+use super::faults::refused;
+use super::{DevCommand, DevReply, FaultLine, Happened, Moment, MovableClock, Span};
 
 /// As many different due times are met one by one; what is due beyond them happens at the end of a move.
 const STOPS_MAX: usize = 10_000;
@@ -14,14 +16,15 @@ const STOPS_MAX: usize = 10_000;
 /// What the commands work on.
 pub(crate) struct Desk {
     clock: Arc<MovableClock>,
+    faults: Arc<Faults>,
     service: Arc<Service>,
     /// One move at a time, so that each tells what it has made happen.
     moving: Mutex<()>,
 }
 
 impl Desk {
-    pub(crate) fn new(clock: Arc<MovableClock>, service: Arc<Service>) -> Self {
-        Self { clock, service, moving: Mutex::new(()) }
+    pub(crate) fn new(clock: Arc<MovableClock>, faults: Arc<Faults>, service: Arc<Service>) -> Self {
+        Self { clock, faults, service, moving: Mutex::new(()) }
     }
 
     /// The answer; otherwise why not, and what to do.
@@ -35,6 +38,22 @@ impl Desk {
             DevCommand::SetClock { to: Moment(to) } => {
                 self.check(to)?;
                 self.advance(self.clock.ahead_at(to)).await
+            }
+            DevCommand::AddFault { fault } => {
+                let id = self.faults.add(fault.try_into()?).map_err(|why| refused(&why))?;
+                Ok(DevReply::Fault { id })
+            }
+            DevCommand::ListFaults {} => {
+                let faults = self.faults.list().into_iter().map(FaultLine::from).collect();
+                Ok(DevReply::Faults { faults })
+            }
+            DevCommand::RemoveFault { id } if self.faults.remove(id) => Ok(DevReply::Done),
+            DevCommand::RemoveFault { id } => {
+                Err(format!("there is no fault {id}; `trent admin fault list` shows those there are"))
+            }
+            DevCommand::ClearFaults {} => {
+                self.faults.clear();
+                Ok(DevReply::Done)
             }
         }
     }

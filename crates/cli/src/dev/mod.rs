@@ -6,9 +6,11 @@
 mod clock;
 mod commands;
 mod desk;
+mod faults;
 mod span;
 
 pub(crate) use clock::MovableClock;
 pub(crate) use commands::{DevCommand, DevReply, Happened};
 pub(crate) use desk::Desk;
+pub(crate) use faults::{FaultLine, FaultOrder, Kind, Latency};
 pub(crate) use span::{Moment, Span};

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::admin::{done, refused};
 use crate::support::{Server, serve, trent};
 
-fn dev(data: &Path) -> Server {
+pub(crate) fn dev(data: &Path) -> Server {
     Server::start(trent(&["dev", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data))
 }
 
 #[track_caller]
-fn ok(server: &Server, operation: &str, body: &Value) -> Value {
+pub(crate) fn ok(server: &Server, operation: &str, body: &Value) -> Value {
     use crate::support::Ask;
     let (status, answer) = server.call_as("test", "test", operation, body);
     assert_eq!(status, 200, "{operation}: {answer}");
@@ -21,7 +21,7 @@ fn ok(server: &Server, operation: &str, body: &Value) -> Value {
 }
 
 #[track_caller]
-fn new_key(server: &Server) -> Value {
+pub(crate) fn new_key(server: &Server) -> Value {
     ok(server, "CreateKey", &json!({}))["KeyMetadata"]["KeyId"].clone()
 }
 

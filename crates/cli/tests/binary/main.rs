@@ -11,6 +11,8 @@ mod dev;
 #[cfg(test)]
 mod dev_clock;
 #[cfg(test)]
+mod dev_faults;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod process;

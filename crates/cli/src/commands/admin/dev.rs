@@ -1,6 +1,7 @@
 //! The replies of `trent dev` for people.
 
-use crate::dev::{DevReply, Happened, Span};
+use super::table;
+use crate::dev::{DevReply, FaultLine, Happened, Span};
 
 pub(super) fn text(reply: &DevReply) -> String {
     match reply {
@@ -12,7 +13,27 @@ pub(super) fn text(reply: &DevReply) -> String {
             };
             format!("{now}, {place}\n{}", happened.map(told).unwrap_or_default())
         }
+        DevReply::Fault { id } => format!("Added fault {id}.\n"),
+        DevReply::Faults { faults } => {
+            table(["FAULT", "KIND", "OPERATIONS", "KEY", "RATE", "STRUCK", "SEED"], faults.iter().map(row))
+        }
+        DevReply::Done => "Done.\n".to_owned(),
     }
+}
+
+fn row(FaultLine { id, fault, struck }: &FaultLine) -> [String; 7] {
+    let kind = clap::ValueEnum::to_possible_value(&fault.kind);
+    let kind = kind.map(|kind| kind.get_name().to_owned()).unwrap_or_default();
+    let all = |text: String| if text.is_empty() { "all".to_owned() } else { text };
+    [
+        id.to_string(),
+        fault.delay.map_or(kind, |delay| format!("latency {delay}")),
+        all(fault.operations.join(" ")),
+        all(fault.key.clone().unwrap_or_default()),
+        fault.rate.unwrap_or(1.0).to_string(),
+        fault.count.map_or_else(|| struck.to_string(), |count| format!("{struck} of {count}")),
+        fault.seed.to_string(),
+    ]
 }
 
 fn told(Happened { deleted, rotated, expired, settled }: Happened) -> String {
