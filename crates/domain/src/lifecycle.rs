@@ -31,7 +31,7 @@ pub enum Lifecycle {
     },
     /// A replica that has just been made.
     Creating {
-        /// When it is enabled.
+        /// When it is enabled, or waits for its material.
         until: Timestamp,
     },
     /// An enabled primary or replica while one takes the place of the other.
@@ -156,11 +156,14 @@ impl Lifecycle {
         }
     }
 
-    /// What comes after a state that passes by itself, once its time is over.
+    /// What comes after a state that passes by itself, once its time is over. A replica of imported material waits for
+    /// that to be imported in its Region.
     #[must_use]
-    pub fn settle(self, now: Timestamp) -> Self {
+    pub fn settle(self, now: Timestamp, has_material: bool) -> Self {
         match self {
-            Self::Creating { until } | Self::Updating { until } if until <= now => Self::Enabled,
+            Self::Creating { until } | Self::Updating { until } if until > now => self,
+            Self::Creating { .. } | Self::Updating { .. } if has_material => Self::Enabled,
+            Self::Creating { .. } | Self::Updating { .. } => Self::PendingImport,
             other => other,
         }
     }
@@ -278,13 +281,14 @@ mod tests {
         let until = NOW.plus_minutes(1);
         let updating = Lifecycle::Enabled.update_primary(until).unwrap();
         for passing in [Lifecycle::Creating { until }, updating] {
-            assert_eq!(passing.clone().settle(NOW), passing);
-            assert_eq!(passing.clone().settle(until), Lifecycle::Enabled);
+            assert_eq!(passing.clone().settle(NOW, true), passing);
+            assert_eq!(passing.clone().settle(until, true), Lifecycle::Enabled);
+            assert_eq!(passing.clone().settle(until, false), Lifecycle::PendingImport);
             assert_eq!(passing.clone().disable(), Err(TransitionError));
             assert_eq!(passing.enable(), Err(TransitionError));
         }
         assert_eq!(Lifecycle::Disabled.update_primary(until), Err(TransitionError));
-        assert_eq!(Lifecycle::Disabled.settle(until), Lifecycle::Disabled);
+        assert_eq!(Lifecycle::Disabled.settle(until, true), Lifecycle::Disabled);
     }
 
     #[test]

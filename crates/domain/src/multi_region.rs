@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::identifier::{KeyArn, Region};
+use crate::import::{Imported, Standing};
 use crate::key::Key;
+use crate::rotation::Material;
 
 /// Where the related keys of a multi-Region key are; the same in the record of each of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +72,39 @@ impl Key {
     /// The full name of the key that is related to it in another Region.
     pub const fn arn_in(&self, region: Region) -> KeyArn {
         KeyArn { region, account: self.account, id: self.id }
+    }
+}
+
+/// Imported material, which each Region has or has not.
+impl Key {
+    /// The materials of `primary` as this replica has them: their bytes and what was said at their import are each
+    /// Region's own.
+    pub fn imported_like(&self, primary: &Self) -> Vec<Material> {
+        let materials = primary.materials.iter().map(|led| {
+            let own = self.material(&led.id);
+            let imported = led.imported.as_ref().map(|led| {
+                let own = own.and_then(|own| own.imported.clone());
+                let (valid_to, description) = own.map_or((None, None), |own| (own.valid_to, own.description));
+                Imported { valid_to, description, standing: led.standing }
+            });
+            let sealed = own.map(|own| own.sealed.clone()).unwrap_or_default();
+            Material { imported, sealed, ..led.clone() }
+        });
+        materials.collect()
+    }
+
+    /// Notes about material that waits for its rotation whether each of `related`, itself among them, has it.
+    pub fn weigh_pending(&mut self, related: &[Self]) {
+        for material in self.materials.iter_mut().filter(|material| material.is_pending()) {
+            let has = |key: &Self| key.material(&material.id).is_some_and(Material::is_present);
+            let everywhere = related.iter().all(has);
+            if let Some(imported) = &mut material.imported {
+                imported.standing = match everywhere {
+                    true => Standing::PendingRotation,
+                    false => Standing::PendingImportAndRotation,
+                };
+            }
+        }
     }
 }
 

@@ -87,10 +87,7 @@ impl<A: MayChange> Authorized<'_, A> {
             let answer = body(&mut key, transaction)?;
             if key != before {
                 transaction.update_key(&key)?;
-                // A replica that cannot be read must not keep its primary from being disabled.
-                if replicas::shares_more(&before, &key) {
-                    replicas::follow(&key, transaction, &*store)?;
-                }
+                replicas::after_change(&before, &key, transaction, &*store)?;
             }
             Ok(answer)
         })

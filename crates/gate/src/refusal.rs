@@ -56,9 +56,6 @@ pub enum Refusal {
     /// The key is of a kind that has one material for good.
     #[error("{0} does not rotate")]
     NotRotatable(KeyArn),
-    /// Imported material does not go to other Regions by itself, and importing it there is not built yet.
-    #[error("Replicas of keys with Origin {0} are not supported by this version of trent.")]
-    ReplicaOfImported(Origin),
     /// The key is for another usage.
     #[error("{arn} key usage is {usage} which is not valid for {operation}.")]
     Usage {

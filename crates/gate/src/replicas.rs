@@ -8,6 +8,7 @@ use trent_database::{DatabaseError, Transaction};
 use trent_domain::identifier::Region;
 use trent_domain::key::Key;
 use trent_domain::lifecycle::TransitionError;
+use trent_domain::multi_region::MultiRegion;
 use trent_domain::operations::rules;
 use trent_domain::rotation::Material;
 use trent_domain::time::Timestamp;
@@ -46,10 +47,7 @@ impl Gate {
         if tags == ReplicaTags::Some {
             by_identity::<TagResource>(&there, || "*".to_owned())?;
         }
-        let permit = self.admit(entry, None)?;
-        let origin = permit.key().origin;
-        // Whoever imported material imports it in each Region.
-        if origin == Origin::AwsKms { Ok(permit) } else { Err(Refusal::ReplicaOfImported(origin)) }
+        self.admit(entry, None)
     }
 
     /// A permit to make the replica in `region` the primary: of the present primary, and of the replica.
@@ -117,7 +115,7 @@ impl Authorized<'_, UpdatePrimaryRegion> {
             let related = primary.multi_region.take().map(|related| related.with_primary(region));
             for key in [&mut *primary, &mut replica] {
                 key.multi_region.clone_from(&related);
-                key.lifecycle = key.lifecycle.clone().update_primary(until)?.settle(now);
+                key.lifecycle = key.lifecycle.clone().update_primary(until)?.settle(now, key.is_complete());
             }
             transaction.update_key(&replica)?;
             relate(primary, transaction)?;
@@ -127,8 +125,23 @@ impl Authorized<'_, UpdatePrimaryRegion> {
     }
 }
 
+/// Carries a change of a key that has just been written on to those related to it.
+pub(crate) fn after_change(
+    before: &Key,
+    key: &Key,
+    transaction: &mut dyn Transaction,
+    store: &dyn KeyStore,
+) -> Result<(), ChangeError> {
+    // A replica that cannot be read must not keep its primary from being disabled.
+    if shares_more(before, key) {
+        follow(key, transaction, store)?;
+        weigh_pending(key, transaction)?;
+    }
+    Ok(())
+}
+
 /// Whether a change of a key is one of what it shares with its replicas.
-pub(crate) fn shares_more(before: &Key, after: &Key) -> bool {
+fn shares_more(before: &Key, after: &Key) -> bool {
     before.materials != after.materials
         || before.schedule != after.schedule
         || before.multi_region != after.multi_region
@@ -154,8 +167,12 @@ pub(crate) fn follow(
     Ok(())
 }
 
-/// The materials of a primary as its replica has them: what it lacks is sealed for its Region.
+/// The materials of a primary as its replica has them: what it lacks is sealed for its Region, but for what is
+/// imported, which is imported there too.
 fn materials(primary: &Key, replica: &Key, store: &dyn KeyStore) -> Result<Vec<Material>, StoreError> {
+    if primary.origin == Origin::External {
+        return Ok(replica.imported_like(primary));
+    }
     let copies = primary.materials.iter().map(|material| {
         let sealed = match replica.material(&material.id) {
             Some(own) => own.sealed.clone(),
@@ -164,6 +181,25 @@ fn materials(primary: &Key, replica: &Key, store: &dyn KeyStore) -> Result<Vec<M
         Ok(Material { sealed, ..material.clone() })
     });
     copies.collect()
+}
+
+/// Notes in all Regions whether imported material that waits for its rotation is in all of them. Whatever happens to
+/// material in one of them may change that.
+fn weigh_pending(key: &Key, transaction: &mut dyn Transaction) -> Result<(), DatabaseError> {
+    if key.pending_material().is_none() {
+        return Ok(());
+    }
+    let regions = key.multi_region.iter().flat_map(MultiRegion::regions);
+    let related = regions.map(|region| transaction.key(region, key.id)).collect::<Result<Vec<_>, _>>()?;
+    let related: Vec<Key> = related.into_iter().flatten().collect();
+    for before in &related {
+        let mut weighed = before.clone();
+        weighed.weigh_pending(&related);
+        if weighed != *before {
+            transaction.update_key(&weighed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells the keys that are related to `key` where all of them are.
@@ -196,5 +232,7 @@ pub(crate) fn forget(
         }
         transaction.update_key(&related)?;
     }
-    Ok(())
+    // It may have been the one that lacked material.
+    let left = gone.related_regions().next().map(|region| transaction.key(region, gone.id)).transpose()?;
+    left.flatten().map_or(Ok(()), |left| weigh_pending(&left, transaction))
 }

@@ -98,7 +98,7 @@ impl SystemPermit<'_, SettleKey> {
         let (region, id) = (self.region, self.id);
         trent_database::write(&*self.gate.database, "settle key", move |transaction| {
             let Some(mut key) = transaction.key(region, id)? else { return Ok(false) };
-            let settled = key.lifecycle.clone().settle(now);
+            let settled = key.lifecycle.clone().settle(now, key.is_complete());
             let due = settled != key.lifecycle;
             if due {
                 key.lifecycle = settled;
@@ -113,13 +113,15 @@ impl SystemPermit<'_, SettleKey> {
 impl SystemPermit<'_, ExpireImportedMaterial> {
     /// Deletes what has expired of the key's material; says whether there was any.
     pub async fn expire(&self, now: Timestamp) -> Result<bool, Refusal> {
-        let (region, id) = (self.region, self.id);
+        let (region, id, store) = (self.region, self.id, Arc::clone(&self.gate.store));
         trent_database::write(&*self.gate.database, "expire imported material", move |transaction| {
             // It may have been imported again since the job looked.
             let Some(mut key) = transaction.key(region, id)? else { return Ok(false) };
+            let before = key.clone();
             let expired = key.expire_material(now);
             if expired {
                 transaction.update_key(&key)?;
+                replicas::after_change(&before, &key, transaction, &*store)?;
             }
             Ok::<_, Refusal>(expired)
         })

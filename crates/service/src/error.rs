@@ -100,7 +100,7 @@ impl From<Refusal> for KmsError {
             Refusal::Store(error) => return UseError::from(error).into(),
             Refusal::NotRotatable(_) => return Self::bare(ErrorCode::UnsupportedOperation),
             Refusal::InvalidCiphertext => return Self::bare(ErrorCode::InvalidCiphertext),
-            Refusal::Origin { .. } | Refusal::ReplicaOfImported(_) => ErrorCode::UnsupportedOperation,
+            Refusal::Origin { .. } => ErrorCode::UnsupportedOperation,
             Refusal::UnknownKey(_) | Refusal::UnknownAlias(_) => ErrorCode::NotFound,
             Refusal::Denied { .. } => ErrorCode::AccessDenied,
             Refusal::GrantToken => ErrorCode::InvalidGrantToken,
@@ -216,6 +216,7 @@ impl From<ExpirationError> for KmsError {
 impl From<ImportError> for KmsError {
     fn from(error: ImportError) -> Self {
         match error {
+            ImportError::NotPrimary(_) => Self::new(ErrorCode::UnsupportedOperation, error.to_string()),
             ImportError::Incorrect => Self::bare(ErrorCode::IncorrectKeyMaterial),
             ImportError::AnotherPending { .. } => Self::new(ErrorCode::KmsInvalidState, error.to_string()),
         }

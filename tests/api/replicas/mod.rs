@@ -1,9 +1,11 @@
 //! Multi-Region keys.
 
 mod deletion;
+mod imported;
 mod replicate_key;
 mod rotation;
 mod shared;
+mod three_regions;
 mod update_primary_region;
 
 use serde_json::{Value, json};

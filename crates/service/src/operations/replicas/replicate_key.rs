@@ -1,7 +1,7 @@
 //! ReplicateKey: a key in another Region with the id, the material and the rotation of a multi-Region primary.
 //!
-//! Description, tags, policy and state are the replica's own. It can be used as soon as this is answered; the answer
-//! calls it `Creating`, as AWS does.
+//! Description, tags, policy and state are the replica's own. It can be used as soon as this is answered, unless its
+//! material has to be imported; the answer calls it `Creating`, as AWS does.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::tags;
 use trent_gate::ReplicaTags;
-use trent_protocol::{ErrorCode, ReplicateKeyRequest, ReplicateKeyResponse, Tag};
+use trent_protocol::{ErrorCode, Origin, ReplicateKeyRequest, ReplicateKeyResponse, Tag};
 
 use super::region;
 use crate::context::Context;
@@ -37,7 +37,9 @@ impl Handle for ReplicateKeyRequest {
         let description = self.description.unwrap_or_default();
         let (created, keys_max) = (ctx.now, ctx.service.options.keys_per_region_max);
         let creating = Lifecycle::Creating { until: ctx.settled_at() };
-        let lifecycle = creating.clone().settle(ctx.now);
+        // Whoever imported material imports it in each Region.
+        let has_material = permit.key().origin != Origin::External;
+        let lifecycle = creating.clone().settle(ctx.now, has_material);
         let replica = permit
             .replicate(region, move |primary, transaction| {
                 check_room(primary, region, keys_max, transaction)?;
