@@ -41,6 +41,10 @@ pub mod label {
     pub const IMPORT_TOKEN: &str = "import-token";
     /// A grant token, under the ring's key `grant-tokens`. Field: `region`.
     pub const GRANT_TOKEN: &str = "grant-token";
+    /// Material of an external key, under the ring's key `external-keys`. Fields: `store`, `key`, `version`.
+    pub const EXTERNAL_KEY: &str = "external-key";
+    /// The secret of a credential of a proxy, under the ring's key `external-keys`. Fields: `store`, `access-key`.
+    pub const PROXY_CREDENTIAL: &str = "proxy-credential";
     /// The empty envelope by which a passphrase is known to be right ([`crate::root`]).
     pub const PASSPHRASE_VERIFIER: &str = "passphrase-verifier";
 }

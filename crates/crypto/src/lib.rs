@@ -13,6 +13,7 @@
 pub mod asymmetric;
 pub mod ciphertext;
 pub mod envelope;
+pub mod external;
 pub mod kdf;
 pub mod locked;
 pub mod mac;

@@ -27,7 +27,7 @@ use trent_domain::key_store::KeyStoreId;
 pub use embedded::{Embedded, SCHEMA_VERSION};
 pub use error::DatabaseError;
 pub use job::{ReadJob, WriteJob, read, write};
-pub use records::{DueKey, Records, RingKey, Transaction};
+pub use records::{DueKey, ProxyRecord, Records, RingKey, Transaction};
 
 /// A database: takes jobs, does not wait for them.
 pub trait Database: Send + Sync {

@@ -33,6 +33,17 @@ pub struct DueKey {
     pub id: KeyId,
 }
 
+/// A record of `trent xks-proxy`: a key store, or an external key of one. What is in it is that crate's business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyRecord {
+    /// The name of the store.
+    pub store: String,
+    /// The id of the key; empty for the store itself.
+    pub key: String,
+    /// The record as JSON, its secrets sealed.
+    pub body: String,
+}
+
 /// The records as they are at one moment. Lists are in order of what names their rows.
 pub trait Records {
     /// The key of a Region with this id.
@@ -128,6 +139,9 @@ pub trait Records {
     /// A key of the ring.
     fn ring_key(&self, name: &str) -> Result<Option<RingKey>>;
 
+    /// All stores and keys of a proxy, each store before its keys.
+    fn proxy_records(&self) -> Result<Vec<ProxyRecord>>;
+
     /// A value of the deployment as a whole.
     fn setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
 }
@@ -190,6 +204,12 @@ pub trait Transaction: Records {
 
     /// Replaces a key of the ring that must be there.
     fn replace_ring_key(&mut self, key: &RingKey) -> Result<()>;
+
+    /// Adds or replaces a record of a proxy.
+    fn put_proxy_record(&mut self, record: &ProxyRecord) -> Result<()>;
+
+    /// Deletes a record of a proxy; one that is not there is no error.
+    fn delete_proxy_record(&mut self, store: &str, key: &str) -> Result<()>;
 
     /// Adds or replaces a value of the deployment.
     fn put_setting(&mut self, name: &str, value: &[u8]) -> Result<()>;

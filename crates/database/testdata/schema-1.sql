@@ -119,6 +119,14 @@ CREATE TABLE ring_keys (
     sealed BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Of `trent xks-proxy`, in its own database: a store where the key is empty, else a key of the store.
+CREATE TABLE proxy_records (
+    store TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (store, key)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
@@ -173,5 +181,6 @@ INSERT INTO identities VALUES
      '{"v":1,"record":{"User":{"account":"111122223333","name":"reader","path":"/team/","unique_id":"AIDABBBBBBBBBBBBBBBBB","status":"Inactive","created":1764000000124,"groups":["admins"],"rights":{},"boundary":"kms-user","tags":{"a":"b"}}}}');
 INSERT INTO access_keys VALUES ('AKIAAAAAAAAAAAAAAAAA', '111122223333', 'admin', 1, 1764000000123, x'0102'),
     ('AKIABBBBBBBBBBBBBBBB', '111122223333', NULL, 0, 1764000000124, x'0304');
+INSERT INTO proxy_records VALUES ('store', '', '{"v":1}'), ('store', 'key', '{"v":1,"a":2}');
 INSERT INTO ring_keys VALUES ('domain/111122223333/eu-central-1', x'05'), ('import-tokens', x'07'), ('markers', x'06');
 INSERT INTO settings VALUES ('root-key-fingerprint', x'000102030405060708090a0b0c0d0e0f');

@@ -34,6 +34,8 @@ pub enum RingName {
     ImportTokens,
     /// Seals grant tokens.
     GrantTokens,
+    /// Seals the external keys and the credentials of `trent xks-proxy`, in whose ring it is alone.
+    ExternalKeys,
 }
 
 impl RingName {
@@ -51,6 +53,7 @@ impl fmt::Display for RingName {
             Self::Markers => f.write_str("markers"),
             Self::ImportTokens => f.write_str("import-tokens"),
             Self::GrantTokens => f.write_str("grant-tokens"),
+            Self::ExternalKeys => f.write_str("external-keys"),
         }
     }
 }
@@ -66,6 +69,7 @@ impl std::str::FromStr for RingName {
             "markers" => Ok(Self::Markers),
             "import-tokens" => Ok(Self::ImportTokens),
             "grant-tokens" => Ok(Self::GrantTokens),
+            "external-keys" => Ok(Self::ExternalKeys),
             _ => {
                 let scope = text
                     .strip_prefix("domain/")

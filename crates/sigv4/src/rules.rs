@@ -21,6 +21,9 @@ pub struct Rules<'r> {
     /// `x-amz-target`, every `x-trent-*`, and `x-amz-date` when it is the date used. An unsigned `x-amz-target`
     /// would let whoever sits in the middle turn an Encrypt into a ScheduleKeyDeletion.
     pub signed_when_sent: &'r [&'r str],
+    /// Lower-case names of headers that need not be signed, although the built-in list has them: for services
+    /// whose clients are known to leave them out.
+    pub unsigned_allowed: &'r [&'r str],
     /// Whether a wrong signature is answered with the canonical request and the string to sign. Neither has a
     /// secret of the server, but the first repeats header values, session tokens among them.
     pub echo_canonical: bool,
@@ -35,6 +38,7 @@ impl<'r> Rules<'r> {
             regions: &is_region_name,
             skew_seconds: 300,
             signed_when_sent: &[],
+            unsigned_allowed: &[],
             echo_canonical: false,
         }
     }
@@ -44,7 +48,7 @@ impl<'r> Rules<'r> {
         const ALWAYS: [&str; 4] =
             ["content-type", "x-amz-content-sha256", "x-amz-security-token", "x-amz-target"];
         let is = |other: &&str| name.eq_ignore_ascii_case(other);
-        ALWAYS.iter().any(is)
+        (ALWAYS.iter().any(is) && !self.unsigned_allowed.iter().any(is))
             || (dated && is(&"x-amz-date"))
             || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("x-trent-"))
             || self.signed_when_sent.iter().any(is)

@@ -12,6 +12,7 @@ mod grants;
 mod identities;
 mod key_stores;
 mod keys;
+mod proxy;
 mod readers;
 mod ring;
 mod rows;

@@ -12,10 +12,10 @@ use trent_domain::key_store::{KeyStore, KeyStoreId};
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
 
-use super::{aliases, grants, identities, key_stores, keys, ring, usage};
+use super::{aliases, grants, identities, key_stores, keys, proxy, ring, usage};
 use crate::Change;
 use crate::error::DatabaseError;
-use crate::records::{DueKey, Records, RingKey, Transaction};
+use crate::records::{DueKey, ProxyRecord, Records, RingKey, Transaction};
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
@@ -159,6 +159,10 @@ impl Records for Rows<'_> {
         ring::find(self.connection, name)
     }
 
+    fn proxy_records(&self) -> Result<Vec<ProxyRecord>> {
+        proxy::list(self.connection)
+    }
+
     fn setting(&self, name: &str) -> Result<Option<Vec<u8>>> {
         ring::setting(self.connection, name)
     }
@@ -283,6 +287,15 @@ impl Transaction for Rows<'_> {
         ring::replace(self.connection, key)?;
         self.changed(Change::Ring(key.name.clone()));
         Ok(())
+    }
+
+    fn put_proxy_record(&mut self, record: &ProxyRecord) -> Result<()> {
+        // The proxy itself is the only one who keeps them, so nobody is told.
+        proxy::put(self.connection, record)
+    }
+
+    fn delete_proxy_record(&mut self, store: &str, key: &str) -> Result<()> {
+        proxy::delete(self.connection, store, key)
     }
 
     fn put_setting(&mut self, name: &str, value: &[u8]) -> Result<()> {

@@ -118,6 +118,14 @@ CREATE TABLE ring_keys (
     sealed BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Of `trent xks-proxy`, in its own database: a store where the key is empty, else a key of the store.
+CREATE TABLE proxy_records (
+    store TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (store, key)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL

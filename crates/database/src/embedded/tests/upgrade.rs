@@ -19,7 +19,7 @@ use trent_protocol::{
     TrackedOperation,
 };
 
-use crate::{DatabaseError, Embedded, Records, RingKey};
+use crate::{DatabaseError, Embedded, ProxyRecord, Records, RingKey};
 
 /// When everything in the fixture happened, but for some milliseconds.
 const THEN: i64 = 1_764_000_000_123;
@@ -41,7 +41,8 @@ fn a_database_of_schema_1_is_read() -> Result<(), DatabaseError> {
         what_is_around_them(records)?;
         the_grants(records)?;
         the_identities(records)?;
-        the_ring(records)
+        the_ring(records)?;
+        the_records_of_a_proxy(records)
     })
 }
 
@@ -284,6 +285,16 @@ fn the_principals(records: &dyn Records) -> Result<(), DatabaseError> {
         })
         .collect();
     assert_eq!(users, [(true, Status::Active, at(0), false), (false, Status::Inactive, at(1), true)]);
+    Ok(())
+}
+
+fn the_records_of_a_proxy(records: &dyn Records) -> Result<(), DatabaseError> {
+    let record = |key: &str, body: &str| ProxyRecord {
+        store: "store".to_owned(),
+        key: key.to_owned(),
+        body: body.to_owned(),
+    };
+    assert_eq!(records.proxy_records()?, [record("", "{\"v\":1}"), record("key", "{\"v\":1,\"a\":2}")]);
     Ok(())
 }
 
