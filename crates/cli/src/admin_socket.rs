@@ -4,6 +4,7 @@
 //! configuration file manages is shown and not changed: it would come back with the next reload.
 
 use std::fs;
+use std::future::Future;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as BlockingStream;
@@ -47,6 +48,12 @@ pub(crate) fn place(data_dir: &Path) -> PathBuf {
     data_dir.join(NAME)
 }
 
+/// Whoever does what a line asks, and gives the reply as JSON.
+pub(crate) trait Clerk: Send + Sync + 'static {
+    /// Does it.
+    fn answer(&self, line: &[u8]) -> impl Future<Output = serde_json::Result<Vec<u8>>> + Send;
+}
+
 /// The served socket; gone when dropped.
 pub(crate) struct AdminSocket {
     path: PathBuf,
@@ -61,6 +68,11 @@ impl AdminSocket {
         managed: Arc<ArcSwap<Managed>>,
         dev: Option<DevDesk>,
     ) -> Result<Self> {
+        Self::of(data_dir, Desk { service, managed, dev })
+    }
+
+    /// Serves the socket of a data directory by whoever knows its commands.
+    pub(crate) fn of(data_dir: &Path, clerk: impl Clerk) -> Result<Self> {
         let path = place(data_dir);
         let listener = bind(&path).map_err(|error| {
             misuse(format!(
@@ -68,8 +80,7 @@ impl AdminSocket {
                 path.display()
             ))
         })?;
-        let desk = Arc::new(Desk { service, managed, dev });
-        Ok(Self { path, accepting: tokio::spawn(accept(listener, desk)) })
+        Ok(Self { path, accepting: tokio::spawn(accept(listener, Arc::new(clerk))) })
     }
 }
 
@@ -91,7 +102,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn accept(listener: UnixListener, desk: Arc<Desk>) {
+async fn accept(listener: UnixListener, desk: Arc<impl Clerk>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(seat) = Arc::clone(&room).acquire_owned().await else { return };
@@ -99,7 +110,7 @@ async fn accept(listener: UnixListener, desk: Arc<Desk>) {
             Ok((stream, _)) => {
                 let desk = Arc::clone(&desk);
                 tokio::spawn(async move {
-                    if let Err(error) = converse(stream, &desk).await {
+                    if let Err(error) = converse(stream, &*desk).await {
                         tracing::debug!(%error, "an admin connection ended early");
                     }
                     drop(seat);
@@ -113,7 +124,7 @@ async fn accept(listener: UnixListener, desk: Arc<Desk>) {
     }
 }
 
-async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
+async fn converse(stream: UnixStream, desk: &impl Clerk) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
@@ -124,29 +135,17 @@ async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
         }
         if line.last() != Some(&b'\n') {
             let problem = format!("a command is a line of at most {COMMAND_BYTES_MAX} bytes");
-            return send(&mut writer, &Reply::Refused { problem }).await;
+            return send(&mut writer, serde_json::to_vec(&Reply::Refused { problem })?).await;
         }
-        if DevCommand::is_meant_by(&line) {
-            match desk.answer_dev(&line).await {
-                Ok(reply) => send(&mut writer, &reply).await?,
-                Err(problem) => send(&mut writer, &Reply::Refused { problem }).await?,
-            }
-            continue;
-        }
-        let reply = match serde_json::from_slice(&line) {
-            Ok(command) => desk.administer(command).await,
-            Err(error) => Reply::Refused { problem: not_a_command(&error) },
-        };
-        send(&mut writer, &reply).await?;
+        send(&mut writer, desk.answer(&line).await?).await?;
     }
 }
 
-fn not_a_command(error: &serde_json::Error) -> String {
+pub(crate) fn not_a_command(error: &serde_json::Error) -> String {
     format!("not a command: {error}")
 }
 
-async fn send(writer: &mut (impl AsyncWriteExt + Unpin), reply: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(reply)?;
+async fn send(writer: &mut (impl AsyncWriteExt + Unpin), mut line: Vec<u8>) -> io::Result<()> {
     line.push(b'\n');
     timeout(PATIENCE, writer.write_all(&line)).await?
 }
@@ -157,6 +156,22 @@ struct Desk {
     managed: Arc<ArcSwap<Managed>>,
     /// Of `trent dev` alone.
     dev: Option<DevDesk>,
+}
+
+impl Clerk for Desk {
+    async fn answer(&self, line: &[u8]) -> serde_json::Result<Vec<u8>> {
+        if DevCommand::is_meant_by(line) {
+            return match self.answer_dev(line).await {
+                Ok(reply) => serde_json::to_vec(&reply),
+                Err(problem) => serde_json::to_vec(&Reply::Refused { problem }),
+            };
+        }
+        let reply = match serde_json::from_slice(line) {
+            Ok(command) => self.administer(command).await,
+            Err(error) => Reply::Refused { problem: not_a_command(&error) },
+        };
+        serde_json::to_vec(&reply)
+    }
 }
 
 impl Desk {

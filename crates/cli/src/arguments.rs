@@ -1,6 +1,7 @@
 //! The command line. Its texts are what `trent help` prints.
 
 mod dev;
+mod xks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use crate::config::{Addresses, Config, Environment, LogFormat, Provider, load};
 use crate::root_key::PassphraseSource;
 
 pub(crate) use dev::{ClockCommand, FaultCommand};
+pub(crate) use xks::{RulesArguments, XksKeyCommand, XksProxyArguments, XksProxyCommand, XksStoreCommand};
 
 /// A key management service that every AWS client takes for AWS KMS.
 #[derive(Debug, Parser)]
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Restore(RestoreArguments),
     /// Say what is wrong with an installation, and what to do.
     Doctor(DoctorArguments),
+    /// Serve external keys by the XKS proxy API, to AWS KMS or another trent. Its data are in DATA_DIR/xks.
+    XksProxy(XksProxyArguments),
     /// Show the configuration there is.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -291,6 +295,12 @@ pub(crate) enum AdminCommand {
     /// Access keys.
     #[command(subcommand)]
     AccessKey(AccessKeyCommand),
+    /// Stores of `trent xks-proxy`.
+    #[command(subcommand)]
+    XksStore(XksStoreCommand),
+    /// External keys of `trent xks-proxy`.
+    #[command(subcommand)]
+    XksKey(XksKeyCommand),
     /// The clock of `trent dev`.
     #[command(subcommand)]
     Clock(ClockCommand),

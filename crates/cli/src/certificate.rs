@@ -1,4 +1,4 @@
-//! From when until when a certificate is valid, read from its DER; everything else about it is the TLS library's.
+//! From when until when the certificate of a file is valid.
 
 use std::fs;
 use std::path::Path;
@@ -6,117 +6,11 @@ use std::path::Path;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
-
-/// From when until when, in seconds since 1970.
-pub(crate) struct Validity {
-    pub(crate) from: i64,
-    pub(crate) until: i64,
-}
+pub(crate) use trent_crypto::certificate::{SECONDS_PER_DAY, Validity};
 
 /// The validity of the first certificate of a chain.
 pub(crate) fn validity(path: &Path) -> Option<Validity> {
     let chain = fs::read(path).ok()?;
     let certificate = CertificateDer::pem_slice_iter(&chain).next()?.ok()?;
-    validity_of_der(&certificate)
-}
-
-/// RFC 5280 section 4.1: `Certificate { tbsCertificate { [0] version, serialNumber, signature, issuer, validity, … } … }`.
-fn validity_of_der(der: &[u8]) -> Option<Validity> {
-    const SEQUENCE: u8 = 0x30;
-    const VERSION: u8 = 0xa0;
-    let (certificate, _) = element(der, SEQUENCE)?;
-    let (mut rest, _) = element(certificate, SEQUENCE)?;
-    if rest.first() == Some(&VERSION) {
-        rest = any_element(rest)?.2;
-    }
-    for _serial_signature_issuer in 0..3 {
-        rest = any_element(rest)?.2;
-    }
-    let (validity, _) = element(rest, SEQUENCE)?;
-    let (tag, from, validity) = any_element(validity)?;
-    let from = time(tag, from)?;
-    let (tag, until, _) = any_element(validity)?;
-    Some(Validity { from, until: time(tag, until)? })
-}
-
-/// The content of an element that must have this tag, and what follows it.
-fn element(der: &[u8], expected: u8) -> Option<(&[u8], &[u8])> {
-    let (tag, content, rest) = any_element(der)?;
-    (tag == expected).then_some((content, rest))
-}
-
-/// Tag, content and what follows.
-fn any_element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let ([tag, length], rest) = der.split_first_chunk()?;
-    let (length, rest) = match length {
-        0..=0x7f => (usize::from(*length), rest),
-        _ => {
-            let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
-            if bytes.len() > 4 {
-                return None;
-            }
-            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
-        }
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((*tag, content, rest))
-}
-
-/// `YYMMDDhhmmssZ` (UTCTime) or `YYYYMMDDhhmmssZ` (GeneralizedTime).
-fn time(tag: u8, text: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
-    let (year, rest) = match tag {
-        0x17 => {
-            let (year, rest) = text.split_at_checked(2)?;
-            let year: i64 = year.parse().ok()?;
-            (if year < 50 { 2000 + year } else { 1900 + year }, rest)
-        }
-        0x18 => {
-            let (year, rest) = text.split_at_checked(4)?;
-            (year.parse().ok()?, rest)
-        }
-        _ => return None,
-    };
-    let number = |at: usize| rest.get(at..at + 2)?.parse::<i64>().ok();
-    let (month, day) = (number(0)?, number(2)?);
-    let (hour, minute, second) = (number(4)?, number(6)?, number(8)?);
-    Some(days_since_1970(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second)
-}
-
-/// Days of the Gregorian calendar; years begin in March here, so that the leap day is the last.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    const MARCH_FIRST_OF_YEAR_0_TO_1970: i64 = 719_468;
-    year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - MARCH_FIRST_OF_YEAR_0_TO_1970
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_of_both_forms_are_read() {
-        assert_eq!(time(0x17, b"700101000000Z"), Some(0));
-        assert_eq!(time(0x17, b"240229120000Z"), Some(1_709_208_000));
-        assert_eq!(time(0x18, b"20500101000000Z"), Some(2_524_608_000));
-        assert_eq!(time(0x17, b"491231235959Z"), Some(2_524_607_999));
-        for broken in [&b"2402291200Z"[..], b"240229120000", b"", b"24022912000xZ"] {
-            assert_eq!(time(0x17, broken), None);
-        }
-    }
-
-    #[test]
-    fn the_dates_of_a_certificate_are_found() {
-        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(2024, 2, 29);
-        params.not_after = rcgen::date_time_ymd(2051, 1, 1);
-        let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
-        let validity = validity_of_der(certificate.der()).unwrap();
-        assert_eq!((validity.from, validity.until), (1_709_164_800, 2_556_144_000));
-        for length in 0..200 {
-            assert!(validity_of_der(&certificate.der()[..length]).is_none());
-        }
-    }
+    trent_crypto::certificate::Certificate::read(&certificate).map(|certificate| certificate.validity)
 }

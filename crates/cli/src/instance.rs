@@ -276,20 +276,20 @@ fn say_ready(http: &HttpSection, server: &Server) {
 }
 
 /// The signals a server knows.
-struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
 /// What a signal asks for.
-enum Asked {
+pub(crate) enum Asked {
     Reload,
     Stop,
 }
 
 impl Signals {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let listen = |kind| signal(kind).context("signals cannot be received");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
@@ -298,7 +298,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
@@ -306,19 +306,19 @@ impl Signals {
         }
     }
 
-    async fn stop_at_once(&mut self) {
+    pub(crate) async fn stop_at_once(&mut self) {
         while let Asked::Reload = self.next().await {}
     }
 }
 
 /// Runs the jobs again and again.
-struct Jobs {
+pub(crate) struct Jobs {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Jobs {
-    fn start<R: Future<Output = ()> + Send + 'static>(
+    pub(crate) fn start<R: Future<Output = ()> + Send + 'static>(
         interval: Duration,
         mut run: impl FnMut() -> R + Send + 'static,
     ) -> Self {
@@ -335,7 +335,7 @@ impl Jobs {
     }
 
     /// Lets a run that is under way end.
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);
         if self.task.await.is_err() {
             tracing::error!("the jobs had ended before");

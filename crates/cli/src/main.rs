@@ -21,6 +21,7 @@ mod output;
 mod root_key;
 mod version;
 mod wiring;
+mod xks;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Backup(arguments) => commands::backup::run(&arguments, &environment),
         Command::Restore(arguments) => commands::restore::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, &environment),
+        Command::XksProxy(arguments) => commands::xks_proxy::run(arguments, environment),
         Command::Config(command) => commands::config::run(&command),
         Command::Admin(arguments) => commands::admin::run(arguments, &environment),
     };

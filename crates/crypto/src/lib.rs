@@ -11,6 +11,7 @@
 //! every place that touches them.
 
 pub mod asymmetric;
+pub mod certificate;
 pub mod ciphertext;
 pub mod envelope;
 pub mod external;

@@ -208,13 +208,13 @@ fn read<'h>(
 
 /// The headers of a request as its signature sees them: over HTTP/2, `host` is what `:authority` says, and a
 /// header of that name beside it is not believed.
-struct Wire<'h> {
+pub(crate) struct Wire<'h> {
     headers: &'h HeaderMap,
     authority: Option<&'h str>,
 }
 
 impl<'h> Wire<'h> {
-    fn of(head: &'h Parts) -> Self {
+    pub(crate) fn of(head: &'h Parts) -> Self {
         let authority = head.uri.authority().filter(|_| head.version == Version::HTTP_2);
         Self { headers: &head.headers, authority: authority.map(http::uri::Authority::as_str) }
     }

@@ -35,6 +35,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod xks;
 
 pub use authenticate::{Credentials, Signatures};
 pub use dispatch::dispatch;
@@ -43,4 +44,5 @@ pub use limits::Limits;
 pub use metrics::Metrics;
 pub use prometheus_client;
 pub use server::{Listen, Server, Settings, StartError};
-pub use tls::{CertificateError, Pem, Tls};
+pub use tls::{Admits, CertificateError, Clients, Pem, Tls};
+pub use xks::{XksServer, XksSettings};

@@ -183,7 +183,7 @@ impl fmt::Debug for Server {
     }
 }
 
-fn bind_api(listen: &Listen) -> Result<Bound, StartError> {
+pub(crate) fn bind_api(listen: &Listen) -> Result<Bound, StartError> {
     let socket = bind(listen.address).map_err(|error| StartError::Bind(listen.address, error))?;
     let tls = listen.tls.as_ref().map(|tls| tls.acceptor());
     let on_loopback = listen.address.ip().to_canonical().is_loopback();

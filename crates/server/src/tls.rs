@@ -1,5 +1,7 @@
 //! TLS: versions, groups, and a certificate that can be exchanged while connections are open.
 
+mod clients;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer, kx_group};
+use rustls::server::NoClientAuth;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -24,6 +28,17 @@ pub struct Pem {
     pub key: Vec<u8>,
 }
 
+/// Decides about the certificate of a client, given as DER.
+pub type Admits = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
+/// Which clients may connect at all: those with a certificate of these.
+pub struct Clients {
+    /// PEM, the certificates that theirs must chain to.
+    pub roots: Vec<u8>,
+    /// Whether a certificate that does, as DER, is one of those that are meant.
+    pub admits: Admits,
+}
+
 /// Why there is no certificate to serve with.
 #[derive(Debug)]
 pub enum CertificateError {
@@ -33,6 +48,8 @@ pub enum CertificateError {
     Pem(rustls_pki_types::pem::Error),
     /// There is no certificate in the chain.
     Empty,
+    /// There is nothing to check certificates of clients by.
+    Clients(String),
     /// The key is not usable, or not that of the certificate.
     Key(rustls::Error),
 }
@@ -43,6 +60,7 @@ impl fmt::Display for CertificateError {
             Self::Read(error) => write!(f, "certificate or key cannot be read: {error}"),
             Self::Pem(error) => write!(f, "certificate or key is not PEM: {error}"),
             Self::Empty => f.write_str("there is no certificate in the chain"),
+            Self::Clients(problem) => write!(f, "certificates of clients cannot be checked: {problem}"),
             Self::Key(error) => write!(f, "the private key does not serve for this certificate: {error}"),
         }
     }
@@ -68,10 +86,29 @@ impl Tls {
     pub fn new(
         source: impl Fn() -> io::Result<Pem> + Send + Sync + 'static,
     ) -> Result<Self, CertificateError> {
+        Self::make(Box::new(source), |_| Ok(Arc::new(NoClientAuth)))
+    }
+
+    /// The same, for clients with a certificate alone. Whom it takes is decided now, and not again at a reload.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new), and when there is nothing to check certificates of clients by.
+    pub fn with_clients(
+        source: impl Fn() -> io::Result<Pem> + Send + Sync + 'static,
+        clients: Clients,
+    ) -> Result<Self, CertificateError> {
+        Self::make(Box::new(source), |provider| clients::verifier(clients, provider))
+    }
+
+    fn make(
+        source: Source,
+        verifier: impl FnOnce(&Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, CertificateError>,
+    ) -> Result<Self, CertificateError> {
         let provider = Arc::new(provider());
         let current = Arc::new(Current(ArcSwap::from_pointee(load(&source, &provider)?)));
-        let config = config(provider, Arc::clone(&current)).map_err(CertificateError::Key)?;
-        Ok(Self { source: Box::new(source), current, config: Arc::new(config) })
+        let verifier = verifier(&provider)?;
+        let config = config(provider, Arc::clone(&current), verifier).map_err(CertificateError::Key)?;
+        Ok(Self { source, current, config: Arc::new(config) })
     }
 
     /// The certificate and key of two PEM files.
@@ -110,10 +147,14 @@ fn provider() -> CryptoProvider {
     CryptoProvider { kx_groups, ..aws_lc_rs::default_provider() }
 }
 
-fn config(provider: Arc<CryptoProvider>, current: Arc<Current>) -> Result<ServerConfig, rustls::Error> {
+fn config(
+    provider: Arc<CryptoProvider>,
+    current: Arc<Current>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(current);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // Tickets instead of remembered sessions: resumption then needs no memory for each client.

@@ -1,6 +1,7 @@
 //! `trent admin`: commands for the server that runs, through the socket in its data directory.
 
 mod dev;
+mod xks;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -16,18 +17,21 @@ use crate::config::Environment;
 use crate::dev::DevCommand;
 
 pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Result<ExitCode> {
-    let dir = arguments.place.load(environment)?.data.dir;
+    let config = arguments.place.load(environment)?;
+    let (dir, proxy_dir) = (&config.data.dir, config.xks_proxy_dir());
     let json = arguments.json;
     let text = match arguments.command {
         AdminCommand::Clock(words) => {
-            tell(ask(&dir, &DevCommand::from(words))?, json, |reply| dev::text(&reply))?
+            tell(ask(dir, &DevCommand::from(words))?, json, |reply| dev::text(&reply))?
         }
         AdminCommand::Fault(words) => {
-            tell(ask(&dir, &DevCommand::from(words))?, json, |reply| dev::text(&reply))?
+            tell(ask(dir, &DevCommand::from(words))?, json, |reply| dev::text(&reply))?
         }
-        AdminCommand::Account(words) => tell(ask(&dir, &account(words))?, json, text)?,
-        AdminCommand::User(words) => tell(ask(&dir, &user(words))?, json, text)?,
-        AdminCommand::AccessKey(words) => tell(ask(&dir, &access_key(words))?, json, text)?,
+        AdminCommand::XksStore(words) => tell(ask(&proxy_dir, &xks::store(words))?, json, xks::text)?,
+        AdminCommand::XksKey(words) => tell(ask(&proxy_dir, &xks::key(words)?)?, json, xks::text)?,
+        AdminCommand::Account(words) => tell(ask(dir, &account(words))?, json, text)?,
+        AdminCommand::User(words) => tell(ask(dir, &user(words))?, json, text)?,
+        AdminCommand::AccessKey(words) => tell(ask(dir, &access_key(words))?, json, text)?,
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -100,7 +104,7 @@ fn text(reply: Reply) -> String {
 }
 
 /// Columns as wide as their widest cell.
-fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub(super) fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = [head.map(str::to_owned)].into_iter().chain(rows).collect();
     let widths: Vec<usize> = (0..N)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())

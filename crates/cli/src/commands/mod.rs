@@ -8,3 +8,4 @@ pub(crate) mod doctor;
 pub(crate) mod rekey;
 pub(crate) mod restore;
 pub(crate) mod serve;
+pub(crate) mod xks_proxy;

@@ -20,6 +20,7 @@ mod log;
 mod ops;
 mod root_key;
 mod setting;
+mod xks_proxy;
 
 use serde::Deserialize;
 
@@ -38,6 +39,7 @@ use jobs::JobsSection;
 use limits::LimitsSection;
 use ops::OpsSection;
 use setting::Section;
+use xks_proxy::XksProxySection;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -51,13 +53,14 @@ pub(crate) struct Config {
     pub(crate) limits: LimitsSection,
     pub(crate) cache: CacheSection,
     pub(crate) jobs: JobsSection,
+    pub(crate) xks_proxy: XksProxySection,
     pub(crate) log: LogSection,
     #[serde(rename = "account")]
     pub(crate) accounts: Vec<AccountSection>,
 }
 
 /// All sections with settings, in the order of the default file. `[[account]]` has none: it lists objects.
-const SECTIONS: [&Section; 9] = [
+const SECTIONS: [&Section; 10] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
@@ -66,6 +69,7 @@ const SECTIONS: [&Section; 9] = [
     &limits::SECTION,
     &cache::SECTION,
     &jobs::SECTION,
+    &xks_proxy::SECTION,
     &log::SECTION,
 ];
 
@@ -81,6 +85,7 @@ impl Config {
             ("limits", self.limits != other.limits),
             ("cache", self.cache != other.cache),
             ("jobs", self.jobs != other.jobs),
+            ("xks_proxy", self.xks_proxy != other.xks_proxy),
             ("log.format", self.log.format != other.log.format),
         ];
         differs.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()

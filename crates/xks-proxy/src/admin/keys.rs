@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use trent_crypto::external::VERSION_MAX;
 use trent_crypto::{Key256, SecretBytes};
+use trent_domain::time::Timestamp;
 use trent_xks::ExternalKeyId;
 
 use super::wire::{KeyLine, Material, Reply};
@@ -168,7 +169,7 @@ fn line(store: &str, id: &str, key: &SealedKey) -> KeyLine {
         version: record.versions.len(),
         imported: record.versions.last().is_some_and(|version| version.imported),
         created: record.created.millis(),
-        delete_at: record.delete_at.map(|at| at.millis()),
+        delete_at: record.delete_at.map(Timestamp::millis),
         rules: record.rules.clone(),
     }
 }

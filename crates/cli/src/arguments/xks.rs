@@ -1,0 +1,209 @@
+//! The words of `trent xks-proxy`, and those of `trent admin` that it alone understands.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::{Place, RootKeyArguments, set, set_some};
+use crate::config::{Addresses, Config, Environment, LogFormat};
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct XksProxyArguments {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Address to serve; may be given more than once; port 0 takes a free one [default: 127.0.0.1:5680].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<SocketAddr>,
+    /// PEM file with the certificate chain.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file with the private key of the certificate.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// PEM file with the roots of client certificates; without it, clients need none.
+    #[arg(long, value_name = "FILE")]
+    client_roots: Option<PathBuf>,
+    /// Common name that client certificates may have; may be given more than once [default: any].
+    #[arg(long, value_name = "NAME", requires = "client_roots")]
+    client_name: Vec<String>,
+    #[command(flatten)]
+    pub(crate) root_key: RootKeyArguments,
+    /// What to log: error, warn, info, debug, trace, or for parts [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// How to log [default: text].
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    #[command(subcommand)]
+    pub(crate) command: Option<XksProxyCommand>,
+}
+
+impl XksProxyArguments {
+    /// The configuration of file, environment and these flags; the root key section is the proxy's.
+    pub(crate) fn load(&self, environment: &Environment) -> Result<Config> {
+        let mut config = self.place.load(environment)?;
+        config.root_key = config.xks_proxy_root_key();
+        self.root_key.apply(&mut config);
+        let proxy = &mut config.xks_proxy;
+        if !self.listen.is_empty() {
+            proxy.listen = Addresses(self.listen.clone());
+        }
+        set_some(&mut proxy.tls_certificate, &self.tls_cert);
+        set_some(&mut proxy.tls_key, &self.tls_key);
+        set_some(&mut proxy.client_roots, &self.client_roots);
+        if !self.client_name.is_empty() {
+            proxy.client_names.clone_from(&self.client_name);
+        }
+        set(&mut config.log.format, self.log_format);
+        if let Some(level) = &self.log {
+            config.log.level.clone_from(level);
+        }
+        Ok(config)
+    }
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum XksProxyCommand {
+    /// Write the proxy configuration file of a store, with its newest credential. The proxy must run.
+    Config {
+        /// The store.
+        #[arg(long, value_name = "NAME")]
+        store: String,
+        /// Where to write it, for its owner alone [default: standard output].
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Who may use a store or a key. In patterns, `*` stands for any characters and `?` for one.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct RulesArguments {
+    /// Callers of KMS that are allowed, as ARN patterns; may be given more than once [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) allow_principal: Vec<String>,
+    /// KMS keys that are allowed, as ARN patterns; may be given more than once [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) allow_key_arn: Vec<String>,
+    /// Operations of KMS that are allowed; may be given more than once [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) allow_operation: Vec<String>,
+    /// Regions that KMS may call from; may be given more than once [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) allow_region: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum XksStoreCommand {
+    /// Show all stores.
+    List,
+    /// Add a store, and print its first credential, this once.
+    Add {
+        /// What to call it.
+        name: String,
+        /// Its path [default: /NAME/kms/xks/v1].
+        #[arg(long)]
+        path: Option<String>,
+        /// Requests in a second, 0 for no quota.
+        #[arg(long, default_value_t = 1800)]
+        quota: u32,
+        #[command(flatten)]
+        rules: RulesArguments,
+    },
+    /// Set another quota.
+    SetQuota {
+        /// Its name.
+        name: String,
+        /// Requests in a second, 0 for no quota.
+        quota: u32,
+    },
+    /// Put rules in place of all that there are.
+    SetRules {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        rules: RulesArguments,
+    },
+    /// Delete a store that has no keys.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+    /// Add a second credential for a rotation, and print it, this once.
+    AddCredential {
+        /// The store.
+        name: String,
+    },
+    /// Refuse a credential from now on.
+    DeleteCredential {
+        /// The store.
+        name: String,
+        /// The id of the credential.
+        id: String,
+    },
+}
+
+/// An external key.
+#[derive(Debug, Args)]
+pub(crate) struct XksKeyName {
+    /// The store.
+    pub(crate) store: String,
+    /// The id of the key.
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum XksKeyCommand {
+    /// Show all external keys, or those of a store.
+    List {
+        /// The store.
+        store: Option<String>,
+    },
+    /// Show an external key.
+    Describe(XksKeyName),
+    /// Make an external key.
+    Add {
+        /// The store.
+        store: String,
+        /// Its id, which KMS calls XksKeyId [default: random].
+        id: Option<String>,
+        /// What it may be used for: encrypt, decrypt; may be given more than once [default: both].
+        #[arg(long, value_name = "USAGE", value_parser = ["encrypt", "decrypt"])]
+        usage: Vec<String>,
+        /// Import the 32 bytes of this file instead of drawing them at random.
+        #[arg(long, value_name = "FILE")]
+        import: Option<PathBuf>,
+        #[command(flatten)]
+        rules: RulesArguments,
+    },
+    /// Give an external key new material. What the old has encrypted still decrypts.
+    Rotate {
+        #[command(flatten)]
+        key: XksKeyName,
+        /// Import the 32 bytes of this file instead of drawing them at random.
+        #[arg(long, value_name = "FILE")]
+        import: Option<PathBuf>,
+    },
+    /// Put rules in place of all that there are; those of the store hold beside them.
+    SetRules {
+        #[command(flatten)]
+        key: XksKeyName,
+        #[command(flatten)]
+        rules: RulesArguments,
+    },
+    /// Have an external key used again.
+    Enable(XksKeyName),
+    /// Have an external key used no more.
+    Disable(XksKeyName),
+    /// Delete an external key after a waiting period. All that it has encrypted is lost then.
+    Delete {
+        #[command(flatten)]
+        key: XksKeyName,
+        /// The waiting period: 7 to 30 days.
+        #[arg(long, default_value_t = 30)]
+        window_days: u32,
+    },
+    /// Keep an external key that waits for its deletion; it is disabled then.
+    CancelDeletion(XksKeyName),
+}
