@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
+use trent_service::Configured;
 use trent_service::admin::{Command, Reply};
 use trent_testkit::TestKms;
 
@@ -22,7 +23,7 @@ async fn an_access_key_stays_disabled_when_the_configuration_is_read_at_the_same
     let id = access_key(&kms).await;
     // The identities are read, as they are before the change; what was read is not in force yet.
     let reload = loop {
-        let mut reload = Box::pin(kms.service.configure(Vec::new()));
+        let mut reload = Box::pin(kms.service.configure(Configured::default()));
         if poll_fn(|cx| Poll::Ready(reload.as_mut().poll(cx).is_pending())).await {
             break reload;
         }
@@ -53,6 +54,7 @@ async fn an_access_key_whose_secret_is_broken_is_named() {
     .await
     .expect("the database")
     .expect("written");
-    let refused = kms.service.configure(Vec::new()).await.expect_err("one is broken");
-    assert!(refused.starts_with(&format!("the secret of access key `{id}` cannot be opened: ")), "{refused}");
+    let refused = kms.service.configure(Configured::default()).await.expect_err("one is broken");
+    let refused = refused.to_string();
+    assert!(refused.starts_with(&format!("access key `{id}`: its secret cannot be opened: ")), "{refused}");
 }

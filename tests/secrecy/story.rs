@@ -70,14 +70,14 @@ impl Teller<'_> {
     }
 
     fn start(&self) -> Server {
-        let file = self.path("outside/trent.toml");
+        let file = self.path("outside/identities.toml");
         let configured = format!(
             "[[account]]\nid = \"444455556666\"\nname = \"other\"\n[[account.user]]\nname = \"alice\"\n\
              [[account.user.access_key]]\nid = \"AKIAALICEALICEALICE0\"\nsecret = \"{CONFIGURED_SECRET}\"\n"
         );
         fs::write(&file, configured).expect("a file");
         let mut command = serve(self.binary, &self.path("data"));
-        command.args(["--log", self.level, "--config"]).arg(file);
+        command.args(["--log", self.level]).env("TRENT_IDENTITY__FILE", file);
         if self.path("data/root.passphrase").exists() {
             command.env("TRENT_ROOT_PASSPHRASE", PASSPHRASE);
         }

@@ -1,7 +1,7 @@
 //! The admin socket, `admin.sock` in the data directory: a command and its reply are one line of JSON each.
 //!
-//! Its mode, and that of the directory, let its owner alone reach it; there is no other check. What the
-//! configuration file manages is shown and not changed: it would come back with the next reload.
+//! Its mode, and that of the directory, let its owner alone reach it; there is no other check. It
+//! is the service that says what may be changed.
 
 use std::fs;
 use std::future::Future;
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use arc_swap::ArcSwap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,11 +21,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use trent_domain::identity::User;
 use trent_service::Service;
-use trent_service::admin::{AccessKeyLine, AccountLine, Command, Reply, UserLine};
+use trent_service::admin::{Command, Reply};
 
-use crate::config::Managed;
 use crate::dev::{Desk as DevDesk, DevCommand, DevReply};
 use crate::failure::misuse;
 
@@ -62,13 +59,8 @@ pub(crate) struct AdminSocket {
 
 impl AdminSocket {
     /// Serves the socket of a data directory, which must be locked: what is left of another socket is removed.
-    pub(crate) fn serve(
-        data_dir: &Path,
-        service: Arc<Service>,
-        managed: Arc<ArcSwap<Managed>>,
-        dev: Option<DevDesk>,
-    ) -> Result<Self> {
-        Self::of(data_dir, Desk { service, managed, dev })
+    pub(crate) fn serve(data_dir: &Path, service: Arc<Service>, dev: Option<DevDesk>) -> Result<Self> {
+        Self::of(data_dir, Desk { service, dev })
     }
 
     /// Serves the socket of a data directory by whoever knows its commands.
@@ -150,10 +142,9 @@ async fn send(writer: &mut (impl AsyncWriteExt + Unpin), mut line: Vec<u8>) -> i
     timeout(PATIENCE, writer.write_all(&line)).await?
 }
 
-/// Does what is asked, as far as it is not the file's to say.
+/// Does what is asked.
 struct Desk {
     service: Arc<Service>,
-    managed: Arc<ArcSwap<Managed>>,
     /// Of `trent dev` alone.
     dev: Option<DevDesk>,
 }
@@ -184,79 +175,11 @@ impl Desk {
     }
 
     async fn administer(&self, command: Command) -> Reply {
-        let managed = self.managed.load_full();
-        if let Some(what) = managed_object(&command, &managed) {
-            let problem =
-                format!("{what} is in the configuration file; change it there and send SIGHUP to the server");
-            return Reply::Refused { problem };
+        if !command.only_reads() {
+            // No command has a secret in it.
+            tracing::info!(?command, "an operator changes identities");
         }
-        log_change(&command);
-        let mut reply = self.service.administer(command).await;
-        add_managed(&mut reply, &managed);
-        reply
-    }
-}
-
-/// The object of the file that a command would change.
-fn managed_object(command: &Command, managed: &Managed) -> Option<String> {
-    let user_of = |account, name: &str| {
-        let mut users = managed.users.iter();
-        users.any(|user| user.account == account && user.name == name).then(|| format!("user `{name}`"))
-    };
-    match command {
-        Command::AddAccount { id, .. } | Command::EnableAccount { id } | Command::DisableAccount { id } => {
-            managed.accounts.iter().any(|account| account.id == *id).then(|| format!("account {id}"))
-        }
-        Command::AddUser { account, name, .. }
-        | Command::EnableUser { account, name }
-        | Command::DisableUser { account, name } => user_of(*account, name),
-        Command::AddAccessKey { account, user: Some(user) } => user_of(*account, user),
-        Command::EnableAccessKey { id } | Command::DisableAccessKey { id } => {
-            managed.access_keys.iter().any(|(known, ..)| known == id).then(|| format!("access key `{id}`"))
-        }
-        _ => None,
-    }
-}
-
-/// Adds the objects of the file to a list.
-fn add_managed(reply: &mut Reply, managed: &Managed) {
-    match reply {
-        Reply::Accounts { accounts } => {
-            for account in &managed.accounts {
-                if !accounts.iter().any(|line| line.id == account.id) {
-                    accounts.push(AccountLine {
-                        id: account.id,
-                        name: account.name.clone(),
-                        status: account.status,
-                    });
-                }
-            }
-        }
-        Reply::Users { users } => users.extend(managed.users.iter().map(|user: &User| UserLine {
-            arn: user.arn(),
-            unique_id: user.unique_id.clone(),
-            administrator: user.is_administrator(),
-            status: user.status,
-        })),
-        Reply::AccessKeys { access_keys } => {
-            access_keys.extend(
-                managed.access_keys.iter().cloned().map(|(id, account, owner, status)| AccessKeyLine {
-                    id,
-                    account,
-                    owner,
-                    status,
-                }),
-            );
-        }
-        _ => {}
-    }
-}
-
-fn log_change(command: &Command) {
-    match command {
-        Command::ListAccounts {} | Command::ListUsers {} | Command::ListAccessKeys {} => {}
-        // No command has a secret in it.
-        change => tracing::info!(command = ?change, "an operator changes identities"),
+        self.service.administer(command).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line. Its texts are what `trent help` prints.
 
 mod dev;
+mod identities;
 mod xks;
 
 use std::net::SocketAddr;
@@ -14,6 +15,10 @@ use crate::config::{Addresses, Config, Environment, LogFormat, Provider, load};
 use crate::root_key::PassphraseSource;
 
 pub(crate) use dev::{ClockCommand, FaultCommand};
+pub(crate) use identities::{
+    AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
+    RecordCommand, RightsCommand, RoleCommand, UserCommand,
+};
 pub(crate) use xks::{RulesArguments, XksKeyCommand, XksProxyArguments, XksProxyCommand, XksStoreCommand};
 
 /// A key management service that every AWS client takes for AWS KMS.
@@ -292,6 +297,18 @@ pub(crate) enum AdminCommand {
     /// Users.
     #[command(subcommand)]
     User(UserCommand),
+    /// Groups of users.
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Roles.
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Customer managed policies.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Providers of web identities.
+    #[command(subcommand)]
+    OidcProvider(OidcProviderCommand),
     /// Access keys.
     #[command(subcommand)]
     AccessKey(AccessKeyCommand),
@@ -330,67 +347,6 @@ pub(crate) enum AccountCommand {
     Enable {
         /// Its 12 digits.
         id: AccountId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserCommand {
-    /// Show all users.
-    List,
-    /// Add a user.
-    Add {
-        /// Its name.
-        name: String,
-        /// Its account.
-        #[arg(long, value_name = "DIGITS")]
-        account: AccountId,
-        /// Its path.
-        #[arg(long, default_value = "/")]
-        path: String,
-        /// Let it do everything in its account; otherwise key policies and grants alone say what it may do.
-        #[arg(long)]
-        administrator: bool,
-    },
-    /// Refuse a user, whatever access key it has, from now on.
-    Disable {
-        /// Its name.
-        name: String,
-        /// Its account.
-        #[arg(long, value_name = "DIGITS")]
-        account: AccountId,
-    },
-    /// Accept a user again.
-    Enable {
-        /// Its name.
-        name: String,
-        /// Its account.
-        #[arg(long, value_name = "DIGITS")]
-        account: AccountId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccessKeyCommand {
-    /// Show all access keys.
-    List,
-    /// Make an access key and print its secret, this once.
-    Add {
-        /// The account.
-        #[arg(long, value_name = "DIGITS")]
-        account: AccountId,
-        /// The user that it is for; the root of the account without one.
-        #[arg(long)]
-        user: Option<String>,
-    },
-    /// Refuse an access key from now on.
-    Disable {
-        /// Its id.
-        id: String,
-    },
-    /// Accept an access key again.
-    Enable {
-        /// Its id.
-        id: String,
     },
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use trent_crypto::{Random, SecretBytes};
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::is_access_key_id;
-use trent_service::Bootstrap;
+use trent_service::{Bootstrap, Configured};
 
 use crate::config::{Config, Environment};
 use crate::data_dir::write_durably;
@@ -61,10 +61,10 @@ pub(crate) fn credentials_file(data_dir: &Path) -> PathBuf {
     data_dir.join("aws-credentials")
 }
 
-/// Whether the first start makes an account. It need not where the configuration file has accounts; then it does
+/// Whether the first start makes an account. It need not where the identity file has accounts; then it does
 /// when told which.
-pub(crate) fn is_wanted(config: &Config, key: &FirstAccessKey) -> bool {
-    config.accounts.is_empty() || config.data.account_id.is_some() || key.is_fixed()
+pub(crate) fn is_wanted(configured: &Configured, config: &Config, key: &FirstAccessKey) -> bool {
+    configured.accounts.is_empty() || config.data.account_id.is_some() || key.is_fixed()
 }
 
 /// Draws what is not fixed, and writes the credentials file.

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use trent_database::Database;
 use trent_domain::time::Clock;
 use trent_server::{Credentials, Faults, Listen, Metrics, Server, Settings, Tls};
-use trent_service::{Service, Started};
+use trent_service::{Configured, Service, Started};
 
 use crate::admin_socket::AdminSocket;
 use crate::clock::SystemClock;
-use crate::config::{Config, Environment, HttpSection, Managed, configured_accounts};
+use crate::config::{Config, Environment, HttpSection, IdentityFile, place_of};
 use crate::data_dir::DataDir;
 use crate::dev::{Desk as DevDesk, MovableClock};
 use crate::failure::misuse;
@@ -74,10 +74,10 @@ impl Plan {
     async fn serve(self, data_dir: &DataDir) -> Result<ExitCode> {
         // Before anything else, so that no signal that comes early takes its default course.
         let mut signals = Signals::new()?;
-        let accounts = configured_accounts(&self.config.accounts, &self.environment)?;
-        let managed = Arc::new(ArcSwap::from_pointee(Managed::of(&accounts)));
-        let Opened { service, started, clock } = self.open(data_dir.path()).await?;
-        service.configure(accounts).await.map_err(misuse)?;
+        let mut identities = IdentityFile::of(&self.config.identity);
+        let configured = identities.read(&self.environment)?;
+        let Opened { service, started, clock } = self.open(data_dir.path(), &configured).await?;
+        configure(&service, &identities, configured).await?;
         warn_of_unlocked_memory(&service);
         let (metrics, process) = (Metrics::new(), ProcessMetrics::default());
         process.register(&metrics);
@@ -90,7 +90,7 @@ impl Plan {
             misuse(format!("{error}; is another trent running? --listen names another address"))
         })?;
         let dev = clock.zip(faults).map(|(clock, faults)| DevDesk::new(clock, faults, Arc::clone(&service)));
-        let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), Arc::clone(&managed), dev)?;
+        let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), dev)?;
         let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), {
             let (service, process) = (Arc::clone(&service), process.clone());
             move || run_jobs(Arc::clone(&service), process.clone())
@@ -99,10 +99,8 @@ impl Plan {
         say_ready(&self.config.http, &server);
 
         let drain = self.config.http.drain_seconds.seconds();
-        let mut reload = Reload { plan: self, service: Arc::clone(&service), managed, process };
-        while let Asked::Reload = signals.next().await {
-            reload.run(&server).await;
-        }
+        let mut reload = Reload { plan: self, service: Arc::clone(&service), identities, process };
+        reload.until_stopped(&mut signals, &server).await;
         tracing::info!("draining");
         let ending = async {
             let cut = server.drain(drain).await;
@@ -127,7 +125,7 @@ impl Plan {
         }
     }
 
-    async fn open(&self, data_dir: &Path) -> Result<Opened> {
+    async fn open(&self, data_dir: &Path, configured: &Configured) -> Result<Opened> {
         let database = wiring::open_database(data_dir)?;
         let places = Places::of(&self.config.root_key, data_dir);
         let root_key = wiring::open_root_key(&*database, &self.root_key, &places).await?;
@@ -136,7 +134,7 @@ impl Plan {
         }
         let mut failure = None;
         let bootstrap = || {
-            if !first_start::is_wanted(&self.config, &self.first_access_key) {
+            if !first_start::is_wanted(configured, &self.config, &self.first_access_key) {
                 return None;
             }
             let account = self.config.data.account_id;
@@ -235,6 +233,15 @@ impl Plan {
     }
 }
 
+/// Brings what the identity file says into force, or says where in it what is wrong.
+async fn configure(service: &Service, file: &IdentityFile, configured: Configured) -> Result<()> {
+    let places = configured.places();
+    service.configure(configured).await.map_err(|error| {
+        let place = place_of(&places, &error);
+        file.locate(&error, place)
+    })
+}
+
 fn warn_of_new_root_key(source: &Source, places: &Places) {
     let place = source.place(places).display();
     match source {
@@ -324,7 +331,7 @@ impl Jobs {
     ) -> Self {
         let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
-            while tokio::time::timeout(interval, stopped.wait_for(|stopped| *stopped)).await.is_err() {
+            while timeout(interval, stopped.wait_for(|stopped| *stopped)).await.is_err() {
                 // On a task of its own: a run that panics is not the last.
                 if tokio::spawn(run()).await.is_err() {
                     tracing::error!("a job panicked; jobs are run again");
@@ -355,11 +362,40 @@ async fn run_jobs(service: Arc<Service>, process: ProcessMetrics) {
 struct Reload {
     plan: Plan,
     service: Arc<Service>,
-    managed: Arc<ArcSwap<Managed>>,
+    identities: IdentityFile,
     process: ProcessMetrics,
 }
 
 impl Reload {
+    /// Answers signals and looks after the identity file, until a signal says to stop.
+    async fn until_stopped(&mut self, signals: &mut Signals, server: &Server) {
+        let every = self.plan.config.identity.check_seconds.seconds();
+        loop {
+            // Without an interval the file is looked at when a signal asks for it.
+            let next =
+                if every.is_zero() { Ok(signals.next().await) } else { timeout(every, signals.next()).await };
+            match next {
+                Ok(Asked::Reload) => self.run(server).await,
+                Ok(Asked::Stop) => return,
+                Err(_) if self.identities.has_changed() => self.read_identities().await,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Brings a changed identity file into force; one that is wrong changes nothing.
+    async fn read_identities(&mut self) {
+        match self.configure_identities().await {
+            Ok(()) => tracing::info!("identity file reloaded"),
+            Err(error) => tracing::error!("identities stay as they were: {error:#}"),
+        }
+    }
+
+    async fn configure_identities(&mut self) -> Result<()> {
+        let configured = self.identities.read(&self.plan.environment)?;
+        configure(&self.service, &self.identities, configured).await
+    }
+
     /// Brings a changed configuration and changed certificates into force; of what is wrong, the old stays.
     async fn run(&mut self, server: &Server) {
         match self.configure().await {
@@ -377,10 +413,7 @@ impl Reload {
 
     async fn configure(&mut self) -> Result<()> {
         let config = (self.plan.read_again)()?;
-        let accounts = configured_accounts(&config.accounts, &self.plan.environment)?;
-        let managed = Managed::of(&accounts);
-        self.service.configure(accounts).await.map_err(misuse)?;
-        self.managed.store(Arc::new(managed));
+        self.configure_identities().await?;
         self.plan.level.set(&config.log.level)?;
         let restart = config.needs_restart_for(&self.plan.config);
         if !restart.is_empty() {

@@ -45,6 +45,8 @@ pub mod label {
     pub const EXTERNAL_KEY: &str = "external-key";
     /// The secret of a credential of a proxy, under the ring's key `external-keys`. Fields: `store`, `access-key`.
     pub const PROXY_CREDENTIAL: &str = "proxy-credential";
+    /// A session token, under the ring's key `sessions/<number>`. Field: `access-key`.
+    pub const SESSION_TOKEN: &str = "session-token";
     /// The empty envelope by which a passphrase is known to be right ([`crate::root`]).
     pub const PASSPHRASE_VERIFIER: &str = "passphrase-verifier";
 }

@@ -13,6 +13,7 @@
 pub mod asymmetric;
 pub mod certificate;
 pub mod ciphertext;
+pub mod digest;
 pub mod envelope;
 pub mod external;
 pub mod kdf;

@@ -54,7 +54,7 @@ impl fmt::Display for Status {
 }
 
 /// Whom an access key belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Owner {
     /// The root of the account.
     Root,

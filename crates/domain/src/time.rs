@@ -22,6 +22,17 @@ impl Timestamp {
         self.0
     }
 
+    /// From the text that RFC 3339 has for it.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
+    }
+
+    /// The text that RFC 3339 has for it, to the second: `2026-01-01T00:00:00Z`.
+    pub fn to_text(self) -> String {
+        // Times that jiff does not know are before year -9999 or after 9999.
+        jiff::Timestamp::from_second(self.seconds()).map(|time| time.to_string()).unwrap_or_default()
+    }
+
     /// Whole seconds since the Unix epoch, rounded down.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
@@ -56,4 +67,20 @@ impl Timestamp {
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_written_as_rfc_3339() {
+        let time = Timestamp::parse("2026-01-01T01:00:00+01:00").unwrap();
+        assert_eq!(time.seconds(), 1_767_225_600);
+        assert_eq!(time.to_text(), "2026-01-01T00:00:00Z");
+        assert_eq!(Timestamp::from_millis(1_767_225_600_999).to_text(), "2026-01-01T00:00:00Z");
+        for other in ["", "2026", "2026-01-01", "2026-13-01T00:00:00Z"] {
+            assert_eq!(Timestamp::parse(other), None, "{other}");
+        }
+    }
 }

@@ -128,6 +128,7 @@ pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{Gate, OpenError, Parts};
 pub use refusal::{DenialResource, Refusal};
 pub use replicas::ReplicaTags;
+pub use secrets::{OpenedSession, SealedSession};
 pub use system::{DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, SettleKey, SystemPermit};
 pub use trent_keystore::StoreError;
 pub use trent_policy::Standing;

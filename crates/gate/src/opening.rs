@@ -127,17 +127,28 @@ async fn open_ring(database: &dyn Database, keyring: &Arc<Keyring>) -> Result<()
         trent_database::read(database, |records| Ok((records.setting(FINGERPRINT)?, records.ring_keys()?)))
             .await?;
     match fingerprint {
-        None if rows.is_empty() => make_ring(database, keyring).await,
+        None if rows.is_empty() => make_ring(database, keyring, &RingName::FIRST).await,
         Some(known) if known == keyring.fingerprint() => {
-            rows.iter().try_for_each(|row| Ok(keyring.admit(row.name.parse()?, &row.sealed)?))
+            rows.iter()
+                .try_for_each(|row| Ok::<_, OpenError>(keyring.admit(row.name.parse()?, &row.sealed)?))?;
+            // What came with a later version.
+            let is_missing = |name: &RingName| match name {
+                RingName::Sessions(_) => keyring.sessions().is_none(),
+                name => !keyring.has(*name),
+            };
+            let missing: Vec<_> = RingName::FIRST.into_iter().filter(is_missing).collect();
+            if missing.is_empty() { Ok(()) } else { make_ring(database, keyring, &missing).await }
         }
         _ => Err(OpenError::WrongRootKey),
     }
 }
 
-async fn make_ring(database: &dyn Database, keyring: &Arc<Keyring>) -> Result<(), OpenError> {
-    let fresh =
-        RingName::FIRST.into_iter().map(|name| keyring.create(name)).collect::<Result<Vec<_>, _>>()?;
+async fn make_ring(
+    database: &dyn Database,
+    keyring: &Arc<Keyring>,
+    names: &[RingName],
+) -> Result<(), OpenError> {
+    let fresh = names.iter().map(|name| keyring.create(*name)).collect::<Result<Vec<_>, _>>()?;
     let fingerprint = keyring.fingerprint();
     let rows: Vec<_> = fresh.iter().map(|key| (key.name, key.sealed.clone())).collect();
     trent_database::write(database, "make key ring", move |transaction| {

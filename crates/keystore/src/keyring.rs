@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use trent_crypto::envelope::{self, Purpose, label};
-use trent_crypto::{Key256, LockedKey, LockedKeys, Random, SecretBytes, root};
+use trent_crypto::{Key256, LockedKey, LockedKeys, Random, SecretBytes, kdf, root};
 use trent_domain::identifier::{AccountId, Region};
 
 use crate::store::StoreError;
@@ -36,12 +36,20 @@ pub enum RingName {
     GrantTokens,
     /// Seals the external keys and the credentials of `trent xks-proxy`, in whose ring it is alone.
     ExternalKeys,
+    /// Seals session tokens, and makes the secrets that go with them. The highest number seals; the others open.
+    Sessions(u32),
 }
 
 impl RingName {
     /// The keys that every deployment has from its first start.
-    pub const FIRST: [Self; 5] =
-        [Self::MaterialIds, Self::AccessKeys, Self::Markers, Self::ImportTokens, Self::GrantTokens];
+    pub const FIRST: [Self; 6] = [
+        Self::MaterialIds,
+        Self::AccessKeys,
+        Self::Markers,
+        Self::ImportTokens,
+        Self::GrantTokens,
+        Self::Sessions(1),
+    ];
 }
 
 impl fmt::Display for RingName {
@@ -54,6 +62,7 @@ impl fmt::Display for RingName {
             Self::ImportTokens => f.write_str("import-tokens"),
             Self::GrantTokens => f.write_str("grant-tokens"),
             Self::ExternalKeys => f.write_str("external-keys"),
+            Self::Sessions(number) => write!(f, "sessions/{number}"),
         }
     }
 }
@@ -70,6 +79,10 @@ impl std::str::FromStr for RingName {
             "import-tokens" => Ok(Self::ImportTokens),
             "grant-tokens" => Ok(Self::GrantTokens),
             "external-keys" => Ok(Self::ExternalKeys),
+            _ if text.starts_with("sessions/") => {
+                let number = text.strip_prefix("sessions/").and_then(|number| number.parse().ok());
+                number.map(Self::Sessions).ok_or_else(unknown)
+            }
             _ => {
                 let scope = text
                     .strip_prefix("domain/")
@@ -156,6 +169,22 @@ impl Keyring {
         let key = self.key(name)?;
         envelope::open(key.expose().expose(), purpose, sealed)
             .map_err(|_| StoreError::Unsealable { what: format!("{purpose:?}") })
+    }
+
+    /// Derives a key from one of the ring.
+    pub fn derive(&self, name: RingName, label: &[u8], context: &[u8]) -> Result<Key256, StoreError> {
+        let key = self.key(name)?;
+        Ok(kdf::derive(key.expose().expose(), label, context))
+    }
+
+    /// The number of the key that seals session tokens.
+    pub fn sessions(&self) -> Option<u32> {
+        let keys = self.keys.read();
+        let numbers = keys.keys().filter_map(|name| match name {
+            RingName::Sessions(number) => Some(*number),
+            _ => None,
+        });
+        numbers.max()
     }
 
     /// How many bytes of key material could not be locked into memory.

@@ -85,6 +85,11 @@ impl Document {
         self.kind
     }
 
+    /// Whether any statement allows anything to anybody.
+    pub fn allows_something(&self) -> bool {
+        self.statements.iter().any(|statement| matches!(statement.effect, Effect::Allow))
+    }
+
     /// The number of statements.
     pub fn statement_count(&self) -> usize {
         self.statements.len()

@@ -21,8 +21,13 @@ mod pipeline;
 
 pub use context::{Call, Context};
 pub use error::KmsError;
-pub use identity::{ConfiguredAccessKey, ConfiguredAccount, SigningIdentity};
+pub use identity::file as identity_file;
+pub use identity::{
+    Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredEndpoint, ConfiguredOrganization,
+    ConfiguredService, IdentityPlaces, IdentityProblem, NamedDocument, ServiceEntry, SessionError,
+    SigningIdentity,
+};
 pub use jobs::JobReport;
-pub use open::{Bootstrap, Options, Service, Started};
+pub use open::{Bootstrap, Options, ReloadError, Service, Started};
 pub use pipeline::{Exchange, Handle, run, unsupported};
 pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Standing};

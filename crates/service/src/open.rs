@@ -15,7 +15,9 @@ use trent_gate::{Gate, OpenError, Parts};
 use uuid::Uuid;
 
 use crate::error::KmsError;
-use crate::identity::{ConfiguredAccount, Directory, SigningIdentity};
+use crate::identity::{
+    Configured, Directory, IdentityProblem, SessionError, SigningIdentity, Stored, assemble,
+};
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
@@ -62,6 +64,17 @@ pub enum Started {
     Again,
 }
 
+/// Why identities could not be replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The database could not be read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// They do not fit together.
+    #[error(transparent)]
+    Problem(#[from] IdentityProblem),
+}
+
 /// A deployment of trent in this process.
 pub struct Service {
     pub(crate) gate: Gate,
@@ -76,7 +89,7 @@ pub struct Service {
     directory: ArcSwap<Directory>,
     // Held while the directory is read and replaced: of two changes at once, the one that read before the other was
     // committed must not replace the directory after it, or an access key that was disabled would sign again.
-    configured: Mutex<Vec<ConfiguredAccount>>,
+    pub(crate) configured: Mutex<Arc<Configured>>,
 }
 
 impl Service {
@@ -109,7 +122,7 @@ impl Service {
             }
             None => Started::Again,
         };
-        service.reload_identities().await.map_err(OpenError::Identities)?;
+        service.reload_identities().await.map_err(|error| OpenError::Identities(error.to_string()))?;
         Ok((service, started))
     }
 
@@ -139,6 +152,11 @@ impl Service {
     /// The access key with this id, if it may sign. From memory.
     pub fn access_key(&self, id: &str) -> Option<Arc<SigningIdentity>> {
         self.directory.load().access_key(id)
+    }
+
+    /// Who signs with a temporary access key and its token. From memory, but for a token not seen before.
+    pub fn session(&self, access_key_id: &str, token: &str) -> Result<Arc<SigningIdentity>, SessionError> {
+        self.directory.load().session(access_key_id, token, self.now(), &self.gate)
     }
 
     /// A request id.
@@ -172,12 +190,11 @@ impl Service {
         read.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    /// Replaces the accounts of the configuration file.
-    pub async fn configure(&self, accounts: Vec<ConfiguredAccount>) -> Result<(), String> {
+    /// Replaces what the identity file says. On an error everything stays as it was.
+    pub async fn configure(&self, next: Configured) -> Result<(), ReloadError> {
         let mut configured = self.configured.lock().await;
-        let directory = self.read_directory(&accounts).await?;
-        *configured = accounts;
-        self.directory.store(Arc::new(directory));
+        self.publish(&next).await?;
+        *configured = Arc::new(next);
         Ok(())
     }
 
@@ -200,23 +217,17 @@ impl Service {
         Ok(uuid::Builder::from_random_bytes(self.random_array()?).into_uuid())
     }
 
-    /// Takes changed identities into memory. On an error, which is told in words, those in memory stay.
-    pub(crate) async fn reload_identities(&self) -> Result<(), String> {
+    /// Takes changed identities into memory. On an error those in memory stay.
+    pub(crate) async fn reload_identities(&self) -> Result<(), ReloadError> {
         let configured = self.configured.lock().await;
-        let directory = self.read_directory(&configured).await?;
-        self.directory.store(Arc::new(directory));
-        Ok(())
+        self.publish(&configured).await
     }
 
-    async fn read_directory(&self, configured: &[ConfiguredAccount]) -> Result<Directory, String> {
-        let (accounts, records, keys) = trent_database::read(&*self.database, |records| {
-            Ok((records.accounts()?, records.identities()?, records.access_keys()?))
-        })
-        .await
-        .map_err(|error| error.to_string())?;
-        let mut directory = Directory::stored(&accounts, &records, &keys, &self.gate)?;
-        directory.add_configured(configured)?;
-        Ok(directory)
+    /// Puts the database and the file together and publishes the outcome. The caller holds the lock of `configured`.
+    pub(crate) async fn publish(&self, configured: &Configured) -> Result<(), ReloadError> {
+        let stored = trent_database::read(&*self.database, |records| Stored::read(records)).await?;
+        self.directory.store(Arc::new(assemble(&stored, configured, &self.gate)?));
+        Ok(())
     }
 
     async fn bootstrap(&self, bootstrap: Bootstrap) -> Result<(), OpenError> {

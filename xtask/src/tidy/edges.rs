@@ -15,6 +15,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("protocol", &[]),
     ("policy", &[]),
     ("sigv4", &[]),
+    ("jwt", &[]),
     ("awslc", &[]),
     ("pkcs11", &[]),
     ("domain", &["protocol"]),
@@ -28,7 +29,10 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("keystore", &["crypto", "domain", "protocol", "sigv4", "pkcs11"]),
     ("gate", &["keystore", "policy", "database", "domain", "protocol", "crypto"]),
     // No `keystore`: operations cannot touch material.
-    ("service", &["gate", "policy", "database", "audit", "attestation", "domain", "protocol", "crypto"]),
+    (
+        "service",
+        &["gate", "policy", "database", "audit", "attestation", "domain", "protocol", "crypto", "jwt"],
+    ),
     // No `database`: there is no SQL above the service.
     ("server", &["service", "xks-proxy", "sigv4", "audit", "domain", "protocol"]),
     ("console", &["service", "domain", "protocol"]),
@@ -77,7 +81,7 @@ const OUTSIDE: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that compute and nothing else.
-const PURE: [&str; 7] = ["protocol", "domain", "policy", "sigv4", "xks", "crypto", "awslc"];
+const PURE: [&str; 8] = ["protocol", "domain", "policy", "sigv4", "xks", "jwt", "crypto", "awslc"];
 /// What waits or logs.
 const IMPURE: [&str; 6] = ["tokio", "tracing", "log", "hyper", "async-trait", "futures"];
 

@@ -1,6 +1,7 @@
 //! `trent admin`: commands for the server that runs, through the socket in its data directory.
 
 mod dev;
+mod identities;
 mod xks;
 
 use std::io::{self, Write};
@@ -9,10 +10,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 use trent_domain::identity::Owner;
-use trent_service::admin::{Command, Reply};
+use trent_service::admin::Reply;
 
 use crate::admin_socket::ask;
-use crate::arguments::{AccessKeyCommand, AccountCommand, AdminArguments, AdminCommand, UserCommand};
+use crate::arguments::{AdminArguments, AdminCommand};
 use crate::config::Environment;
 use crate::dev::DevCommand;
 
@@ -29,9 +30,13 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
         }
         AdminCommand::XksStore(words) => tell(ask(&proxy_dir, &xks::store(words))?, json, xks::text)?,
         AdminCommand::XksKey(words) => tell(ask(&proxy_dir, &xks::key(words)?)?, json, xks::text)?,
-        AdminCommand::Account(words) => tell(ask(dir, &account(words))?, json, text)?,
-        AdminCommand::User(words) => tell(ask(dir, &user(words))?, json, text)?,
-        AdminCommand::AccessKey(words) => tell(ask(dir, &access_key(words))?, json, text)?,
+        AdminCommand::Account(words) => tell(ask(dir, &identities::account(words))?, json, text)?,
+        AdminCommand::User(words) => tell(ask(dir, &identities::user(words)?)?, json, text)?,
+        AdminCommand::Group(words) => tell(ask(dir, &identities::group(words)?)?, json, text)?,
+        AdminCommand::Role(words) => tell(ask(dir, &identities::role(words)?)?, json, text)?,
+        AdminCommand::Policy(words) => tell(ask(dir, &identities::policy(words)?)?, json, text)?,
+        AdminCommand::OidcProvider(words) => tell(ask(dir, &identities::oidc_provider(words)?)?, json, text)?,
+        AdminCommand::AccessKey(words) => tell(ask(dir, &identities::access_key(words))?, json, text)?,
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -42,57 +47,40 @@ fn tell<R: Serialize>(reply: R, json: bool, text: impl FnOnce(R) -> String) -> R
     Ok(if json { serde_json::to_string(&reply)? + "\n" } else { text(reply) })
 }
 
-fn account(command: AccountCommand) -> Command {
-    match command {
-        AccountCommand::List => Command::ListAccounts {},
-        AccountCommand::Add { id, name } => Command::AddAccount { id, name },
-        AccountCommand::Disable { id } => Command::DisableAccount { id },
-        AccountCommand::Enable { id } => Command::EnableAccount { id },
-    }
-}
-
-fn user(command: UserCommand) -> Command {
-    match command {
-        UserCommand::List => Command::ListUsers {},
-        UserCommand::Add { name, account, path, administrator } => {
-            Command::AddUser { account, name, path, administrator }
-        }
-        UserCommand::Disable { name, account } => Command::DisableUser { account, name },
-        UserCommand::Enable { name, account } => Command::EnableUser { account, name },
-    }
-}
-
-fn access_key(command: AccessKeyCommand) -> Command {
-    match command {
-        AccessKeyCommand::List => Command::ListAccessKeys {},
-        AccessKeyCommand::Add { account, user } => Command::AddAccessKey { account, user },
-        AccessKeyCommand::Disable { id } => Command::DisableAccessKey { id },
-        AccessKeyCommand::Enable { id } => Command::EnableAccessKey { id },
-    }
-}
-
 /// A reply for people.
 fn text(reply: Reply) -> String {
     match reply {
         Reply::Accounts { accounts } => table(
-            ["ACCOUNT", "NAME", "STATUS"],
-            accounts.into_iter().map(|line| [line.id.to_string(), line.name, line.status.to_string()]),
-        ),
-        Reply::Users { users } => table(
-            ["USER", "ID", "RIGHTS", "STATUS"],
-            users.into_iter().map(|line| {
-                let rights = if line.administrator { "administrator" } else { "those of policies" };
-                [line.arn, line.unique_id, rights.to_owned(), line.status.to_string()]
+            ["ACCOUNT", "NAME", "STATUS", "MANAGED BY"],
+            accounts.into_iter().map(|line| {
+                [line.id.to_string(), line.name, line.status.to_string(), line.managed.to_string()]
             }),
         ),
+        Reply::Users { users } => table(
+            ["USER", "ID", "RIGHTS", "STATUS", "MANAGED BY"],
+            users.into_iter().map(|line| {
+                let (rights, status) = (line.rights.to_string(), line.status.to_string());
+                [line.arn, line.unique_id, rights, status, line.managed.to_string()]
+            }),
+        ),
+        Reply::Records { records } => table(
+            ["NAME", "ID", "MANAGED BY"],
+            records.into_iter().map(|line| [line.arn, line.unique_id, line.managed.to_string()]),
+        ),
+        Reply::Record { record, managed } => {
+            // One that serde_json cannot write does not exist.
+            let shown = serde_json::to_string_pretty(&record).unwrap_or_default();
+            format!("{}\nmanaged by: {managed}\n{shown}\n", record.arn())
+        }
         Reply::AccessKeys { access_keys } => table(
-            ["ACCESS KEY", "ACCOUNT", "OWNER", "STATUS"],
+            ["ACCESS KEY", "ACCOUNT", "OWNER", "STATUS", "MANAGED BY"],
             access_keys.into_iter().map(|line| {
                 let owner = match line.owner {
                     Owner::Root => "root".to_owned(),
                     Owner::User(name) => format!("user {name}"),
                 };
-                [line.id, line.account.to_string(), owner, line.status.to_string()]
+                let (account, status) = (line.account.to_string(), line.status.to_string());
+                [line.id, account, owner, status, line.managed.to_string()]
             }),
         ),
         Reply::NewAccessKey { id, secret } => format!(

@@ -67,7 +67,7 @@ mod tests {
             ("[auth]\nregions = ['x']", "trent.toml:2:11: `x` is no Region name"),
             ("[http]\nlisten = ", "trent.toml:2:10: "),
             ("[log]\nlevel = '=='", "trent.toml:2:9: "),
-            ("[[account]]\nid = '1'\nname = 'a'", "trent.toml:2:6: "),
+            ("[[account]]\nid = '1'\nname = 'a'", "trent.toml:1:3: unknown field `account`"),
         ] {
             let refused = load_text(text).unwrap_err();
             assert!(refused.starts_with(expected), "{refused}");

@@ -6,13 +6,13 @@
 //! The table [`Section::settings`] of each section is what `trent config default` prints and what variables are
 //! looked up in; tests keep it equal to the structs.
 
-mod accounts;
 mod auth;
 mod bounded;
 mod cache;
 mod data;
 mod environment;
 mod http;
+mod identity;
 mod jobs;
 mod limits;
 mod load;
@@ -24,10 +24,10 @@ mod xks_proxy;
 
 use serde::Deserialize;
 
-pub(crate) use accounts::{AccountSection, Managed, configured_accounts};
 pub(crate) use data::DataSection;
 pub(crate) use environment::Environment;
 pub(crate) use http::{Addresses, HttpSection};
+pub(crate) use identity::{IdentityFile, IdentitySection, place_of};
 pub(crate) use load::load;
 pub(crate) use log::{LogFormat, LogSection};
 pub(crate) use root_key::{Provider, RootKeySection};
@@ -49,22 +49,22 @@ pub(crate) struct Config {
     pub(crate) ops: OpsSection,
     pub(crate) data: DataSection,
     pub(crate) root_key: RootKeySection,
+    pub(crate) identity: IdentitySection,
     pub(crate) auth: AuthSection,
     pub(crate) limits: LimitsSection,
     pub(crate) cache: CacheSection,
     pub(crate) jobs: JobsSection,
     pub(crate) xks_proxy: XksProxySection,
     pub(crate) log: LogSection,
-    #[serde(rename = "account")]
-    pub(crate) accounts: Vec<AccountSection>,
 }
 
-/// All sections with settings, in the order of the default file. `[[account]]` has none: it lists objects.
-const SECTIONS: [&Section; 10] = [
+/// All sections, in the order of the default file.
+const SECTIONS: [&Section; 11] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
     &root_key::SECTION,
+    &identity::SECTION,
     &auth::SECTION,
     &limits::SECTION,
     &cache::SECTION,
@@ -81,6 +81,7 @@ impl Config {
             ("ops", self.ops != other.ops),
             ("data", self.data != other.data),
             ("root_key", self.root_key != other.root_key),
+            ("identity", self.identity != other.identity),
             ("auth", self.auth != other.auth),
             ("limits", self.limits != other.limits),
             ("cache", self.cache != other.cache),

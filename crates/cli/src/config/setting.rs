@@ -47,7 +47,6 @@ pub(crate) fn default_file() -> String {
             });
         }
     }
-    text.push_str(ACCOUNTS);
     text
 }
 
@@ -63,24 +62,8 @@ const HEAD: &str = "\
 # Configuration of trent: every setting with its default. Use it with --config FILE.
 # The variable TRENT_HTTP__LISTEN overrides `listen` of [http], and so for every setting; flags override both.
 # Relative paths start at the working directory of the process.
-# SIGHUP brings changes of log.level, of [[account]] and of certificates into force; the rest needs a restart.
+# SIGHUP brings changes of log.level, of the identity file and of certificates into force; the rest needs a restart.
 ";
-
-const ACCOUNTS: &str = r#"
-# Accounts, users and access keys of this file; `trent admin` shows them and does not change them.
-# A secret is `env:NAME` (a variable), `file:PATH`, or the secret itself.
-# [[account]]
-# id = "111122223333"
-# name = "prod"
-# [[account.user]]
-# name = "alice"
-# path = "/eng/"
-# policies = ["aws:AdministratorAccess"]
-# [[account.user.access_key]]
-# id = "AKIAIOSFODNN7EXAMPLE"
-# secret = "env:ALICE_SECRET"
-# status = "Active"
-"#;
 
 #[cfg(test)]
 mod tests {

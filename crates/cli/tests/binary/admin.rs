@@ -42,8 +42,8 @@ fn accounts_users_and_access_keys_are_added_and_used() {
 
     let accounts = done(data, &["account", "list"]);
     assert!(
-        accounts.starts_with("ACCOUNT       NAME    STATUS\n")
-            && accounts.contains("444455556666  second  Active\n"),
+        accounts.starts_with("ACCOUNT       NAME    STATUS  MANAGED BY\n")
+            && accounts.contains("444455556666  second  Active  database\n"),
         "{accounts}"
     );
     let users = done(data, &["user", "list"]);
@@ -74,7 +74,7 @@ fn a_disabled_user_or_account_is_refused_at_once_with_all_its_access_keys() {
     for (kind, name) in kinds {
         done(data, &[&[kind, "disable"], name].concat());
         assert_eq!(status(), 400, "{kind}");
-        assert!(done(data, &[kind, "list"]).contains("  Inactive\n"), "{kind}");
+        assert!(done(data, &[kind, "list"]).contains("  Inactive  "), "{kind}");
         done(data, &[&[kind, "enable"], name].concat());
         assert_eq!(status(), 200, "{kind}");
         assert!(!done(data, &[kind, "list"]).contains("Inactive"), "{kind}");
@@ -99,11 +99,11 @@ fn what_cannot_be_done_is_told_in_one_line() {
 #[test]
 fn what_the_file_manages_is_shown_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
-    let (data, file) = (dir.path().join("data"), dir.path().join("trent.toml"));
+    let (data, file) = (dir.path().join("data"), dir.path().join("identities.toml"));
     let text = "[[account]]\nid = \"777788889999\"\nname = \"filed\"\n[[account.user]]\nname = \"carol\"\n\
                 [[account.user.access_key]]\nid = \"AKIACAROLCAROLCAROL0\"\nsecret = \"secret-of-carol\"\n";
     fs::write(&file, text).unwrap();
-    let _server = Server::start(serve(&data).arg("--config").arg(&file));
+    let _server = Server::start(serve(&data).env("TRENT_IDENTITY__FILE", &file));
     assert!(done(&data, &["account", "list"]).contains("filed"));
     assert!(done(&data, &["user", "list"]).contains("carol"));
     assert!(done(&data, &["access-key", "list"]).contains("AKIACAROLCAROLCAROL0"));
@@ -113,7 +113,7 @@ fn what_the_file_manages_is_shown_and_not_changed() {
         &["access-key", "add", "--account", "777788889999", "--user", "carol"],
         &["access-key", "disable", "AKIACAROLCAROLCAROL0"],
     ] {
-        assert!(refused(&data, arguments).contains("is in the configuration file"), "{arguments:?}");
+        assert!(refused(&data, arguments).contains("is in the identity file"), "{arguments:?}");
     }
 }
 
@@ -135,4 +135,89 @@ fn the_socket_bounds_and_survives_what_it_is_sent() {
     assert!(ask(b"{\"command\":\"list-users\",\"more\":1}\n").contains("refused"));
     assert!(ask(&[b'x'; 70_000]).contains("at most 65536 bytes"));
     assert!(ask(b"{\"command\":\"list-users\"}\n").contains("admin"));
+}
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},
+    "Action":"sts:AssumeRole"}]}"#;
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#;
+
+#[test]
+fn groups_roles_and_policies_are_made_given_and_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let _server = Server::start(&mut serve(&data));
+    let (trust, policy) = (dir.path().join("trust.json"), dir.path().join("policy.json"));
+    fs::write(&trust, TRUST).unwrap();
+    fs::write(&policy, POLICY).unwrap();
+    let (trust, policy) = (trust.to_str().unwrap(), policy.to_str().unwrap());
+    let run = |words: &str| {
+        let words = words.replace("TRUST", trust).replace("POLICY", policy);
+        let arguments: Vec<_> = words.split(' ').chain(["--account", ACCOUNT]).collect();
+        done(&data, &arguments)
+    };
+    let fails = |words: &str| {
+        let words = words.replace("TRUST", trust).replace("POLICY", policy);
+        let arguments: Vec<_> = words.split(' ').chain(["--account", ACCOUNT]).collect();
+        refused(&data, &arguments)
+    };
+    run("policy add kms-user --document POLICY");
+    run("group add team");
+    run("group attach team --policy kms-user");
+    run("role add app --trust TRUST --path /eng/");
+    run("role put-inline app --policy extra --document POLICY");
+    run("role boundary app --policy kms-user");
+    run("role tag app team=core stage=");
+    run("user add bob");
+    run("user join bob --group team");
+    let shown = run("role show app --json");
+    for part in ["\"boundary\":\"kms-user\"", "\"team\":\"core\"", "\"extra\"", "AROA", "\"path\":\"/eng/\""]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(done(&data, &["user", "list"]).contains("policies"));
+
+    // What is in use stays; what is not there is not attached; what is no policy is not taken.
+    assert!(fails("policy delete kms-user").contains("has no policy `kms-user`"));
+    assert!(fails("group delete team").contains("the group `team`, which is not there"));
+    assert!(fails("user attach bob --policy no-such").contains("has no policy `no-such`"));
+    assert!(fails("role update app --trust POLICY").contains("who may assume it"));
+    assert!(fails("role update app --max-session-seconds 60").contains("from 3600 to 43200"));
+    assert!(fails("user add team/x").contains("is no name"));
+    assert!(fails("group add team").contains("exists already"));
+    assert!(fails("role show nobody").contains("has no role `nobody`"));
+
+    run("role revoke-sessions app");
+    assert!(run("role show app --json").contains("revoke_sessions_before"));
+    run("role boundary app");
+    run("role untag app stage");
+    run("user leave bob --group team");
+    run("group delete team");
+    run("policy delete kms-user");
+    run("role delete app");
+    assert!(fails("role delete app").contains("has no role `app`"));
+}
+
+#[test]
+fn a_deleted_user_takes_its_access_keys_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let server = Server::start(&mut serve(data));
+    done(data, &["user", "add", "bob", "--account", ACCOUNT, "--administrator"]);
+    let new_key = || {
+        let made = done(data, &["access-key", "add", "--account", ACCOUNT, "--user", "bob", "--json"]);
+        let made: Value = serde_json::from_str(&made).unwrap();
+        (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
+    };
+    let status = |(id, secret): &(String, String)| server.call_as(id, secret, "ListKeys", &json!({})).0;
+    let (first, second) = (new_key(), new_key());
+    assert_eq!((status(&first), status(&second)), (200, 200));
+    done(data, &["access-key", "delete", &first.0]);
+    assert_eq!((status(&first), status(&second)), (400, 200));
+    done(data, &["user", "delete", "bob", "--account", ACCOUNT]);
+    assert_eq!(status(&second), 400);
+    // Another user of that name has another id, and none of the keys.
+    done(data, &["user", "add", "bob", "--account", ACCOUNT, "--administrator"]);
+    assert_eq!(status(&second), 400);
+    assert!(!done(data, &["access-key", "list"]).contains(&second.0));
 }

@@ -65,27 +65,28 @@ fn a_user_in_file_and_database_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(&mut serve(&dir.path().join("data")));
     assert_eq!(server.stop(), 0);
-    let file = dir.path().join("trent.toml");
+    let file = dir.path().join("identities.toml");
     fs::write(
         &file,
         "[[account]]\nid = \"111122223333\"\nname = \"a\"\n[[account.user]]\nname = \"admin\"\n",
     )
     .unwrap();
-    let refused = misused(serve(&dir.path().join("data")).arg("--config").arg(&file));
+    let refused = misused(serve(&dir.path().join("data")).env("TRENT_IDENTITY__FILE", &file));
+    assert!(refused.contains("identities.toml:5:8: user `admin` of account 111122223333: "), "{refused}");
     assert!(refused.contains("arn:aws:iam::111122223333:user/admin"), "{refused}");
 }
 
 #[test]
 fn accounts_of_the_file_need_no_first_administrator() {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("trent.toml");
+    let file = dir.path().join("identities.toml");
     let text = "[[account]]\nid = \"444455556666\"\nname = \"a\"\n[[account.user]]\nname = \"alice\"\n\
                 policies = [\"aws:AdministratorAccess\"]\n[[account.user.access_key]]\n\
                 id = \"AKIAALICEALICEALICE0\"\nsecret = \"env:ALICE\"\n";
     fs::write(&file, text).unwrap();
     let data = dir.path().join("data");
     let mut command = trent(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()]);
-    let server = Server::start(command.arg("--config").arg(&file).env("ALICE", "secret-of-alice"));
+    let server = Server::start(command.env("TRENT_IDENTITY__FILE", &file).env("ALICE", "secret-of-alice"));
     let (status, answer) = server.call_as("AKIAALICEALICEALICE0", "secret-of-alice", "CreateKey", &json!({}));
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["KeyMetadata"]["AWSAccountId"], "444455556666");

@@ -66,38 +66,65 @@ fn requests_that_take_too_long_are_cut() {
     assert!((1..10).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
-fn configuration(secret: &str, level: &str) -> String {
+fn identities(secret: &str) -> String {
     format!(
-        "[log]\nlevel = \"{level}\"\n[[account]]\nid = \"{ACCOUNT}\"\nname = \"prod\"\n[[account.user]]\n\
+        "[[account]]\nid = \"{ACCOUNT}\"\nname = \"prod\"\n[[account.user]]\n\
          name = \"alice\"\npolicies = [\"aws:AdministratorAccess\"]\n[[account.user.access_key]]\n\
          id = \"AKIAALICEALICEALICE0\"\nsecret = \"{secret}\"\n"
     )
 }
 
 #[test]
-fn sighup_reloads_identities_and_keeps_them_when_the_file_is_wrong() {
+fn sighup_reloads_identities_and_keeps_them_when_a_file_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("trent.toml");
-    fs::write(&file, configuration("first-secret", "info")).unwrap();
+    let (file, people) = (dir.path().join("trent.toml"), dir.path().join("identities.toml"));
+    let configuration =
+        format!("[log]\nlevel = \"info\"\n[identity]\nfile = \"{}\"\ncheck_seconds = 0\n", people.display());
+    fs::write(&file, &configuration).unwrap();
+    fs::write(&people, identities("first-secret")).unwrap();
     let server = Server::start(serve(&dir.path().join("data")).arg("--config").arg(&file));
     let status = |secret| server.call_as("AKIAALICEALICEALICE0", secret, "ListKeys", &json!({})).0;
     assert_eq!((status("first-secret"), status("second-secret")), (200, 400));
 
-    fs::write(&file, configuration("second-secret", "info")).unwrap();
+    fs::write(&people, identities("second-secret")).unwrap();
     server.signal(Signal::HUP);
     server.wait_for_log("configuration reloaded");
     assert_eq!((status("first-secret"), status("second-secret")), (400, 200));
 
-    fs::write(&file, configuration("third-secret", "info") + "[htp]\n").unwrap();
+    fs::write(&people, identities("third-secret") + "[htp]\n").unwrap();
     server.signal(Signal::HUP);
     server.wait_for_log("the configuration stays as it was");
-    server.wait_for_log("trent.toml:12:2: unknown field `htp`");
+    server.wait_for_log("identities.toml:10:2: unknown field `htp`");
     assert_eq!((status("second-secret"), status("third-secret")), (200, 400));
 
-    fs::write(&file, configuration("third-secret", "trace") + "[jobs]\ninterval_seconds = 9\n").unwrap();
+    fs::write(&people, identities("third-secret")).unwrap();
+    fs::write(&file, configuration + "[jobs]\ninterval_seconds = 9\n").unwrap();
     server.signal(Signal::HUP);
     server.wait_for_log("need a restart");
     assert!(server.log().contains("jobs"), "{}", server.log());
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn a_changed_identity_file_is_noticed_and_a_wrong_one_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let people = dir.path().join("identities.toml");
+    fs::write(&people, identities("first-secret")).unwrap();
+    let mut command = serve(&dir.path().join("data"));
+    let command = command.env("TRENT_IDENTITY__FILE", &people).env("TRENT_IDENTITY__CHECK_SECONDS", "1");
+    let server = Server::start(command);
+    let status = |secret| server.call_as("AKIAALICEALICEALICE0", secret, "ListKeys", &json!({})).0;
+    assert_eq!(status("first-secret"), 200);
+
+    let wrong = identities("second-secret").replace("aws:AdministratorAccess", "no-such-policy");
+    fs::write(&people, wrong).unwrap();
+    server.wait_for_log("identities.toml:5:8: user `alice` of account 111122223333: ");
+    server.wait_for_log("has no policy `no-such-policy`");
+    assert_eq!((status("first-secret"), status("second-secret")), (200, 400));
+
+    fs::write(&people, identities("third-secret")).unwrap();
+    server.wait_for_log("identity file reloaded");
+    assert_eq!((status("first-secret"), status("third-secret")), (400, 200));
     assert_eq!(server.stop(), 0);
 }
 

@@ -98,6 +98,17 @@ impl Record {
         RecordName { account, kind, name: name.clone() }
     }
 
+    /// Its unique id; providers have none.
+    pub fn unique_id(&self) -> Option<&str> {
+        match self {
+            Self::User(user) => Some(&user.unique_id),
+            Self::Group(group) => Some(&group.unique_id),
+            Self::Role(role) => Some(&role.unique_id),
+            Self::Policy(policy) => Some(&policy.unique_id),
+            Self::OidcProvider(_) => None,
+        }
+    }
+
     /// Its full name.
     pub fn arn(&self) -> String {
         match self {

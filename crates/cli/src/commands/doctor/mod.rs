@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use super::serve;
 use crate::arguments::DoctorArguments;
-use crate::config::{Config, Environment, configured_accounts};
+use crate::config::{Config, Environment, IdentityFile};
 use crate::hardening::harden;
 use crate::output::say;
 
@@ -81,7 +81,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, environment: &Environme
 }
 
 fn configuration(arguments: &DoctorArguments, config: &Config, environment: &Environment) -> Finding {
-    let checked = configured_accounts(&config.accounts, environment).map(drop);
+    let checked = IdentityFile::of(&config.identity).read(environment).map(drop);
     match checked.and_then(|()| serve::check_plain_http(&config.http)) {
         Ok(()) => Finding::fine(match &arguments.serve.place.config {
             Some(file) => format!("configuration: {} is valid", file.display()),
