@@ -11,7 +11,7 @@ use super::tree::Tree;
 use crate::process::{cargo, output};
 
 /// A crate of the workspace and those of it that it may depend on; `*` stands for all.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("protocol", &[]),
     ("policy", &[]),
     ("sigv4", &[]),
