@@ -21,4 +21,5 @@ mod identities;
 mod isolation;
 mod kinds;
 mod paging;
+mod sm2;
 mod wire;

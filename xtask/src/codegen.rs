@@ -147,6 +147,7 @@ fn module_root() -> String {
         pub(crate) use crate::secret::{ByteCount, SecretBlob, SecretString};
         pub(crate) use crate::timestamp::{EpochMillis, EpochSeconds};
         pub(crate) use crate::validate::{Path, Violations};
+    pub(crate) use crate::wire_enum::Offer;
     }
     "
     .to_owned()

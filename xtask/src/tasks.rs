@@ -76,21 +76,18 @@ fn doc_tests() -> anyhow::Result<()> {
     run(&mut cargo(&["test", "--quiet", "--locked", "--workspace", "--doc"]))
 }
 
-/// Before the tests of the workspace: some of them run the binary.
+/// What only a build with the feature `sm` has: the computation, the key store, and the API against OpenSSL.
 fn sm2_tests() -> anyhow::Result<()> {
-    run(&mut cargo(&[
-        "test",
-        "--quiet",
-        "--locked",
-        "--package",
-        "trent-crypto",
-        "--features",
-        "sm",
-        "--lib",
-        "sm2",
-    ]))
+    let with_sm2 = |arguments: &[&str]| {
+        run(cargo(&["test", "--quiet", "--locked", "--features", "sm", "--package"]).args(arguments))
+    };
+    with_sm2(&["trent-crypto", "--lib", "sm2"])?;
+    with_sm2(&["trent-keystore", "--lib", "of_every_spec"])?;
+    with_sm2(&["trent-tests", "--test", "api", "sm2"])?;
+    run(&mut cargo(&["check", "--quiet", "--locked", "--package", "trent-cli", "--features", "sm"]))
 }
 
+/// Before the tests of the workspace: some of them run the binary.
 pub(crate) fn build_trent() -> anyhow::Result<()> {
     run(&mut cargo(&["build", "--locked", "--package", "trent-cli", "--bin", "trent"]))
 }

@@ -341,13 +341,17 @@ impl KeyPair {
         }
     }
 
-    /// Unwraps key material that was wrapped for this key, which is RSA.
+    /// Unwraps key material that was wrapped for this key, which is RSA or SM2.
     ///
     /// # Errors
     /// [`KeyUseError::InvalidCiphertext`], whatever is wrong; [`KeyUseError::Incompatible`] for all keys but RSA.
     pub fn unwrap_key(&self, algorithm: KeyWrapping, wrapped: &[u8]) -> Result<SecretBytes, KeyUseError> {
         match &self.prepared {
             Prepared::Rsa(pair) => wrapping::unwrap(pair, self.private.expose(), algorithm, wrapped),
+            #[cfg(feature = "sm")]
+            Prepared::Sm2(pair) if algorithm == KeyWrapping::Sm2Pke => {
+                pair.decrypt(EncryptionAlgorithm::Sm2Pke, wrapped)
+            }
             _ => Err(KeyUseError::Incompatible),
         }
     }

@@ -130,6 +130,6 @@ pub use refusal::{DenialResource, Refusal};
 pub use replicas::ReplicaTags;
 pub use secrets::{OpenedSession, SealedSession};
 pub use system::{DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, SettleKey, SystemPermit};
-pub use trent_keystore::StoreError;
+pub use trent_keystore::{HAS_SM2, StoreError};
 pub use trent_policy::Standing;
 pub use uses::*;

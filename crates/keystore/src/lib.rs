@@ -7,6 +7,9 @@
 //! Region, one of them, seals the material of its keys; each message is encrypted under a key derived from
 //! the material for it alone.
 
+/// Whether this build has keys of spec SM2.
+pub const HAS_SM2: bool = cfg!(feature = "sm");
+
 mod keyring;
 mod pool;
 mod software;

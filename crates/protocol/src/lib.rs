@@ -31,3 +31,4 @@ pub use generated::structures::*;
 pub use request::{DecodeError, Request};
 pub use secret::{SecretBlob, SecretString};
 pub use timestamp::{EpochMillis, EpochSeconds};
+pub use wire_enum::Offer;

@@ -8,6 +8,7 @@ use crate::encode::Response;
 use crate::generated::operation::Operation;
 use crate::raw::{Raw, Structure};
 use crate::validate::{Path, Violations};
+use crate::wire_enum::Offer;
 
 /// A request of one operation; a value of this type satisfies all constraints of the model.
 pub trait Request: Sized {
@@ -17,8 +18,13 @@ pub trait Request: Sized {
     /// What answers it.
     type Response: Response;
 
-    /// Reads a body. An empty one counts as `{}`.
-    fn decode(body: &[u8]) -> Result<Self, DecodeError>;
+    /// Reads a body that may name what is `offered`. An empty one counts as `{}`.
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError>;
+
+    /// Reads a body that may name what all Regions have.
+    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_with(body, Offer::Everywhere)
+    }
 }
 
 /// Why a body is no request.
@@ -47,9 +53,9 @@ impl From<serde_json::Error> for DecodeError {
     }
 }
 
-pub(crate) fn decode<'de, R: Raw<'de>>(body: &'de [u8]) -> Result<R::Valid, DecodeError> {
+pub(crate) fn decode<'de, R: Raw<'de>>(body: &'de [u8], offered: Offer) -> Result<R::Valid, DecodeError> {
     let raw = read::<R>(body)?;
-    let mut found = Violations::default();
+    let mut found = Violations::against(offered);
     match raw.check(&Path::Root, &mut found) {
         Some(request) if found.is_empty() => Ok(request),
         _ => Err(DecodeError::Validation(found.into_message())),

@@ -227,9 +227,10 @@ impl<E: WireEnum> Rule<Text<'_>> for OneOf<E> {
     type Valid = E;
 
     fn check(&self, text: Text<'_>, at: &Path<'_>, found: &mut Violations) -> Option<E> {
-        let value = E::from_wire(text.as_str());
+        let offer = found.offer();
+        let value = E::from_wire(text.as_str(), offer);
         if value.is_none() {
-            found.add(at, Echo::Shown(&text.as_str()), &Constraint::OneOf(E::offered().collect()));
+            found.add(at, Echo::Shown(&text.as_str()), &Constraint::OneOf(E::offered(offer).collect()));
         }
         value
     }
@@ -245,10 +246,11 @@ impl<E: WireEnum> Rule<Vec<Text<'_>>> for ManyOf<E> {
     type Valid = Vec<E>;
 
     fn check(&self, texts: Vec<Text<'_>>, at: &Path<'_>, found: &mut Violations) -> Option<Vec<E>> {
-        let each = || vec![Constraint::OneOf(E::offered().collect())];
-        let all_known = texts.iter().all(|text| E::from_wire(text.as_str()).is_some());
+        let offer = found.offer();
+        let each = || vec![Constraint::OneOf(E::offered(offer).collect())];
+        let all_known = texts.iter().all(|text| E::from_wire(text.as_str(), offer).is_some());
         check_list(&texts, self.length, (!all_known).then(each), at, found);
-        Some(texts.iter().filter_map(|text| E::from_wire(text.as_str())).collect())
+        Some(texts.iter().filter_map(|text| E::from_wire(text.as_str(), offer)).collect())
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::wire_enum::Offer;
+
 /// Violations spelled out per request. A megabyte of empty tags would otherwise be answered with many megabytes.
 const VIOLATIONS_MAX: usize = 100;
 
@@ -97,22 +99,34 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
 
 /// The violations of one request so far.
 #[derive(Default)]
-pub(crate) struct Violations(Vec<String>);
+pub(crate) struct Violations {
+    found: Vec<String>,
+    offer: Offer,
+}
 
 impl Violations {
+    /// None so far, of a request that may name what is offered.
+    pub(crate) const fn against(offer: Offer) -> Self {
+        Self { found: Vec::new(), offer }
+    }
+
+    pub(crate) const fn offer(&self) -> Offer {
+        self.offer
+    }
+
     pub(crate) fn add(&mut self, at: &Path<'_>, echo: Echo<'_>, constraint: &Constraint) {
-        if self.0.len() < VIOLATIONS_MAX {
-            self.0.push(format!("{echo} at '{at}' failed to satisfy constraint: {constraint}"));
+        if self.found.len() < VIOLATIONS_MAX {
+            self.found.push(format!("{echo} at '{at}' failed to satisfy constraint: {constraint}"));
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     pub(crate) fn into_message(self) -> String {
-        let plural = if self.0.len() == 1 { "" } else { "s" };
-        format!("{} validation error{plural} detected: {}", self.0.len(), self.0.join("; "))
+        let plural = if self.found.len() == 1 { "" } else { "s" };
+        format!("{} validation error{plural} detected: {}", self.found.len(), self.found.join("; "))
     }
 }
 

@@ -1,9 +1,19 @@
 //! What every enumeration of the API can do; the enumerations themselves are in `generated/enumerations.rs`.
 
+/// Which values of enumerations a request may name: the model has some that AWS offers in China alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Offer {
+    /// Those of all Regions.
+    #[default]
+    Everywhere,
+    /// Those of Regions of the partition `aws-cn`, too.
+    AwsCn,
+}
+
 /// How the constraint check sees an enumeration.
 pub(crate) trait WireEnum: Copy + 'static {
-    fn from_wire(text: &str) -> Option<Self>;
-    fn offered() -> impl Iterator<Item = &'static str>;
+    fn from_wire(text: &str, offer: Offer) -> Option<Self>;
+    fn offered(offer: Offer) -> impl Iterator<Item = &'static str>;
 }
 
 /// Defines one enumeration: variants in model order with their wire values, then those of `aws-cn` only.
@@ -34,26 +44,26 @@ macro_rules! wire_enum {
                 }
             }
 
-            /// The value so spelled in a request. Values offered only in the partition `aws-cn` (SM2) are unknown
-            /// here: they have neither an implementation nor, elsewhere, a meaning.
-            pub fn from_wire(text: &str) -> Option<Self> {
-                Self::parse(text).filter(|value| value.is_offered())
+            /// The value so spelled in a request. Elsewhere than in the partition `aws-cn`, those that are offered only
+            /// there (SM2) are unknown.
+            pub fn from_wire(text: &str, offer: $crate::Offer) -> Option<Self> {
+                Self::parse(text).filter(|value| value.is_offered(offer))
             }
 
-            /// Whether requests may name the value; false for those of the partition `aws-cn`.
-            pub fn is_offered(self) -> bool {
+            /// Whether requests may name the value.
+            pub fn is_offered(self, offer: $crate::Offer) -> bool {
                 let only_aws_cn: &[Self] = &[$(Self::$cn,)*];
-                !only_aws_cn.contains(&self)
+                offer == $crate::Offer::AwsCn || !only_aws_cn.contains(&self)
             }
         }
 
         impl $crate::wire_enum::WireEnum for $name {
-            fn from_wire(text: &str) -> Option<Self> {
-                Self::from_wire(text)
+            fn from_wire(text: &str, offer: $crate::Offer) -> Option<Self> {
+                Self::from_wire(text, offer)
             }
 
-            fn offered() -> impl Iterator<Item = &'static str> {
-                Self::ALL.into_iter().filter(|value| value.is_offered()).map(Self::as_str)
+            fn offered(offer: $crate::Offer) -> impl Iterator<Item = &'static str> {
+                Self::ALL.into_iter().filter(move |value| value.is_offered(offer)).map(Self::as_str)
             }
         }
 

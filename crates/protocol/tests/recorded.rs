@@ -206,6 +206,16 @@ fn enum_errors_come_alone_and_leave_out_sm2() {
 }
 
 #[test]
+fn requests_in_china_may_name_sm2_and_are_told_so() {
+    let decode = |body: &str| CreateKeyRequest::decode_with(body.as_bytes(), Offer::AwsCn);
+    let request = decode(r#"{"KeySpec":"SM2","KeyUsage":"KEY_AGREEMENT"}"#).unwrap();
+    assert_eq!(request.key_spec, Some(KeySpec::Sm2));
+    let Err(DecodeError::Validation(text)) = decode(r#"{"KeySpec":"SM3"}"#) else { panic!("SM3 is no spec") };
+    let (_, offered) = text.split_once("enum value set: [").unwrap();
+    assert!(offered.contains("RSA_2048") && offered.contains("SM2"), "{text}");
+}
+
+#[test]
 fn unknown_members_and_nulls_do_not_matter() {
     assert_eq!(check::<CreateKeyRequest>(r#"{"Foo":{"a":[1,null,"x"]},"Policy":null}"#), Ok(()));
     assert_eq!(check::<EncryptRequest>(r#"{"keyid":1,"KeyId":"k","Plaintext":"aGk="}"#), Ok(()));
@@ -299,19 +309,20 @@ fn operations_know_their_modelled_errors() {
 #[test]
 fn stored_enumerations_know_sm2_and_requests_do_not() {
     assert_eq!(KeySpec::parse("SM2"), Some(KeySpec::Sm2));
-    assert_eq!(KeySpec::from_wire("SM2"), None);
-    assert_eq!(KeySpec::from_wire("RSA_2048"), Some(KeySpec::Rsa2048));
+    assert_eq!(KeySpec::from_wire("SM2", Offer::Everywhere), None);
+    assert_eq!(KeySpec::from_wire("SM2", Offer::AwsCn), Some(KeySpec::Sm2));
+    assert_eq!(KeySpec::from_wire("RSA_2048", Offer::Everywhere), Some(KeySpec::Rsa2048));
     assert_eq!(serde_json::from_str::<KeySpec>("\"SM2\"").unwrap(), KeySpec::Sm2);
     assert!(serde_json::from_str::<KeySpec>("\"RSA_1\"").is_err());
     assert_eq!(serde_json::to_string(&KeySpec::Rsa2048).unwrap(), "\"RSA_2048\"");
     let unoffered = [
-        KeySpec::ALL.into_iter().filter(|value| !value.is_offered()).count(),
-        CustomerMasterKeySpec::ALL.into_iter().filter(|value| !value.is_offered()).count(),
-        DataKeyPairSpec::ALL.into_iter().filter(|value| !value.is_offered()).count(),
-        WrappingKeySpec::ALL.into_iter().filter(|value| !value.is_offered()).count(),
-        EncryptionAlgorithm::ALL.into_iter().filter(|value| !value.is_offered()).count(),
-        SigningAlgorithm::ALL.into_iter().filter(|value| !value.is_offered()).count(),
-        WrappingAlgorithm::ALL.into_iter().filter(|value| !value.is_offered()).count(),
+        KeySpec::ALL.into_iter().filter(|value| !value.is_offered(Offer::Everywhere)).count(),
+        CustomerMasterKeySpec::ALL.into_iter().filter(|value| !value.is_offered(Offer::Everywhere)).count(),
+        DataKeyPairSpec::ALL.into_iter().filter(|value| !value.is_offered(Offer::Everywhere)).count(),
+        WrappingKeySpec::ALL.into_iter().filter(|value| !value.is_offered(Offer::Everywhere)).count(),
+        EncryptionAlgorithm::ALL.into_iter().filter(|value| !value.is_offered(Offer::Everywhere)).count(),
+        SigningAlgorithm::ALL.into_iter().filter(|value| !value.is_offered(Offer::Everywhere)).count(),
+        WrappingAlgorithm::ALL.into_iter().filter(|value| !value.is_offered(Offer::Everywhere)).count(),
     ];
     assert_eq!(unoffered, [1; 7]);
 }

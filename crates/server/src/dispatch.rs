@@ -4,7 +4,7 @@
 //! yet are decoded all the same: a wrong request gets the answer that it would get from a service that has them.
 
 use trent_audit::{Event, Recorded};
-use trent_protocol::{DecodeError, Operation, Response};
+use trent_protocol::{DecodeError, Offer, Operation, Response};
 use trent_service::{Call, Handle, KmsError, Service, unsupported};
 
 use crate::respond::undecodable;
@@ -33,22 +33,22 @@ pub async fn dispatch(
     }
     match operation {
         Op::CancelKeyDeletion => run!(api::CancelKeyDeletionRequest),
-        Op::ConnectCustomKeyStore => refuse::<api::ConnectCustomKeyStoreRequest>(body, event),
+        Op::ConnectCustomKeyStore => refuse::<api::ConnectCustomKeyStoreRequest>(body, call, event),
         Op::CreateAlias => run!(api::CreateAliasRequest),
-        Op::CreateCustomKeyStore => refuse::<api::CreateCustomKeyStoreRequest>(body, event),
-        Op::CreateGrant => refuse::<api::CreateGrantRequest>(body, event),
+        Op::CreateCustomKeyStore => refuse::<api::CreateCustomKeyStoreRequest>(body, call, event),
+        Op::CreateGrant => refuse::<api::CreateGrantRequest>(body, call, event),
         Op::CreateKey => run!(api::CreateKeyRequest),
         Op::Decapsulate => run!(api::DecapsulateRequest),
         Op::Decrypt => run!(api::DecryptRequest),
         Op::DeleteAlias => run!(api::DeleteAliasRequest),
-        Op::DeleteCustomKeyStore => refuse::<api::DeleteCustomKeyStoreRequest>(body, event),
+        Op::DeleteCustomKeyStore => refuse::<api::DeleteCustomKeyStoreRequest>(body, call, event),
         Op::DeleteImportedKeyMaterial => run!(api::DeleteImportedKeyMaterialRequest),
         Op::DeriveSharedSecret => run!(api::DeriveSharedSecretRequest),
-        Op::DescribeCustomKeyStores => refuse::<api::DescribeCustomKeyStoresRequest>(body, event),
+        Op::DescribeCustomKeyStores => refuse::<api::DescribeCustomKeyStoresRequest>(body, call, event),
         Op::DescribeKey => run!(api::DescribeKeyRequest),
         Op::DisableKey => run!(api::DisableKeyRequest),
         Op::DisableKeyRotation => run!(api::DisableKeyRotationRequest),
-        Op::DisconnectCustomKeyStore => refuse::<api::DisconnectCustomKeyStoreRequest>(body, event),
+        Op::DisconnectCustomKeyStore => refuse::<api::DisconnectCustomKeyStoreRequest>(body, call, event),
         Op::EnableKey => run!(api::EnableKeyRequest),
         Op::EnableKeyRotation => run!(api::EnableKeyRotationRequest),
         Op::Encapsulate => run!(api::EncapsulateRequest),
@@ -66,24 +66,24 @@ pub async fn dispatch(
         Op::GetPublicKey => run!(api::GetPublicKeyRequest),
         Op::ImportKeyMaterial => run!(api::ImportKeyMaterialRequest),
         Op::ListAliases => run!(api::ListAliasesRequest),
-        Op::ListGrants => refuse::<api::ListGrantsRequest>(body, event),
+        Op::ListGrants => refuse::<api::ListGrantsRequest>(body, call, event),
         Op::ListKeyPolicies => run!(api::ListKeyPoliciesRequest),
         Op::ListKeyRotations => run!(api::ListKeyRotationsRequest),
         Op::ListKeys => run!(api::ListKeysRequest),
         Op::ListResourceTags => run!(api::ListResourceTagsRequest),
-        Op::ListRetirableGrants => refuse::<api::ListRetirableGrantsRequest>(body, event),
+        Op::ListRetirableGrants => refuse::<api::ListRetirableGrantsRequest>(body, call, event),
         Op::PutKeyPolicy => run!(api::PutKeyPolicyRequest),
         Op::ReEncrypt => run!(api::ReEncryptRequest),
         Op::ReplicateKey => run!(api::ReplicateKeyRequest),
-        Op::RetireGrant => refuse::<api::RetireGrantRequest>(body, event),
-        Op::RevokeGrant => refuse::<api::RevokeGrantRequest>(body, event),
+        Op::RetireGrant => refuse::<api::RetireGrantRequest>(body, call, event),
+        Op::RevokeGrant => refuse::<api::RevokeGrantRequest>(body, call, event),
         Op::RotateKeyOnDemand => run!(api::RotateKeyOnDemandRequest),
         Op::ScheduleKeyDeletion => run!(api::ScheduleKeyDeletionRequest),
         Op::Sign => run!(api::SignRequest),
         Op::TagResource => run!(api::TagResourceRequest),
         Op::UntagResource => run!(api::UntagResourceRequest),
         Op::UpdateAlias => run!(api::UpdateAliasRequest),
-        Op::UpdateCustomKeyStore => refuse::<api::UpdateCustomKeyStoreRequest>(body, event),
+        Op::UpdateCustomKeyStore => refuse::<api::UpdateCustomKeyStoreRequest>(body, call, event),
         Op::UpdateKeyDescription => run!(api::UpdateKeyDescriptionRequest),
         Op::UpdatePrimaryRegion => run!(api::UpdatePrimaryRegionRequest),
         Op::Verify => run!(api::VerifyRequest),
@@ -97,18 +97,19 @@ async fn run<R: Handle>(
     call: &Call<'_>,
     event: &Event,
 ) -> Result<Vec<u8>, KmsError> {
-    let request = decode::<R>(body, event)?;
+    let request = decode::<R>(body, call, event)?;
     Ok(trent_service::run(service, request, call, event).await?.encode())
 }
 
 /// The answer of an operation that trent does not have: after that of a body which is no request.
-fn refuse<R: Recorded>(body: &[u8], event: &Event) -> Result<Vec<u8>, KmsError> {
-    event.request(&decode::<R>(body, event)?);
+fn refuse<R: Recorded>(body: &[u8], call: &Call<'_>, event: &Event) -> Result<Vec<u8>, KmsError> {
+    event.request(&decode::<R>(body, call, event)?);
     Err(unsupported(R::OPERATION))
 }
 
-fn decode<R: Recorded>(body: &[u8], event: &Event) -> Result<R, KmsError> {
-    R::decode(body).map_err(|error| {
+fn decode<R: Recorded>(body: &[u8], call: &Call<'_>, event: &Event) -> Result<R, KmsError> {
+    let offered = if call.region.partition() == "aws-cn" { Offer::AwsCn } else { Offer::Everywhere };
+    R::decode_with(body, offered).map_err(|error| {
         if let DecodeError::Validation(message) = &error {
             event.invalid(message);
         }

@@ -68,8 +68,9 @@ impl KmsError {
         Self::new(ErrorCode::KmsInternal, INTERNAL)
     }
 
-    fn unsupported_spec(spec: KeySpec) -> Self {
-        let text = format!("KeySpec {spec} is not supported by this version of trent.");
+    /// Keys of a spec that AWS has and this build has not.
+    pub(crate) fn unsupported_spec(spec: KeySpec) -> Self {
+        let text = format!("KeySpec {spec} is not supported by this build of trent.");
         Self::new(ErrorCode::UnsupportedOperation, text)
     }
 

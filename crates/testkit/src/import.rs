@@ -45,10 +45,16 @@ impl ImportParameters {
             "RSA_2048" => KeyPairSpec::Rsa2048,
             "RSA_3072" => KeyPairSpec::Rsa3072,
             "RSA_4096" => KeyPairSpec::Rsa4096,
+            #[cfg(feature = "sm")]
+            "SM2" => KeyPairSpec::Sm2,
             other => panic!("no wrapping key {other}"),
         };
         let public =
             PublicKey::from_spki(spec, &self.public).expect("a public key of the spec that was asked for");
+        #[cfg(feature = "sm")]
+        if self.algorithm == "SM2PKE" {
+            return public.encrypt(EncryptionAlgorithm::Sm2Pke, material).expect("it is short enough");
+        }
         let oaep = match self.algorithm.ends_with("_256") {
             true => EncryptionAlgorithm::RsaesOaepSha256,
             false => EncryptionAlgorithm::RsaesOaepSha1,
@@ -122,6 +128,8 @@ pub fn fresh_material(spec: &str) -> Vec<u8> {
         "ML_KEM_512" => pair(KeyPairSpec::MlKem512),
         "ML_KEM_768" => pair(KeyPairSpec::MlKem768),
         "ML_KEM_1024" => pair(KeyPairSpec::MlKem1024),
+        #[cfg(feature = "sm")]
+        "SM2" => pair(KeyPairSpec::Sm2),
         other => panic!("no spec {other}"),
     };
     material.expose().clone()

@@ -122,7 +122,7 @@ fn request_impl(model: &Model, name: &str, operation: &Operation) -> anyhow::Res
             const OPERATION: Operation = Operation::{name};
             type Response = {response};
 
-            fn decode(body: &[u8]) -> Result<Self, DecodeError> {{ decode::<{raw}>(body) }}
+            fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {{ decode::<{raw}>(body, offered) }}
         }}\n\n"
     ))
 }

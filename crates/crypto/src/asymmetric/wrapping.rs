@@ -26,6 +26,8 @@ pub enum KeyWrapping {
     RsaAesKeyWrapSha1,
     /// An AES key by RSAES-OAEP with SHA-256, and the material under it.
     RsaAesKeyWrapSha256,
+    /// SM2 encryption of the material itself.
+    Sm2Pke,
 }
 
 /// Unwraps with a key pair, which `pkcs8` is too.
@@ -41,6 +43,7 @@ pub(super) fn unwrap(
         KeyWrapping::RsaesOaepSha256 => pair.decrypt(EncryptionAlgorithm::RsaesOaepSha256, wrapped),
         KeyWrapping::RsaAesKeyWrapSha1 => in_two_steps(pair, EncryptionAlgorithm::RsaesOaepSha1, wrapped),
         KeyWrapping::RsaAesKeyWrapSha256 => in_two_steps(pair, EncryptionAlgorithm::RsaesOaepSha256, wrapped),
+        KeyWrapping::Sm2Pke => Err(KeyUseError::Incompatible),
     }
 }
 

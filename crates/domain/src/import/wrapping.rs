@@ -8,6 +8,14 @@ pub enum WrappingError {
     /// AWS has not offered it since October 2023.
     #[error("Wrapping algorithm {0} is no longer supported.")]
     Withdrawn(WrappingAlgorithm),
+    /// Keys of that kind do not wrap so.
+    #[error("Wrapping algorithm {algorithm} is not compatible with wrapping key spec {wrapping}.")]
+    Mismatch {
+        /// The algorithm.
+        algorithm: WrappingAlgorithm,
+        /// The spec of the wrapping key.
+        wrapping: WrappingKeySpec,
+    },
     /// The encoded private key is longer than what the algorithm takes, or may be.
     #[error("Wrapping algorithm {algorithm} is not supported for key spec {spec}.")]
     Algorithm {
@@ -33,27 +41,27 @@ pub enum WrappingError {
 /// Whether material of a key of `spec` can be wrapped with `algorithm` under a key of `wrapping`.
 ///
 /// Source: the table of wrapping algorithms in the AWS KMS developer guide. It says nothing of Ed25519, ML-DSA and
-/// ML-KEM: Ed25519 is treated like the other curves, the others like RSA.
+/// ML-KEM: Ed25519 is treated like the other curves, the others like RSA. SM2 encrypts material of any length.
 pub fn check_wrapping(
     algorithm: WrappingAlgorithm,
     wrapping: WrappingKeySpec,
     spec: KeySpec,
 ) -> Result<(), WrappingError> {
     use WrappingAlgorithm as Wrap;
-    match algorithm {
-        Wrap::RsaesPkcs1V15 => Err(WrappingError::Withdrawn(algorithm)),
-        // Offered in Regions of the partition `aws-cn` alone, and not built yet.
-        Wrap::Sm2pke => Err(WrappingError::Algorithm { algorithm, spec }),
-        Wrap::RsaAesKeyWrapSha1 | Wrap::RsaAesKeyWrapSha256 => Ok(()),
-        Wrap::RsaesOaepSha1 | Wrap::RsaesOaepSha256 if is_long(spec) => {
+    match (algorithm, wrapping) {
+        (Wrap::RsaesPkcs1V15, _) => Err(WrappingError::Withdrawn(algorithm)),
+        (Wrap::Sm2pke, WrappingKeySpec::Sm2) => Ok(()),
+        (Wrap::Sm2pke, _) | (_, WrappingKeySpec::Sm2) => Err(WrappingError::Mismatch { algorithm, wrapping }),
+        (Wrap::RsaAesKeyWrapSha1 | Wrap::RsaAesKeyWrapSha256, _) => Ok(()),
+        (Wrap::RsaesOaepSha1 | Wrap::RsaesOaepSha256, _) if is_long(spec) => {
             Err(WrappingError::Algorithm { algorithm, spec })
         }
-        Wrap::RsaesOaepSha1 | Wrap::RsaesOaepSha256
-            if spec == KeySpec::EccNistP521 && wrapping == WrappingKeySpec::Rsa2048 =>
+        (Wrap::RsaesOaepSha1 | Wrap::RsaesOaepSha256, WrappingKeySpec::Rsa2048)
+            if spec == KeySpec::EccNistP521 =>
         {
             Err(WrappingError::Size { algorithm, wrapping, spec })
         }
-        Wrap::RsaesOaepSha1 | Wrap::RsaesOaepSha256 => Ok(()),
+        (Wrap::RsaesOaepSha1 | Wrap::RsaesOaepSha256, _) => Ok(()),
     }
 }
 
@@ -92,6 +100,12 @@ mod tests {
                 for oaep in [Wrap::RsaesOaepSha1, Wrap::RsaesOaepSha256] {
                     assert_eq!(of(oaep).is_ok(), !long && !tight, "{oaep} {wrapping} {spec}");
                 }
+                assert_eq!(
+                    of(Wrap::Sm2pke),
+                    Err(WrappingError::Mismatch { algorithm: Wrap::Sm2pke, wrapping })
+                );
+                assert_eq!(check_wrapping(Wrap::Sm2pke, WrappingKeySpec::Sm2, spec), Ok(()));
+                assert!(check_wrapping(Wrap::RsaesOaepSha256, WrappingKeySpec::Sm2, spec).is_err());
             }
         }
     }

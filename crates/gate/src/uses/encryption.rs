@@ -111,12 +111,16 @@ impl<A: Action> Authorized<'_, A> {
     }
 }
 
-/// What RSAES-OAEP takes at most: k - 2 hLen - 2 (RFC 8017 section 7.1.1). The model bounds the others.
+/// What SM2PKE takes at most, as the developer guide says.
+const SM2_PLAINTEXT_BYTES_MAX: usize = 1024;
+
+/// What RSAES-OAEP takes at most: k - 2 hLen - 2 (RFC 8017 section 7.1.1). The model bounds symmetric encryption.
 const fn plaintext_bytes_max(spec: KeySpec, algorithm: EncryptionAlgorithm) -> Option<usize> {
     let modulus_bytes = match spec {
         KeySpec::Rsa2048 => 256,
         KeySpec::Rsa3072 => 384,
         KeySpec::Rsa4096 => 512,
+        KeySpec::Sm2 => return Some(SM2_PLAINTEXT_BYTES_MAX),
         _ => return None,
     };
     let hash_bytes = match algorithm {

@@ -37,7 +37,10 @@ pub(super) const fn wrapping_key(spec: WrappingKeySpec) -> Result<KeyPairSpec, S
         WrappingKeySpec::Rsa2048 => Ok(KeyPairSpec::Rsa2048),
         WrappingKeySpec::Rsa3072 => Ok(KeyPairSpec::Rsa3072),
         WrappingKeySpec::Rsa4096 => Ok(KeyPairSpec::Rsa4096),
-        WrappingKeySpec::Sm2 => Err(StoreError::Unsupported(KeySpec::Sm2)),
+        WrappingKeySpec::Sm2 => match pairs::sm2() {
+            Some(spec) => Ok(spec),
+            None => Err(StoreError::Unsupported(KeySpec::Sm2)),
+        },
     }
 }
 
@@ -147,6 +150,7 @@ const fn algorithm_of(code: u8) -> Option<KeyWrapping> {
         3 => Some(KeyWrapping::RsaesOaepSha256),
         4 => Some(KeyWrapping::RsaAesKeyWrapSha1),
         5 => Some(KeyWrapping::RsaAesKeyWrapSha256),
+        6 => Some(KeyWrapping::Sm2Pke),
         _ => None,
     }
 }
@@ -165,6 +169,7 @@ const fn spec_of(code: u8) -> Option<KeyPairSpec> {
         1 => Some(KeyPairSpec::Rsa2048),
         2 => Some(KeyPairSpec::Rsa3072),
         3 => Some(KeyPairSpec::Rsa4096),
+        4 => pairs::sm2(),
         _ => None,
     }
 }

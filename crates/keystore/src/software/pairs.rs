@@ -36,9 +36,17 @@ pub(super) const fn spec(spec: KeySpec) -> Option<KeyPairSpec> {
         | KeySpec::Hmac224
         | KeySpec::Hmac256
         | KeySpec::Hmac384
-        | KeySpec::Hmac512
-        | KeySpec::Sm2 => return None,
+        | KeySpec::Hmac512 => return None,
+        KeySpec::Sm2 => return sm2(),
     })
+}
+
+/// SM2 where this build has it.
+pub(super) const fn sm2() -> Option<KeyPairSpec> {
+    #[cfg(feature = "sm")]
+    return Some(KeyPairSpec::Sm2);
+    #[cfg(not(feature = "sm"))]
+    None
 }
 
 /// The same for the pairs that callers keep themselves.
@@ -69,9 +77,15 @@ pub(super) async fn open(
 }
 
 // Measured on one core in microseconds: RSA 380 to 1350, secp256k1 540, P-521 430, P-384 250, P-256 65, all else less.
-pub(super) const fn is_slow_to_prepare(spec: KeyPairSpec) -> bool {
+pub(super) fn is_slow_to_prepare(spec: KeyPairSpec) -> bool {
     use KeyPairSpec as S;
     matches!(spec, S::Rsa2048 | S::Rsa3072 | S::Rsa4096 | S::EccNistP384 | S::EccNistP521 | S::EccSecgP256k1)
+        || is_sm2(spec)
+}
+
+/// Whether it is SM2, of which nothing is quick: it is computed without the help of assembly.
+fn is_sm2(spec: KeyPairSpec) -> bool {
+    sm2() == Some(spec)
 }
 
 /// A pair, ready to use.
@@ -101,8 +115,9 @@ const fn is_slow_to_sign(spec: KeyPairSpec) -> bool {
 }
 
 // Verifying RSA 25 to 91, P-256 77, Ed25519 54, ML-DSA 40 to 100; the other curves three times P-256 and more.
-const fn is_slow_to_verify(spec: KeyPairSpec) -> bool {
+fn is_slow_to_verify(spec: KeyPairSpec) -> bool {
     matches!(spec, KeyPairSpec::EccNistP384 | KeyPairSpec::EccNistP521 | KeyPairSpec::EccSecgP256k1)
+        || is_sm2(spec)
 }
 
 impl SigningKey for SoftwarePair {
@@ -128,9 +143,14 @@ impl SigningKey for SoftwarePair {
 
 impl DecryptionKey for SoftwarePair {
     fn encrypt(&self, plaintext: &[u8], algorithm: EncryptionAlgorithm) -> Answer<'_, Vec<u8>> {
-        let encrypted = encryption(algorithm)
-            .and_then(|algorithm| self.pair.public().encrypt(algorithm, plaintext).map_err(told));
-        Box::pin(std::future::ready(encrypted))
+        let plaintext = SecretBytes::from(plaintext.to_vec());
+        Box::pin(async move {
+            let algorithm = encryption(algorithm)?;
+            let slow = is_sm2(self.pair.spec());
+            let encrypt =
+                move |pair: &KeyPair| pair.public().encrypt(algorithm, plaintext.expose()).map_err(told);
+            self.compute(slow, encrypt).await
+        })
     }
 
     fn decrypt(&self, ciphertext: &[u8], algorithm: EncryptionAlgorithm) -> Answer<'_, SecretBytes> {
@@ -190,7 +210,11 @@ fn encryption(algorithm: EncryptionAlgorithm) -> Result<asymmetric::EncryptionAl
     match algorithm {
         EncryptionAlgorithm::RsaesOaepSha1 => Ok(Own::RsaesOaepSha1),
         EncryptionAlgorithm::RsaesOaepSha256 => Ok(Own::RsaesOaepSha256),
-        EncryptionAlgorithm::SymmetricDefault | EncryptionAlgorithm::Sm2pke => Err(StoreError::Library),
+        #[cfg(feature = "sm")]
+        EncryptionAlgorithm::Sm2pke => Ok(Own::Sm2Pke),
+        #[cfg(not(feature = "sm"))]
+        EncryptionAlgorithm::Sm2pke => Err(StoreError::Library),
+        EncryptionAlgorithm::SymmetricDefault => Err(StoreError::Library),
     }
 }
 
@@ -209,6 +233,9 @@ fn signing(algorithm: SigningAlgorithm) -> Result<asymmetric::SigningAlgorithm, 
         SigningAlgorithm::Ed25519Sha512 => Own::Ed25519Sha512,
         SigningAlgorithm::Ed25519PhSha512 => Own::Ed25519PhSha512,
         SigningAlgorithm::MlDsaShake256 => Own::MlDsaShake256,
+        #[cfg(feature = "sm")]
+        SigningAlgorithm::Sm2dsa => Own::Sm2Dsa,
+        #[cfg(not(feature = "sm"))]
         SigningAlgorithm::Sm2dsa => return Err(StoreError::Library),
     })
 }

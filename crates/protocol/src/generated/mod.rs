@@ -28,4 +28,5 @@ mod prelude {
     pub(crate) use crate::secret::{ByteCount, SecretBlob, SecretString};
     pub(crate) use crate::timestamp::{EpochMillis, EpochSeconds};
     pub(crate) use crate::validate::{Path, Violations};
+    pub(crate) use crate::wire_enum::Offer;
 }

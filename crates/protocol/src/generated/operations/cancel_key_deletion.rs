@@ -14,8 +14,8 @@ impl Request for CancelKeyDeletionRequest {
     const OPERATION: Operation = Operation::CancelKeyDeletion;
     type Response = CancelKeyDeletionResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawCancelKeyDeletionRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawCancelKeyDeletionRequest<'_>>(body, offered)
     }
 }
 

@@ -14,8 +14,8 @@ impl Request for ConnectCustomKeyStoreRequest {
     const OPERATION: Operation = Operation::ConnectCustomKeyStore;
     type Response = ConnectCustomKeyStoreResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawConnectCustomKeyStoreRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawConnectCustomKeyStoreRequest<'_>>(body, offered)
     }
 }
 

@@ -16,8 +16,8 @@ impl Request for CreateAliasRequest {
     const OPERATION: Operation = Operation::CreateAlias;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawCreateAliasRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawCreateAliasRequest<'_>>(body, offered)
     }
 }
 

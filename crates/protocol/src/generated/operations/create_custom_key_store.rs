@@ -34,8 +34,8 @@ impl Request for CreateCustomKeyStoreRequest {
     const OPERATION: Operation = Operation::CreateCustomKeyStore;
     type Response = CreateCustomKeyStoreResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawCreateCustomKeyStoreRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawCreateCustomKeyStoreRequest<'_>>(body, offered)
     }
 }
 

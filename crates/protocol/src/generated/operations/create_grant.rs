@@ -32,8 +32,8 @@ impl Request for CreateGrantRequest {
     const OPERATION: Operation = Operation::CreateGrant;
     type Response = CreateGrantResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawCreateGrantRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawCreateGrantRequest<'_>>(body, offered)
     }
 }
 

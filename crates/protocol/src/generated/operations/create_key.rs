@@ -34,8 +34,8 @@ impl Request for CreateKeyRequest {
     const OPERATION: Operation = Operation::CreateKey;
     type Response = CreateKeyResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawCreateKeyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawCreateKeyRequest<'_>>(body, offered)
     }
 }
 

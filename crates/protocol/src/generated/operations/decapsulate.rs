@@ -34,8 +34,8 @@ impl Request for DecapsulateRequest {
     const OPERATION: Operation = Operation::Decapsulate;
     type Response = DecapsulateResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDecapsulateRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDecapsulateRequest<'_>>(body, offered)
     }
 }
 

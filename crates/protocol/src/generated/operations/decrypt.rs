@@ -43,8 +43,8 @@ impl Request for DecryptRequest {
     const OPERATION: Operation = Operation::Decrypt;
     type Response = DecryptResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDecryptRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDecryptRequest<'_>>(body, offered)
     }
 }
 

@@ -14,8 +14,8 @@ impl Request for DeleteAliasRequest {
     const OPERATION: Operation = Operation::DeleteAlias;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDeleteAliasRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDeleteAliasRequest<'_>>(body, offered)
     }
 }
 

@@ -14,8 +14,8 @@ impl Request for DeleteCustomKeyStoreRequest {
     const OPERATION: Operation = Operation::DeleteCustomKeyStore;
     type Response = DeleteCustomKeyStoreResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDeleteCustomKeyStoreRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDeleteCustomKeyStoreRequest<'_>>(body, offered)
     }
 }
 

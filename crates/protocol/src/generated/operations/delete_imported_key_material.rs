@@ -16,8 +16,8 @@ impl Request for DeleteImportedKeyMaterialRequest {
     const OPERATION: Operation = Operation::DeleteImportedKeyMaterial;
     type Response = DeleteImportedKeyMaterialResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDeleteImportedKeyMaterialRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDeleteImportedKeyMaterialRequest<'_>>(body, offered)
     }
 }
 

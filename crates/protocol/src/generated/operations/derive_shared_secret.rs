@@ -37,8 +37,8 @@ impl Request for DeriveSharedSecretRequest {
     const OPERATION: Operation = Operation::DeriveSharedSecret;
     type Response = DeriveSharedSecretResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDeriveSharedSecretRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDeriveSharedSecretRequest<'_>>(body, offered)
     }
 }
 

@@ -20,8 +20,8 @@ impl Request for DescribeCustomKeyStoresRequest {
     const OPERATION: Operation = Operation::DescribeCustomKeyStores;
     type Response = DescribeCustomKeyStoresResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDescribeCustomKeyStoresRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDescribeCustomKeyStoresRequest<'_>>(body, offered)
     }
 }
 

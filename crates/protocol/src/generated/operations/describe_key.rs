@@ -16,8 +16,8 @@ impl Request for DescribeKeyRequest {
     const OPERATION: Operation = Operation::DescribeKey;
     type Response = DescribeKeyResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDescribeKeyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDescribeKeyRequest<'_>>(body, offered)
     }
 }
 

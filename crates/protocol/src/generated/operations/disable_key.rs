@@ -14,8 +14,8 @@ impl Request for DisableKeyRequest {
     const OPERATION: Operation = Operation::DisableKey;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDisableKeyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDisableKeyRequest<'_>>(body, offered)
     }
 }
 

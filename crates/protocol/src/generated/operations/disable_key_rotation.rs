@@ -14,8 +14,8 @@ impl Request for DisableKeyRotationRequest {
     const OPERATION: Operation = Operation::DisableKeyRotation;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDisableKeyRotationRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDisableKeyRotationRequest<'_>>(body, offered)
     }
 }
 

@@ -14,8 +14,8 @@ impl Request for DisconnectCustomKeyStoreRequest {
     const OPERATION: Operation = Operation::DisconnectCustomKeyStore;
     type Response = DisconnectCustomKeyStoreResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawDisconnectCustomKeyStoreRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawDisconnectCustomKeyStoreRequest<'_>>(body, offered)
     }
 }
 

@@ -14,8 +14,8 @@ impl Request for EnableKeyRequest {
     const OPERATION: Operation = Operation::EnableKey;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawEnableKeyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawEnableKeyRequest<'_>>(body, offered)
     }
 }
 

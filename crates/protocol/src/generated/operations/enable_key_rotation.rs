@@ -16,8 +16,8 @@ impl Request for EnableKeyRotationRequest {
     const OPERATION: Operation = Operation::EnableKeyRotation;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawEnableKeyRotationRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawEnableKeyRotationRequest<'_>>(body, offered)
     }
 }
 

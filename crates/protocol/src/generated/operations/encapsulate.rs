@@ -20,8 +20,8 @@ impl Request for EncapsulateRequest {
     const OPERATION: Operation = Operation::Encapsulate;
     type Response = EncapsulateResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawEncapsulateRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawEncapsulateRequest<'_>>(body, offered)
     }
 }
 

@@ -24,8 +24,8 @@ impl Request for EncryptRequest {
     const OPERATION: Operation = Operation::Encrypt;
     type Response = EncryptResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawEncryptRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawEncryptRequest<'_>>(body, offered)
     }
 }
 

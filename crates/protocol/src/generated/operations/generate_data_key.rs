@@ -26,8 +26,8 @@ impl Request for GenerateDataKeyRequest {
     const OPERATION: Operation = Operation::GenerateDataKey;
     type Response = GenerateDataKeyResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGenerateDataKeyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGenerateDataKeyRequest<'_>>(body, offered)
     }
 }
 

@@ -24,8 +24,8 @@ impl Request for GenerateDataKeyPairRequest {
     const OPERATION: Operation = Operation::GenerateDataKeyPair;
     type Response = GenerateDataKeyPairResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGenerateDataKeyPairRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGenerateDataKeyPairRequest<'_>>(body, offered)
     }
 }
 

@@ -22,8 +22,8 @@ impl Request for GenerateDataKeyPairWithoutPlaintextRequest {
     const OPERATION: Operation = Operation::GenerateDataKeyPairWithoutPlaintext;
     type Response = GenerateDataKeyPairWithoutPlaintextResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGenerateDataKeyPairWithoutPlaintextRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGenerateDataKeyPairWithoutPlaintextRequest<'_>>(body, offered)
     }
 }
 

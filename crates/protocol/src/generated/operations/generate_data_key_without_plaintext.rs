@@ -24,8 +24,8 @@ impl Request for GenerateDataKeyWithoutPlaintextRequest {
     const OPERATION: Operation = Operation::GenerateDataKeyWithoutPlaintext;
     type Response = GenerateDataKeyWithoutPlaintextResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGenerateDataKeyWithoutPlaintextRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGenerateDataKeyWithoutPlaintextRequest<'_>>(body, offered)
     }
 }
 

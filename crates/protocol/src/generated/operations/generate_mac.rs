@@ -22,8 +22,8 @@ impl Request for GenerateMacRequest {
     const OPERATION: Operation = Operation::GenerateMac;
     type Response = GenerateMacResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGenerateMacRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGenerateMacRequest<'_>>(body, offered)
     }
 }
 

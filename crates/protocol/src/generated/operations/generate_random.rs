@@ -18,8 +18,8 @@ impl Request for GenerateRandomRequest {
     const OPERATION: Operation = Operation::GenerateRandom;
     type Response = GenerateRandomResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGenerateRandomRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGenerateRandomRequest<'_>>(body, offered)
     }
 }
 

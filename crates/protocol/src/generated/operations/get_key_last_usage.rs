@@ -14,8 +14,8 @@ impl Request for GetKeyLastUsageRequest {
     const OPERATION: Operation = Operation::GetKeyLastUsage;
     type Response = GetKeyLastUsageResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGetKeyLastUsageRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGetKeyLastUsageRequest<'_>>(body, offered)
     }
 }
 

@@ -16,8 +16,8 @@ impl Request for GetKeyPolicyRequest {
     const OPERATION: Operation = Operation::GetKeyPolicy;
     type Response = GetKeyPolicyResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGetKeyPolicyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGetKeyPolicyRequest<'_>>(body, offered)
     }
 }
 

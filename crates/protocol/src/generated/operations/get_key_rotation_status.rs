@@ -14,8 +14,8 @@ impl Request for GetKeyRotationStatusRequest {
     const OPERATION: Operation = Operation::GetKeyRotationStatus;
     type Response = GetKeyRotationStatusResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGetKeyRotationStatusRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGetKeyRotationStatusRequest<'_>>(body, offered)
     }
 }
 

@@ -18,8 +18,8 @@ impl Request for GetParametersForImportRequest {
     const OPERATION: Operation = Operation::GetParametersForImport;
     type Response = GetParametersForImportResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGetParametersForImportRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGetParametersForImportRequest<'_>>(body, offered)
     }
 }
 

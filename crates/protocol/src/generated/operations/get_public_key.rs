@@ -16,8 +16,8 @@ impl Request for GetPublicKeyRequest {
     const OPERATION: Operation = Operation::GetPublicKey;
     type Response = GetPublicKeyResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawGetPublicKeyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawGetPublicKeyRequest<'_>>(body, offered)
     }
 }
 

@@ -43,8 +43,8 @@ impl Request for ImportKeyMaterialRequest {
     const OPERATION: Operation = Operation::ImportKeyMaterial;
     type Response = ImportKeyMaterialResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawImportKeyMaterialRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawImportKeyMaterialRequest<'_>>(body, offered)
     }
 }
 

@@ -18,8 +18,8 @@ impl Request for ListAliasesRequest {
     const OPERATION: Operation = Operation::ListAliases;
     type Response = ListAliasesResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawListAliasesRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawListAliasesRequest<'_>>(body, offered)
     }
 }
 

@@ -24,8 +24,8 @@ impl Request for ListGrantsRequest {
     const OPERATION: Operation = Operation::ListGrants;
     type Response = ListGrantsResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawListGrantsRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawListGrantsRequest<'_>>(body, offered)
     }
 }
 

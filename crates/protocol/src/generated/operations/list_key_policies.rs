@@ -18,8 +18,8 @@ impl Request for ListKeyPoliciesRequest {
     const OPERATION: Operation = Operation::ListKeyPolicies;
     type Response = ListKeyPoliciesResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawListKeyPoliciesRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawListKeyPoliciesRequest<'_>>(body, offered)
     }
 }
 

@@ -20,8 +20,8 @@ impl Request for ListKeyRotationsRequest {
     const OPERATION: Operation = Operation::ListKeyRotations;
     type Response = ListKeyRotationsResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawListKeyRotationsRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawListKeyRotationsRequest<'_>>(body, offered)
     }
 }
 

@@ -18,8 +18,8 @@ impl Request for ListKeysRequest {
     const OPERATION: Operation = Operation::ListKeys;
     type Response = ListKeysResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawListKeysRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawListKeysRequest<'_>>(body, offered)
     }
 }
 

@@ -18,8 +18,8 @@ impl Request for ListResourceTagsRequest {
     const OPERATION: Operation = Operation::ListResourceTags;
     type Response = ListResourceTagsResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawListResourceTagsRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawListResourceTagsRequest<'_>>(body, offered)
     }
 }
 

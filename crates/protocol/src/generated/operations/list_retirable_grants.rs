@@ -20,8 +20,8 @@ impl Request for ListRetirableGrantsRequest {
     const OPERATION: Operation = Operation::ListRetirableGrants;
     type Response = ListRetirableGrantsResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawListRetirableGrantsRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawListRetirableGrantsRequest<'_>>(body, offered)
     }
 }
 

@@ -20,8 +20,8 @@ impl Request for PutKeyPolicyRequest {
     const OPERATION: Operation = Operation::PutKeyPolicy;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawPutKeyPolicyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawPutKeyPolicyRequest<'_>>(body, offered)
     }
 }
 

@@ -49,8 +49,8 @@ impl Request for ReEncryptRequest {
     const OPERATION: Operation = Operation::ReEncrypt;
     type Response = ReEncryptResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawReEncryptRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawReEncryptRequest<'_>>(body, offered)
     }
 }
 

@@ -24,8 +24,8 @@ impl Request for ReplicateKeyRequest {
     const OPERATION: Operation = Operation::ReplicateKey;
     type Response = ReplicateKeyResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawReplicateKeyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawReplicateKeyRequest<'_>>(body, offered)
     }
 }
 

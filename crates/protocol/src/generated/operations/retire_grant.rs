@@ -20,8 +20,8 @@ impl Request for RetireGrantRequest {
     const OPERATION: Operation = Operation::RetireGrant;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawRetireGrantRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawRetireGrantRequest<'_>>(body, offered)
     }
 }
 

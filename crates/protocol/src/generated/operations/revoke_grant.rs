@@ -18,8 +18,8 @@ impl Request for RevokeGrantRequest {
     const OPERATION: Operation = Operation::RevokeGrant;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawRevokeGrantRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawRevokeGrantRequest<'_>>(body, offered)
     }
 }
 

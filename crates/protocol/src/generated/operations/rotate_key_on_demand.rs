@@ -14,8 +14,8 @@ impl Request for RotateKeyOnDemandRequest {
     const OPERATION: Operation = Operation::RotateKeyOnDemand;
     type Response = RotateKeyOnDemandResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawRotateKeyOnDemandRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawRotateKeyOnDemandRequest<'_>>(body, offered)
     }
 }
 

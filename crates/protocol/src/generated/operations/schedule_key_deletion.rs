@@ -16,8 +16,8 @@ impl Request for ScheduleKeyDeletionRequest {
     const OPERATION: Operation = Operation::ScheduleKeyDeletion;
     type Response = ScheduleKeyDeletionResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawScheduleKeyDeletionRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawScheduleKeyDeletionRequest<'_>>(body, offered)
     }
 }
 

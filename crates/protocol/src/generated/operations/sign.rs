@@ -24,8 +24,8 @@ impl Request for SignRequest {
     const OPERATION: Operation = Operation::Sign;
     type Response = SignResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawSignRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawSignRequest<'_>>(body, offered)
     }
 }
 

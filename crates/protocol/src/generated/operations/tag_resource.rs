@@ -16,8 +16,8 @@ impl Request for TagResourceRequest {
     const OPERATION: Operation = Operation::TagResource;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawTagResourceRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawTagResourceRequest<'_>>(body, offered)
     }
 }
 

@@ -16,8 +16,8 @@ impl Request for UntagResourceRequest {
     const OPERATION: Operation = Operation::UntagResource;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawUntagResourceRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawUntagResourceRequest<'_>>(body, offered)
     }
 }
 

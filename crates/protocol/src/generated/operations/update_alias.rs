@@ -16,8 +16,8 @@ impl Request for UpdateAliasRequest {
     const OPERATION: Operation = Operation::UpdateAlias;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawUpdateAliasRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawUpdateAliasRequest<'_>>(body, offered)
     }
 }
 

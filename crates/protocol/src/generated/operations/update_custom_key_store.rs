@@ -32,8 +32,8 @@ impl Request for UpdateCustomKeyStoreRequest {
     const OPERATION: Operation = Operation::UpdateCustomKeyStore;
     type Response = UpdateCustomKeyStoreResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawUpdateCustomKeyStoreRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawUpdateCustomKeyStoreRequest<'_>>(body, offered)
     }
 }
 

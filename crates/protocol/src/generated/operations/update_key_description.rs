@@ -16,8 +16,8 @@ impl Request for UpdateKeyDescriptionRequest {
     const OPERATION: Operation = Operation::UpdateKeyDescription;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawUpdateKeyDescriptionRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawUpdateKeyDescriptionRequest<'_>>(body, offered)
     }
 }
 

@@ -16,8 +16,8 @@ impl Request for UpdatePrimaryRegionRequest {
     const OPERATION: Operation = Operation::UpdatePrimaryRegion;
     type Response = NoOutput;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawUpdatePrimaryRegionRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawUpdatePrimaryRegionRequest<'_>>(body, offered)
     }
 }
 

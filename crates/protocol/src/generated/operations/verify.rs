@@ -39,8 +39,8 @@ impl Request for VerifyRequest {
     const OPERATION: Operation = Operation::Verify;
     type Response = VerifyResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawVerifyRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawVerifyRequest<'_>>(body, offered)
     }
 }
 

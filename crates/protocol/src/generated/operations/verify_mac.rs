@@ -36,8 +36,8 @@ impl Request for VerifyMacRequest {
     const OPERATION: Operation = Operation::VerifyMac;
     type Response = VerifyMacResponse;
 
-    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        decode::<RawVerifyMacRequest<'_>>(body)
+    fn decode_with(body: &[u8], offered: Offer) -> Result<Self, DecodeError> {
+        decode::<RawVerifyMacRequest<'_>>(body, offered)
     }
 }
 

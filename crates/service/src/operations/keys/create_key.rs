@@ -159,8 +159,8 @@ fn check_origin(request: &CreateKeyRequest, spec: KeySpec) -> Result<(), KmsErro
         let text = format!("Custom key store {store} does not exist.");
         return Err(KmsError::new(ErrorCode::CustomKeyStoreNotFound, text));
     }
-    if spec == KeySpec::Sm2 {
-        return Err(unsupported(&format!("KeySpec {spec} is not supported by this version of trent.")));
+    if spec == KeySpec::Sm2 && !trent_gate::HAS_SM2 {
+        return Err(KmsError::unsupported_spec(spec));
     }
     Ok(())
 }
