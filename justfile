@@ -28,6 +28,10 @@ tidy:
 bench *ARGUMENTS:
     cargo xtask bench {{ARGUMENTS}}
 
+# Looks for times that tell where wrong input is wrong.
+timing *ARGUMENTS:
+    cargo xtask timing {{ARGUMENTS}}
+
 # What CI runs, in the same order.
 ci:
     cargo xtask ci

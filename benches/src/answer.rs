@@ -38,7 +38,7 @@ fn content_length(head: &[u8]) -> Option<usize> {
     str::from_utf8(lines.find(is_length)?.get(NAME.len()..)?).ok()?.trim().parse().ok()
 }
 
-/// What a right answer is, besides its status of 200.
+/// What a right answer is; its status is 200, but for a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// Whatever the body is.
@@ -47,14 +47,17 @@ pub(crate) enum Expected {
     Bytes(usize),
     /// This body.
     Body(Vec<u8>),
+    /// A refusal instead: a status of 400, and whatever the body is.
+    Refusal,
 }
 
 impl Expected {
     /// Fails on a wrong answer, and says what it was.
     pub(crate) fn check(&self, answer: &Answer<'_>) -> Result<()> {
-        let right = answer.status == 200
+        let status = if *self == Self::Refusal { 400 } else { 200 };
+        let right = answer.status == status
             && match self {
-                Self::Success => true,
+                Self::Success | Self::Refusal => true,
                 Self::Bytes(length) => answer.body.len() == *length,
                 Self::Body(body) => answer.body == body.as_slice(),
             };
@@ -95,6 +98,8 @@ mod tests {
         assert!(Expected::Body(b"{}".to_vec()).check(&answer).is_ok());
         assert!(Expected::Bytes(3).check(&answer).is_err());
         assert!(Expected::Body(b"[]".to_vec()).check(&answer).is_err());
-        assert!(Expected::Success.check(&Answer { status: 400, body: b"{}" }).is_err());
+        let refusal = Answer { status: 400, body: b"{}" };
+        assert!(Expected::Success.check(&refusal).is_err());
+        assert!(Expected::Refusal.check(&refusal).is_ok() && Expected::Refusal.check(&answer).is_err());
     }
 }

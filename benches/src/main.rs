@@ -7,13 +7,16 @@
 mod answer;
 mod client;
 mod compare;
+mod kinds;
 mod load;
 mod million;
 mod operations;
+mod primitives;
 mod process;
 mod report;
 mod request;
 mod suite;
+mod timing;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,9 +25,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 
+use kinds::Kinds;
 use million::Million;
 use report::Report;
 use suite::Suite;
+use timing::Counts;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -39,6 +44,12 @@ struct Arguments {
     /// Measures with a million keys, which takes minutes to make the first time.
     #[arg(long)]
     million: bool,
+    /// Measures signing, authentication, agreement and encapsulation with keys of each spec.
+    #[arg(long, conflicts_with_all = ["million", "against"])]
+    kinds: bool,
+    /// Looks for times that tell where wrong input is wrong, and fails if there are any: `cargo xtask timing`.
+    #[arg(long, conflicts_with_all = ["million", "against", "kinds", "only", "json"])]
+    timing: bool,
     /// With --million: another number of keys.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     keys: u64,
@@ -76,7 +87,14 @@ fn measure(arguments: &Arguments, programs: &Path, folder: &Path, report: &mut R
     if arguments.million {
         return Million { trent, folder, keys: arguments.keys, pairs, run }.run(report);
     }
+    if arguments.timing {
+        return timing::run(&trent, &folder, if arguments.short { Counts::SHORT } else { Counts::LONG });
+    }
     let floor = programs.join("trent-floor");
+    if arguments.kinds {
+        let only = arguments.only.clone();
+        return Kinds { trent, floor, folder, only, pairs, run }.run(report);
+    }
     let starts = if arguments.short { 3 } else { 9 };
     let suite = Suite { trent, floor, folder, only: arguments.only.clone(), starts, pairs, run };
     match &arguments.against {

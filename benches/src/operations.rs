@@ -88,7 +88,7 @@ pub(crate) fn encrypt_with(keys: &[String]) -> Vec<Question> {
     keys.iter().enumerate().map(|each| Question::new("Encrypt", &body(each))).collect()
 }
 
-fn questions(operation: &'static str, body: impl Fn(usize) -> serde_json::Value) -> Vec<Question> {
+pub(crate) fn questions(operation: &'static str, body: impl Fn(usize) -> serde_json::Value) -> Vec<Question> {
     (0..QUESTIONS).map(|number| Question::new(operation, &body(number))).collect()
 }
 
@@ -114,6 +114,6 @@ fn measured(
 }
 
 /// 32 bytes in Base64: 43 digits, of which the last has no more than its upper bits.
-fn plaintext(number: usize) -> String {
+pub(crate) fn plaintext(number: usize) -> String {
     format!("{number:042}A=")
 }

@@ -32,6 +32,11 @@ impl Server {
 
     /// `trent serve` on a data directory, with its log beside it.
     pub(crate) fn trent(program: &Path, data_dir: &Path) -> Result<Self> {
+        Self::trent_with(program, data_dir, &[])
+    }
+
+    /// The same with settings, by the names of their environment variables.
+    pub(crate) fn trent_with(program: &Path, data_dir: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let log = File::create(data_dir.with_extension("log"))?;
         let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).stderr(log);
@@ -40,6 +45,7 @@ impl Server {
         command.env("TRENT_BOOTSTRAP_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
         // The quota is no part of what is measured.
         command.env("TRENT_LIMITS__KEYS_PER_REGION", "1000000000");
+        command.envs(settings.iter().copied());
         Self::start(&mut command).with_context(|| {
             let log = fs::read_to_string(data_dir.with_extension("log")).unwrap_or_default();
             format!("trent does not start: {}", log.trim())

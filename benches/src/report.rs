@@ -124,6 +124,9 @@ impl Report {
 
     /// What came of all of it, and what is missed.
     pub(crate) fn summarize(&self) {
+        if self.0.is_empty() {
+            return;
+        }
         let with = |verdict| self.0.iter().filter(move |figure| figure.verdict() == Some(verdict));
         println!("\n{} promises met, {} missed", with("met").count(), with("MISSED").count());
         with("MISSED").for_each(|figure| println!("{figure}"));

@@ -197,6 +197,6 @@ pub(crate) fn fresh_server(trent: &Path, data_dir: &Path) -> Result<Server> {
 }
 
 /// The same requests, with what the floor answers to everything.
-fn floor_questions(questions: &[Question]) -> Vec<Question> {
+pub(crate) fn floor_questions(questions: &[Question]) -> Vec<Question> {
     questions.iter().map(|question| Question { expected: Expected::Bytes(400), ..question.clone() }).collect()
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what is shipped, and measures it.
+//! `cargo xtask bench` and `cargo xtask timing`: build what is shipped, and measure it.
 //!
 //! What is measured, and how, is in `benches/`; its arguments are passed on.
 
@@ -10,4 +10,9 @@ pub(crate) fn run_with(arguments: &[&str]) -> anyhow::Result<()> {
     let packages = ["--package", "trent-cli", "--package", "trent-benches"];
     run(cargo(&["build", "--release", "--locked"]).args(packages))?;
     run(&mut command(target_folder()?.join("release/trent-bench"), arguments))
+}
+
+/// The same, to look for times that tell where wrong input is wrong.
+pub(crate) fn timing(arguments: &[&str]) -> anyhow::Result<()> {
+    run_with(&[&["--timing"], arguments].concat())
 }

@@ -27,8 +27,10 @@ const USAGE: &str = "usage: cargo xtask <task>
   setup            installs what the client tests need
   fuzz [TARGET] [--seconds N | --short | --input FILE]
                    throws random input at the parsers: 60 s each, or 20 with --short
-  bench [--short] [--million] [--only OPERATION] [--json FILE]
-                   measures the release build against its promises; --million with a million keys
+  bench [--short] [--million | --kinds] [--only OPERATION] [--json FILE]
+                   measures the release build against its promises; --million with a million keys, --kinds with
+                   keys of each spec
+  timing [--short] looks for answers to wrong input whose time tells where it is wrong, and fails if there are any
   crash [--kills N] [--seed S]
                    kills the binary under load, 500 times by default, and looks for what was answered";
 
@@ -57,6 +59,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<()> {
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["crash", rest @ ..] => crash::run(rest),
         ["bench", rest @ ..] => bench::run_with(rest),
+        ["timing", rest @ ..] => bench::timing(rest),
         _ => bail!("{USAGE}"),
     }
 }
