@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use trent_domain::identifier::AccountId;
+use trent_domain::identifier::{AccountId, Region};
 
 use crate::config::{Addresses, Config, Environment, LogFormat, Provider, load};
 use crate::root_key::PassphraseSource;
@@ -183,7 +183,7 @@ impl ServeArguments {
     }
 }
 
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DevArguments {
     /// The configuration file; `trent config default` prints one.
     #[arg(long, value_name = "FILE")]
@@ -193,6 +193,12 @@ pub(crate) struct DevArguments {
     pub(crate) data_dir: Option<PathBuf>,
     #[command(flatten)]
     listen: ListenArguments,
+    /// Make the keys of this file, in YAML or JSON, unless they are there; also one of local-kms.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed_file: Option<PathBuf>,
+    /// The Region of keys whose seed file names none.
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    pub(crate) seed_region: Region,
     /// Take every caller for the root of the account, whatever they sign with. On loopback only.
     #[arg(long)]
     pub(crate) any_credentials: bool,

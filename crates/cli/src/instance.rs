@@ -21,6 +21,7 @@ use crate::admin_socket::AdminSocket;
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, HttpSection, IdentityFile, place_of};
 use crate::data_dir::DataDir;
+use crate::dev::seed::Seed;
 use crate::dev::{Desk as DevDesk, MovableClock};
 use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) data_dir: PathBuf,
     pub(crate) root_key: Source,
     pub(crate) first_access_key: FirstAccessKey,
+    /// Of `trent dev` alone.
+    pub(crate) seed: Option<Seed>,
     pub(crate) mode: Mode,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) level: LogLevel,
@@ -71,13 +74,16 @@ impl Plan {
         runtime.block_on(self.serve(&data_dir))
     }
 
-    async fn serve(self, data_dir: &DataDir) -> Result<ExitCode> {
+    async fn serve(mut self, data_dir: &DataDir) -> Result<ExitCode> {
         // Before anything else, so that no signal that comes early takes its default course.
         let mut signals = Signals::new()?;
         let mut identities = IdentityFile::of(&self.config.identity);
         let configured = identities.read(&self.environment)?;
         let Opened { service, started, clock } = self.open(data_dir.path(), &configured).await?;
         configure(&service, &identities, configured).await?;
+        if let Some(seed) = self.seed.take() {
+            seed.apply(&service).await?;
+        }
         warn_of_unlocked_memory(&service);
         let (metrics, process) = (Metrics::new(), ProcessMetrics::default());
         process.register(&metrics);
@@ -142,6 +148,9 @@ impl Plan {
                 first_start::prepare(data_dir, account, &self.first_access_key, &*wiring::random());
             prepared.map_err(|error| failure = Some(error)).ok()
         };
+        if self.mode != Mode::Serve {
+            wiring::fix_material_ids(&*database, &root_key.keyring).await?;
+        }
         let clock = self.movable_clock(Arc::clone(&database) as _).await?;
         let time: Arc<dyn Clock> = match &clock {
             Some(clock) => Arc::clone(clock) as _,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use trent_crypto::{Key256, Random, SystemRandom};
 use trent_database::{Database, Embedded};
 use trent_domain::time::Clock;
-use trent_gate::{OpenError, Parts};
+use trent_gate::{Gate, OpenError, Parts};
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_service::{Bootstrap, Options, Service, Started};
 
@@ -75,6 +75,12 @@ pub(crate) fn keyring(root: &Key256) -> Arc<Keyring> {
 /// The randomness of the system.
 pub(crate) fn random() -> Arc<dyn Random> {
     Arc::new(SystemRandom::new())
+}
+
+/// Has material ids of a new database made as in every other of `trent dev`, so that ciphertexts under keys of a seed
+/// file can be kept with the tests that decrypt them.
+pub(crate) async fn fix_material_ids(database: &dyn Database, keyring: &Arc<Keyring>) -> Result<()> {
+    Ok(Gate::fix_material_ids(database, keyring, &Key256::new([0; 32])).await?)
 }
 
 /// Opens the service; the first start makes what `bootstrap` says.

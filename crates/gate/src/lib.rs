@@ -129,7 +129,7 @@ pub use opening::{Gate, OpenError, Parts};
 pub use refusal::{DenialResource, Refusal};
 pub use replicas::ReplicaTags;
 pub use secrets::{OpenedSession, SealedSession};
-pub use system::{DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, SettleKey, SystemPermit};
+pub use system::{DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, SeedKey, SettleKey, SystemPermit};
 pub use trent_keystore::{HAS_SM2, StoreError};
 pub use trent_policy::Standing;
 pub use uses::*;

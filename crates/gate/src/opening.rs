@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trent_crypto::Random;
+use trent_crypto::{Key256, Random};
 use trent_database::{Database, DatabaseError, RingKey, Transaction};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::time::Clock;
@@ -66,6 +66,21 @@ impl Gate {
         let cache = Arc::new(KeyCache::new(bounds));
         database.observe(Arc::clone(&cache) as _);
         Ok(Self { database, keyring, store, random, clock, cache, usage: UsageLog::default() })
+    }
+
+    /// Gives a new database a ring whose material ids are made with a key that is given, so that they are the same in
+    /// every database so made: for tests, whose ciphertexts outlive their servers.
+    pub async fn fix_material_ids(
+        database: &dyn Database,
+        keyring: &Arc<Keyring>,
+        key: &Key256,
+    ) -> Result<(), OpenError> {
+        let rows = trent_database::read(database, |records| records.ring_keys()).await?;
+        if rows.is_empty() {
+            // The rest of the ring is made when it is opened.
+            write_ring(database, keyring, &[keyring.adopt(RingName::MaterialIds, key)?]).await?;
+        }
+        Ok(())
     }
 
     /// Seals the whole ring under another root key, in one transaction, without touching any key.
@@ -149,6 +164,14 @@ async fn make_ring(
     names: &[RingName],
 ) -> Result<(), OpenError> {
     let fresh = names.iter().map(|name| keyring.create(*name)).collect::<Result<Vec<_>, _>>()?;
+    write_ring(database, keyring, &fresh).await
+}
+
+async fn write_ring(
+    database: &dyn Database,
+    keyring: &Arc<Keyring>,
+    fresh: &[NewRingKey],
+) -> Result<(), OpenError> {
     let fingerprint = keyring.fingerprint();
     let rows: Vec<_> = fresh.iter().map(|key| (key.name, key.sealed.clone())).collect();
     trent_database::write(database, "make key ring", move |transaction| {

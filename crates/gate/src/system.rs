@@ -3,14 +3,16 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use trent_domain::identifier::{KeyId, Region};
+use trent_crypto::SecretBytes;
+use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
-use trent_domain::rotation::Rotation;
+use trent_domain::rotation::{Material, Rotation};
 use trent_domain::time::Timestamp;
 use trent_keystore::Owner;
-use trent_protocol::RotationType;
+use trent_protocol::{KeySpec, RotationType};
 
+use crate::account::NewKeyMaterial;
 use crate::opening::Gate;
 use crate::refusal::Refusal;
 use crate::replicas;
@@ -30,6 +32,10 @@ pub enum SettleKey {}
 /// Deletes imported material that has expired.
 #[derive(Debug)]
 pub enum ExpireImportedMaterial {}
+
+/// Makes a key that a seed file describes.
+#[derive(Debug)]
+pub enum SeedKey {}
 
 /// Permission of a job to do one thing to one key.
 #[must_use]
@@ -126,6 +132,34 @@ impl SystemPermit<'_, ExpireImportedMaterial> {
             Ok::<_, Refusal>(expired)
         })
         .await?
+    }
+}
+
+impl SystemPermit<'_, SeedKey> {
+    /// Makes material for the key, or takes what is given.
+    pub async fn material(
+        &self,
+        account: AccountId,
+        spec: KeySpec,
+        given: Option<SecretBytes>,
+    ) -> Result<NewKeyMaterial, Refusal> {
+        let owner = Owner { account, region: self.region, key: self.id };
+        self.gate.domain_key(account, self.region).await?;
+        let made = match given {
+            Some(material) => self.gate.store.take(owner, spec, material).await?,
+            None => self.gate.store.generate(owner, spec).await?,
+        };
+        Ok(NewKeyMaterial::from(made))
+    }
+
+    /// The materials of the key as its replica in another Region has them.
+    pub async fn materials_in(&self, key: &Key, region: Region) -> Result<Vec<Material>, Refusal> {
+        self.gate.domain_key(key.account, region).await?;
+        let copy = |material: &Material| {
+            let sealed = self.gate.store.reseal(key, material, region)?;
+            Ok(Material { sealed, ..material.clone() })
+        };
+        key.materials.iter().map(copy).collect()
     }
 }
 

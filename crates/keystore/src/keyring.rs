@@ -131,6 +131,11 @@ impl Keyring {
         Ok(NewRingKey { name, sealed: self.seal_under_root(name, fresh.expose())? })
     }
 
+    /// The same with a key that is given.
+    pub fn adopt(&self, name: RingName, key: &Key256) -> Result<NewRingKey, StoreError> {
+        Ok(NewRingKey { name, sealed: self.seal_under_root(name, key.expose())? })
+    }
+
     /// Opens the row of a key and takes it into the ring.
     pub fn admit(&self, name: RingName, sealed: &[u8]) -> Result<(), StoreError> {
         let key = self.open_under_root(name, sealed)?;

@@ -127,6 +127,9 @@ pub trait KeyStore: Send + Sync {
         now: Timestamp,
     ) -> Answer<'_, NewMaterial>;
 
+    /// Takes material that somebody has in clear, in the form in which it is wrapped for an import.
+    fn take(&self, owner: Owner, spec: KeySpec, material: SecretBytes) -> Answer<'_, NewMaterial>;
+
     /// Opens one material of a key for use.
     fn open<'a>(&'a self, key: &'a Key, material: &'a Material) -> Answer<'a, OpenedKey>;
 

@@ -18,6 +18,7 @@ mod open;
 mod operations;
 mod page;
 mod pipeline;
+mod seed;
 
 pub use context::{Call, Context};
 pub use error::KmsError;
@@ -30,4 +31,5 @@ pub use identity::{
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, ReloadError, Service, Started};
 pub use pipeline::{Exchange, Handle, run, unsupported};
+pub use seed::{SeedError, SeedKey, SeedMember, SeedReport};
 pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Standing};

@@ -230,6 +230,11 @@ impl Service {
         Ok(())
     }
 
+    /// The accounts of the identity file.
+    pub(crate) async fn configured_accounts(&self) -> std::collections::BTreeSet<AccountId> {
+        self.configured.lock().await.accounts.iter().map(|account| account.account.id).collect()
+    }
+
     async fn bootstrap(&self, bootstrap: Bootstrap) -> Result<(), OpenError> {
         let Bootstrap { account, user, access_key_id, secret } = bootstrap;
         let sealed_secret = self.gate.seal_access_key_secret(&access_key_id, secret.expose())?;

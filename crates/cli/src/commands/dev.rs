@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use super::serve::{check_plain_http, tls};
 use crate::arguments::DevArguments;
 use crate::config::{Config, Environment};
+use crate::dev::seed::{Defaults, Seed};
 use crate::failure::misuse;
 use crate::first_start::FirstAccessKey;
 use crate::hardening::harden;
@@ -21,6 +22,8 @@ use crate::wiring::random;
 const ACCOUNT: &str = "000000000000";
 
 pub(crate) fn run(arguments: DevArguments, environment: Environment) -> Result<ExitCode> {
+    let defaults = Defaults { account: ACCOUNT.parse()?, region: arguments.seed_region };
+    let seed_file = arguments.seed_file.clone();
     let load = move |environment: &Environment| {
         let mut config = arguments.load(environment)?;
         // Keys of tests need no more than a file, whatever the configuration says of those that count.
@@ -28,6 +31,7 @@ pub(crate) fn run(arguments: DevArguments, environment: Environment) -> Result<E
         config.data.account_id = Some(ACCOUNT.parse()?);
         Ok::<_, anyhow::Error>((config, arguments.any_credentials, arguments.data_dir.clone()))
     };
+    let seed = seed_file.map(|file| Seed::read(&file, defaults)).transpose()?;
     let (config, any_credentials, data_dir) = load(&environment)?;
     let level = logging::start(&config.log)?;
     harden();
@@ -51,6 +55,7 @@ pub(crate) fn run(arguments: DevArguments, environment: Environment) -> Result<E
         environment,
         root_key: Source::File,
         first_access_key: FirstAccessKey::test(),
+        seed,
         mode: if any_credentials { Mode::DevAnyCredentials } else { Mode::Dev },
         level,
     };

@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: ServeArguments, environment: Environment) -> Result
         environment,
         root_key,
         first_access_key,
+        seed: None,
         mode: Mode::Serve,
         tls,
         level,

@@ -7,6 +7,7 @@ mod clock;
 mod commands;
 mod desk;
 mod faults;
+pub(crate) mod seed;
 mod span;
 
 pub(crate) use clock::MovableClock;

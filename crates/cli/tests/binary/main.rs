@@ -13,6 +13,8 @@ mod dev_clock;
 #[cfg(test)]
 mod dev_faults;
 #[cfg(test)]
+mod dev_seed;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod process;

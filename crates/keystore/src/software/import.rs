@@ -108,7 +108,7 @@ pub(super) fn unwrap(token: &Token, spec: KeySpec, wrapped: &[u8]) -> Result<Unw
 }
 
 /// What a caller wraps: raw bytes for symmetric keys and HMAC keys, PKCS#8 for pairs.
-fn read(spec: KeySpec, material: SecretBytes) -> Result<Unwrapped, StoreError> {
+pub(super) fn read(spec: KeySpec, material: SecretBytes) -> Result<Unwrapped, StoreError> {
     if spec == KeySpec::SymmetricDefault {
         let fits = Key256::from_slice(material.expose()).is_some();
         return if fits {

@@ -118,6 +118,14 @@ impl KeyStore for SoftwareStore {
         })
     }
 
+    fn take(&self, owner: Owner, spec: KeySpec, material: SecretBytes) -> Answer<'_, NewMaterial> {
+        Box::pin(async move {
+            let read = move || import::read(spec, material);
+            let material = self.pool.run(Some(owner.account), read).await??;
+            self.seal(owner, material.record.expose(), material.public)
+        })
+    }
+
     fn open<'a>(&'a self, key: &'a Key, material: &'a Material) -> Answer<'a, OpenedKey> {
         Box::pin(async move {
             let record = self.unseal(key, material)?;
