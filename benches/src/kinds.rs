@@ -183,24 +183,21 @@ fn while_keys_are_made<T>(trent: &Server, work: impl FnOnce() -> Result<T>) -> R
     thread::scope(|scope| {
         let creators: Vec<_> = (0..CREATORS)
             .map(|_| {
-                scope.spawn(|| -> Result<()> {
-                    let mut client = Client::connect(trent.address)?;
+                scope.spawn(|| {
+                    let body = json!({"KeySpec": "RSA_4096", "KeyUsage": "SIGN_VERIFY"});
                     while !done.load(Ordering::Relaxed) {
-                        client
-                            .call("CreateKey", &json!({"KeySpec": "RSA_4096", "KeyUsage": "SIGN_VERIFY"}))?;
-                        made.fetch_add(1, Ordering::Relaxed);
+                        // On a busy machine one may be answered that it comes too late; there is always one that waits.
+                        let answer = Client::connect(trent.address)
+                            .and_then(|mut client| client.call("CreateKey", &body));
+                        made.fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
                     }
-                    Ok(())
                 })
             })
             .collect();
         let outcome = work();
         done.store(true, Ordering::Relaxed);
         for creator in creators {
-            match creator.join() {
-                Ok(ended) => ended?,
-                Err(_) => bail!("a caller panicked"),
-            }
+            ensure!(creator.join().is_ok(), "a caller panicked");
         }
         Ok((outcome?, made.load(Ordering::Relaxed)))
     })
