@@ -13,6 +13,7 @@ mod replicas;
 mod rotation;
 mod tags;
 
+mod audit;
 mod aws_managed_keys;
 mod denials;
 mod dry_runs;

@@ -214,7 +214,8 @@ fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
 }
 
-fn from_hex(text: &[u8]) -> Option<Hash> {
+/// A SHA-256, or a public key, of as many hexadecimal digits.
+pub fn from_hex(text: &[u8]) -> Option<Hash> {
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

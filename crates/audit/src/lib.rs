@@ -8,10 +8,12 @@
 //! Invariants: what is not named in `recorded/` is not recorded; in strict mode a record is durable before its request is
 //! answered; while the journal cannot be written nothing is answered; no line that was written is written again.
 
+mod admin;
 mod chain;
 mod dates;
 mod event;
 mod files;
+mod find;
 mod identity;
 mod internal;
 mod json;
@@ -21,11 +23,14 @@ mod recorded;
 mod recovery;
 mod shared;
 mod trail;
+mod verify;
 mod writer;
 
-pub use chain::{Checkpoint, FORMAT, Hash, Head, Link, SIGNED_PREFIX, Signer, hash, hex};
+pub use admin::command;
+pub use chain::{Checkpoint, FORMAT, Hash, Head, Link, SIGNED_PREFIX, Signer, from_hex, hash, hex};
 pub use event::Event;
 pub use files::{BeforeWrite, JournalFile, list};
+pub use find::{Query, find};
 pub use internal::{Internal, Rotation};
 pub use json::{Camel, Members, object};
 pub use lane::{Unwritten, Written};
@@ -34,3 +39,4 @@ pub use recorded::Recorded;
 pub use recovery::OpenError;
 pub use shared::Stats;
 pub use trail::{Recorder, Settings, Trail};
+pub use verify::{Fault, Known, Problem, Report, verify};

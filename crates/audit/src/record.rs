@@ -16,6 +16,8 @@ use crate::internal::Internal;
 use crate::json::{Camel, raw, text};
 use crate::{dates, identity};
 
+/// The source of the trail's own events.
+pub(crate) const TRAIL_SOURCE: &str = "trent.audit";
 /// The version of CloudTrail's record format that records follow.
 const EVENT_VERSION: &str = "1.11";
 /// Texts of callers are cut here, as CloudTrail cuts them.
@@ -253,7 +255,7 @@ pub(crate) fn admin(command: &AdminRecord<'_>, event_id: Uuid, out: &mut Vec<u8>
 pub(crate) fn of_trail(name: &str, details: &[u8], at: Timestamp, event_id: Uuid, out: &mut Vec<u8>) {
     begin(out);
     identity::internal(None, out);
-    what(out, at, "trent.audit", name, "");
+    what(out, at, TRAIL_SOURCE, name, "");
     raw(out, "requestParameters", b"");
     raw(out, "responseElements", b"");
     id(out, "eventID", event_id);

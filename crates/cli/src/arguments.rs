@@ -1,5 +1,6 @@
 //! The command line. Its texts are what `trent help` prints.
 
+mod audit;
 mod dev;
 mod identities;
 mod xks;
@@ -14,6 +15,7 @@ use trent_domain::identifier::{AccountId, Region};
 use crate::config::{Addresses, Config, Environment, LogFormat, Provider, load};
 use crate::root_key::PassphraseSource;
 
+pub(crate) use audit::{AuditCommand, AuditPlace, FindArguments, VerifyArguments};
 pub(crate) use dev::{ClockCommand, FaultCommand};
 pub(crate) use identities::{
     AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
@@ -48,6 +50,9 @@ pub(crate) enum Command {
     /// Show the configuration there is.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Verify, search and export the record of what was done.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Administer the server that runs: accounts, users, access keys; of `trent dev` clock and faults too.
     Admin(AdminArguments),
 }

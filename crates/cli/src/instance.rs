@@ -26,7 +26,7 @@ use crate::dev::{Desk as DevDesk, MovableClock};
 use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
 use crate::logging::LogLevel;
-use crate::metrics::ProcessMetrics;
+use crate::metrics::{AuditMetrics, ProcessMetrics};
 use crate::root_key::{Places, Source};
 use crate::wiring;
 
@@ -87,6 +87,7 @@ impl Plan {
         warn_of_unlocked_memory(&service);
         let (metrics, process) = (Metrics::new(), ProcessMetrics::default());
         process.register(&metrics);
+        AuditMetrics::register(service.trail(), &metrics);
         process.look_at_memory(&service);
         process.look_at_certificate(self.config.http.tls_certificate.as_deref());
         // Of `trent dev` alone.
@@ -117,6 +118,9 @@ impl Plan {
             jobs.stop().await;
             if let Err(error) = service.flush_last_usage().await {
                 tracing::error!(%error, "the last usages of keys could not be written");
+            }
+            if let Err(error) = service.close_trail().await {
+                tracing::error!(%error, "the end of the audit trail could not be noted in the database");
             }
         };
         tokio::select! {
@@ -156,8 +160,9 @@ impl Plan {
             Some(clock) => Arc::clone(clock) as _,
             None => Arc::new(SystemClock),
         };
+        let trail = self.config.audit.settings(data_dir, self.mode != Mode::Serve);
         let (service, started) =
-            wiring::open_service(database, root_key.keyring, &self.config, time, bootstrap).await?;
+            wiring::open_service(database, root_key.keyring, &self.config, time, trail, bootstrap).await?;
         failure.map_or(Ok(Opened { service, started, clock }), Err)
     }
 

@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => commands::doctor::run(&arguments, &environment),
         Command::XksProxy(arguments) => commands::xks_proxy::run(arguments, environment),
         Command::Config(command) => commands::config::run(&command),
+        Command::Audit(command) => commands::audit::run(&command, &environment),
         Command::Admin(arguments) => commands::admin::run(arguments, &environment),
     };
     match done {

@@ -1,12 +1,17 @@
 //! What the process counts about itself: its version and start, its jobs, its certificate, memory that is not locked.
 
+use std::fmt;
 use std::path::Path;
 
+use trent_audit::Trail;
 use trent_domain::time::Clock;
 use trent_server::Metrics;
-use trent_server::prometheus_client::metrics::counter::Counter;
+use trent_server::prometheus_client::collector::Collector;
+use trent_server::prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use trent_server::prometheus_client::metrics::MetricType;
+use trent_server::prometheus_client::metrics::counter::{ConstCounter, Counter};
 use trent_server::prometheus_client::metrics::family::Family;
-use trent_server::prometheus_client::metrics::gauge::Gauge;
+use trent_server::prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use trent_server::prometheus_client::metrics::info::Info;
 use trent_service::{KmsError, Service};
 
@@ -76,6 +81,47 @@ impl ProcessMetrics {
     }
 }
 
+/// What the audit trail counts, asked for when somebody looks.
+#[derive(Debug)]
+pub(crate) struct AuditMetrics(Trail);
+
+impl AuditMetrics {
+    /// Registers them.
+    pub(crate) fn register(trail: &Trail, metrics: &Metrics) {
+        metrics.register(|registry| registry.register_collector(Box::new(Self(trail.clone()))));
+    }
+}
+
+impl Collector for AuditMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = self.0.stats();
+        for (name, help, count) in [
+            ("audit_records", "Audit records on disk", stats.records),
+            ("audit_bytes", "Bytes of audit records on disk", stats.bytes),
+            ("audit_syncs", "Times that the audit trail was synced", stats.syncs),
+            ("audit_failures", "Times that the audit trail could not be written", stats.failures),
+            ("audit_unrecorded", "Failed authentications beyond those that are recorded", stats.unrecorded),
+            ("audit_undelivered", "Batches of records that standard output did not take", stats.undelivered),
+        ] {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(count).encode(metric)?;
+        }
+        for (name, help, value) in [
+            ("audit_queued_bytes", "Bytes of records that are not on disk yet", stats.queued_bytes as f64),
+            ("audit_lag_seconds", "How long the last batch of records took", stats.lag_micros as f64 / 1e6),
+            (
+                "audit_failing",
+                "1 while requests are refused for the audit trail",
+                f64::from(u8::from(stats.failing)),
+            ),
+        ] {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(value).encode(metric)?;
+        }
+        Ok(())
+    }
+}
+
 fn now() -> i64 {
     SystemClock.now().seconds()
 }
@@ -89,6 +135,7 @@ mod tests {
         let metrics = Metrics::new();
         let process = ProcessMetrics::default();
         process.register(&metrics);
+        AuditMetrics::register(&Trail::default(), &metrics);
         let text = metrics.encode().unwrap();
         let book = include_str!("../../../docs/book/metrics.md");
         let mut names = 0;

@@ -89,6 +89,7 @@ pub(crate) async fn open_service(
     keyring: Arc<Keyring>,
     config: &Config,
     clock: Arc<dyn Clock>,
+    trail: Option<trent_audit::Settings>,
     bootstrap: impl FnOnce() -> Option<Bootstrap>,
 ) -> Result<(Arc<Service>, Started)> {
     let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
@@ -112,5 +113,9 @@ pub(crate) async fn open_service(
         }
         other => anyhow::Error::new(other).context("the service cannot be opened"),
     })?;
+    let service = match trail {
+        Some(settings) => service.open_trail(settings).await.map_err(anyhow::Error::msg)?,
+        None => service,
+    };
     Ok((Arc::new(service), started))
 }

@@ -12,6 +12,7 @@
 
 pub mod asymmetric;
 pub mod certificate;
+pub mod checkpoint;
 pub mod ciphertext;
 pub mod digest;
 pub mod envelope;

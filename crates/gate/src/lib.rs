@@ -125,11 +125,13 @@ pub use cache::CacheBounds;
 pub use change::{ChangeError, MayChange};
 pub use facts::{Connection, Endpoint, Facts, Parameters};
 pub use marker::{InvalidMarker, MarkerScope};
-pub use opening::{Gate, OpenError, Parts};
+pub use opening::{CheckpointSigner, Gate, OpenError, Parts};
 pub use refusal::{DenialResource, Refusal};
 pub use replicas::ReplicaTags;
 pub use secrets::{OpenedSession, SealedSession};
-pub use system::{DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, SeedKey, SettleKey, SystemPermit};
+pub use system::{
+    DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, Rotated, SeedKey, SettleKey, SystemPermit,
+};
 pub use trent_keystore::{HAS_SM2, StoreError};
 pub use trent_policy::Standing;
 pub use uses::*;

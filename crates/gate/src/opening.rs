@@ -41,6 +41,24 @@ pub struct Parts {
     pub bounds: CacheBounds,
 }
 
+/// Signs checkpoints of the audit trail, and nothing else: what it signs is no request, token or material.
+pub struct CheckpointSigner {
+    keyring: Arc<Keyring>,
+    public_key: [u8; 32],
+}
+
+impl CheckpointSigner {
+    /// The Ed25519 public key.
+    pub fn public_key(&self) -> [u8; 32] {
+        self.public_key
+    }
+
+    /// The signature of a checkpoint.
+    pub fn sign(&self, text: &[u8]) -> Result<[u8; 64], StoreError> {
+        self.keyring.sign_checkpoint(text)
+    }
+}
+
 /// Why the gate cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -104,6 +122,13 @@ impl Gate {
         .await?
     }
 
+    /// What signs checkpoints of the audit trail. The key is made when it is first asked for.
+    pub async fn checkpoint_signer(&self) -> Result<CheckpointSigner, OpenError> {
+        self.ensure(RingName::AuditCheckpoints).await?;
+        let keyring = Arc::clone(&self.keyring);
+        Ok(CheckpointSigner { public_key: keyring.checkpoint_public_key()?, keyring })
+    }
+
     /// How many bytes of key material could not be locked into memory.
     pub fn unlocked_bytes(&self) -> usize {
         self.keyring.unlocked_bytes()
@@ -115,24 +140,26 @@ impl Gate {
         account: AccountId,
         region: Region,
     ) -> Result<(), OpenError> {
-        let name = RingName::Domain { account, region };
+        self.ensure(RingName::Domain { account, region }).await
+    }
+
+    /// Makes a key of the ring unless it exists, and takes it into the ring.
+    async fn ensure(&self, name: RingName) -> Result<(), OpenError> {
         if self.keyring.has(name) {
             return Ok(());
         }
         let NewRingKey { sealed: fresh, .. } = self.keyring.create(name)?;
         // Of two that make it at once, the row that is written first counts.
-        let sealed =
-            trent_database::write(&*self.database, "create domain key", move |transaction| match transaction
-                .ring_key(
-                &name.to_string(),
-            )? {
+        let sealed = trent_database::write(&*self.database, "create ring key", move |transaction| {
+            match transaction.ring_key(&name.to_string())? {
                 Some(existing) => Ok::<_, OpenError>(existing.sealed),
                 None => {
                     insert(transaction, name, &fresh)?;
                     Ok(fresh.clone())
                 }
-            })
-            .await??;
+            }
+        })
+        .await??;
         Ok(self.keyring.admit(name, &sealed)?)
     }
 }

@@ -4,13 +4,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
-use trent_domain::identifier::{AccountId, KeyId, Region};
+use trent_domain::identifier::{AccountId, KeyArn, KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::rotation::{Material, Rotation};
 use trent_domain::time::Timestamp;
 use trent_keystore::Owner;
-use trent_protocol::{KeySpec, RotationType};
+use trent_protocol::{KeySpec, Origin, RotationType};
 
 use crate::account::NewKeyMaterial;
 use crate::opening::Gate;
@@ -37,6 +37,21 @@ pub enum ExpireImportedMaterial {}
 #[derive(Debug)]
 pub enum SeedKey {}
 
+/// A rotation that was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotated {
+    /// The key.
+    pub arn: KeyArn,
+    /// Where its material comes from.
+    pub origin: Origin,
+    /// The material that was current.
+    pub previous: Option<MaterialId>,
+    /// The material that is.
+    pub current: MaterialId,
+    /// Whether replicas got it too.
+    pub replicated: bool,
+}
+
 /// Permission of a job to do one thing to one key.
 #[must_use]
 pub struct SystemPermit<'gate, P> {
@@ -54,28 +69,28 @@ impl Gate {
 }
 
 impl SystemPermit<'_, DeleteExpiredKey> {
-    /// Deletes the key with its material, aliases and last usage, if it is due; says whether it was.
-    pub async fn delete(&self, now: Timestamp) -> Result<bool, Refusal> {
+    /// Deletes the key with its material, aliases and last usage, if it is due; gives its ARN if it was.
+    pub async fn delete(&self, now: Timestamp) -> Result<Option<KeyArn>, Refusal> {
         let (region, id) = (self.region, self.id);
         trent_database::write(&*self.gate.database, "delete expired key", move |transaction| {
             // The deletion may have been cancelled since the job looked.
             let is_due = |key: &Key| key.lifecycle.delete_at().is_some_and(|at| at <= now);
-            let Some(key) = transaction.key(region, id)?.filter(is_due) else { return Ok(false) };
+            let Some(key) = transaction.key(region, id)?.filter(is_due) else { return Ok(None) };
             transaction.delete_key(region, id)?;
             replicas::forget(&key, transaction, now)?;
-            Ok::<_, Refusal>(true)
+            Ok::<_, Refusal>(Some(key.arn()))
         })
         .await?
     }
 }
 
 impl SystemPermit<'_, RotateDueKey> {
-    /// Gives the key new material, if it is due; says whether it was.
-    pub async fn rotate(&self, now: Timestamp) -> Result<bool, Refusal> {
+    /// Gives the key new material, if it is due; tells of it if it was.
+    pub async fn rotate(&self, now: Timestamp) -> Result<Option<Rotated>, Refusal> {
         let (region, id) = (self.region, self.id);
-        let Some(entry) = self.gate.entry(region, id).await? else { return Ok(false) };
+        let Some(entry) = self.gate.entry(region, id).await? else { return Ok(None) };
         if !is_rotation_due(&entry.key, now) {
-            return Ok(false);
+            return Ok(None);
         }
         let rotation = Rotation { at: now, kind: RotationType::Automatic };
         let material = self
@@ -86,50 +101,57 @@ impl SystemPermit<'_, RotateDueKey> {
         let store = Arc::clone(&self.gate.store);
         trent_database::write(&*self.gate.database, "rotate due key", move |transaction| {
             let Some(mut key) = transaction.key(region, id)?.filter(|key| is_rotation_due(key, now)) else {
-                return Ok(false);
+                return Ok(None);
             };
+            let previous = key.current_material().map(|material| material.id);
             key.materials.push(material.clone());
             key.schedule = key.schedule.map(|schedule| schedule.after_rotation(now));
             transaction.update_key(&key)?;
             replicas::follow(&key, transaction, &*store)?;
-            Ok::<_, Refusal>(true)
+            Ok::<_, Refusal>(Some(Rotated {
+                arn: key.arn(),
+                origin: key.origin,
+                previous,
+                current: material.id,
+                replicated: key.related_regions().next().is_some(),
+            }))
         })
         .await?
     }
 }
 
 impl SystemPermit<'_, SettleKey> {
-    /// Enables a key whose state has passed, if it is due; says whether it was.
-    pub async fn settle(&self, now: Timestamp) -> Result<bool, Refusal> {
+    /// Enables a key whose state has passed, if it is due; says so if it was.
+    pub async fn settle(&self, now: Timestamp) -> Result<Option<()>, Refusal> {
         let (region, id) = (self.region, self.id);
         trent_database::write(&*self.gate.database, "settle key", move |transaction| {
-            let Some(mut key) = transaction.key(region, id)? else { return Ok(false) };
+            let Some(mut key) = transaction.key(region, id)? else { return Ok(None) };
             let settled = key.lifecycle.clone().settle(now, key.is_complete());
             let due = settled != key.lifecycle;
             if due {
                 key.lifecycle = settled;
                 transaction.update_key(&key)?;
             }
-            Ok::<_, Refusal>(due)
+            Ok::<_, Refusal>(due.then_some(()))
         })
         .await?
     }
 }
 
 impl SystemPermit<'_, ExpireImportedMaterial> {
-    /// Deletes what has expired of the key's material; says whether there was any.
-    pub async fn expire(&self, now: Timestamp) -> Result<bool, Refusal> {
+    /// Deletes what has expired of the key's material; gives the key's ARN if there was any.
+    pub async fn expire(&self, now: Timestamp) -> Result<Option<KeyArn>, Refusal> {
         let (region, id, store) = (self.region, self.id, Arc::clone(&self.gate.store));
         trent_database::write(&*self.gate.database, "expire imported material", move |transaction| {
             // It may have been imported again since the job looked.
-            let Some(mut key) = transaction.key(region, id)? else { return Ok(false) };
+            let Some(mut key) = transaction.key(region, id)? else { return Ok(None) };
             let before = key.clone();
             let expired = key.expire_material(now);
             if expired {
                 transaction.update_key(&key)?;
                 replicas::after_change(&before, &key, transaction, &*store)?;
             }
-            Ok::<_, Refusal>(expired)
+            Ok::<_, Refusal>(expired.then(|| key.arn()))
         })
         .await?
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use trent_crypto::envelope::{self, Purpose, label};
-use trent_crypto::{Key256, LockedKey, LockedKeys, Random, SecretBytes, kdf, root};
+use trent_crypto::{Key256, LockedKey, LockedKeys, Random, SecretBytes, checkpoint, kdf, root};
 use trent_domain::identifier::{AccountId, Region};
 
 use crate::store::StoreError;
@@ -32,6 +32,8 @@ pub enum RingName {
     Markers,
     /// Seals import tokens.
     ImportTokens,
+    /// Signs checkpoints of the audit trail.
+    AuditCheckpoints,
     /// Seals grant tokens.
     GrantTokens,
     /// Seals the external keys and the credentials of `trent xks-proxy`, in whose ring it is alone.
@@ -60,6 +62,7 @@ impl fmt::Display for RingName {
             Self::AccessKeys => f.write_str("access-keys"),
             Self::Markers => f.write_str("markers"),
             Self::ImportTokens => f.write_str("import-tokens"),
+            Self::AuditCheckpoints => f.write_str("audit-checkpoints"),
             Self::GrantTokens => f.write_str("grant-tokens"),
             Self::ExternalKeys => f.write_str("external-keys"),
             Self::Sessions(number) => write!(f, "sessions/{number}"),
@@ -77,6 +80,7 @@ impl std::str::FromStr for RingName {
             "access-keys" => Ok(Self::AccessKeys),
             "markers" => Ok(Self::Markers),
             "import-tokens" => Ok(Self::ImportTokens),
+            "audit-checkpoints" => Ok(Self::AuditCheckpoints),
             "grant-tokens" => Ok(Self::GrantTokens),
             "external-keys" => Ok(Self::ExternalKeys),
             _ if text.starts_with("sessions/") => {
@@ -190,6 +194,18 @@ impl Keyring {
             _ => None,
         });
         numbers.max()
+    }
+
+    /// The public key of checkpoints.
+    pub fn checkpoint_public_key(&self) -> Result<[u8; 32], StoreError> {
+        let key = self.key(RingName::AuditCheckpoints)?;
+        checkpoint::public_key(&key.expose()).ok_or(StoreError::Library)
+    }
+
+    /// The signature of a checkpoint.
+    pub fn sign_checkpoint(&self, text: &[u8]) -> Result<[u8; 64], StoreError> {
+        let key = self.key(RingName::AuditCheckpoints)?;
+        checkpoint::sign(&key.expose(), text).ok_or(StoreError::Library)
     }
 
     /// How many bytes of key material could not be locked into memory.

@@ -19,6 +19,7 @@ mod operations;
 mod page;
 mod pipeline;
 mod seed;
+mod trail;
 
 pub use context::{Call, Context};
 pub use error::KmsError;
@@ -32,4 +33,5 @@ pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, ReloadError, Service, Started};
 pub use pipeline::{Exchange, Handle, run, unsupported};
 pub use seed::{SeedError, SeedKey, SeedMember, SeedReport};
+pub use trail::KnownTrail;
 pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Standing};

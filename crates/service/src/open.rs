@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
-use trent_audit::{Recorder, Trail};
+use trent_audit::{Checkpoint, Recorder, Trail};
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
@@ -83,6 +83,8 @@ pub struct Service {
     pub(crate) trail: Trail,
     /// Records what has no request.
     pub(crate) recorder: Recorder,
+    /// The checkpoint that the database knows.
+    pub(crate) kept_checkpoint: Mutex<Option<Checkpoint>>,
     event_ids: parking_lot::Mutex<Vec<Uuid>>,
     random: Arc<dyn Random>,
     clock: Arc<dyn Clock>,
@@ -108,6 +110,7 @@ impl Service {
             options,
             trail: Trail::default(),
             recorder: Recorder::default(),
+            kept_checkpoint: Mutex::default(),
             event_ids: parking_lot::Mutex::default(),
             random,
             clock,
@@ -186,6 +189,9 @@ impl Service {
 
     /// Whether requests can be answered; otherwise why not.
     pub async fn ready(&self) -> Result<(), String> {
+        if !self.trail.accepts() {
+            return Err("the audit trail cannot be written".to_owned());
+        }
         let read = trent_database::read(&*self.database, |records| records.setting("ready")).await;
         read.map(|_| ()).map_err(|error| error.to_string())
     }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::panic::Location;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -62,6 +63,29 @@ impl TestKms {
     /// A new service, with an administrator of [`ACCOUNT`] calling in [`REGION`].
     pub async fn new() -> Self {
         Self::with_options(Options::default()).await
+    }
+
+    /// A new service that records what it does, until the first restart.
+    pub async fn audited() -> Self {
+        let kms = Self::new().await;
+        let service = Arc::into_inner(kms.service).expect("nobody else uses the service");
+        let settings = trent_audit::Settings::in_dir(kms.dir.path().join("audit"));
+        let service = service.open_trail(settings).await.expect("the trail opens");
+        let recorder = service.trail().recorder();
+        Self { service: Arc::new(service), recorder, ..kms }
+    }
+
+    /// Where an audited service records what it does.
+    pub fn audit_dir(&self) -> PathBuf {
+        self.dir.path().join("audit")
+    }
+
+    /// What an audited service has recorded.
+    pub fn records(&self) -> Vec<Value> {
+        let files = trent_audit::list(&self.audit_dir()).expect("the trail is listed");
+        let texts = files.iter().map(|file| std::fs::read_to_string(&file.path).expect("the trail is read"));
+        let read = |line: &str| serde_json::from_str(line).expect("a record is JSON");
+        texts.flat_map(|text| text.lines().map(read).collect::<Vec<_>>()).collect()
     }
 
     /// A new service with other options.

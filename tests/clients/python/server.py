@@ -38,6 +38,8 @@ class Server:
     command: str = "serve"
     access_key_id: str = ACCESS_KEY_ID
     secret: str = SECRET
+    # With False, signals that this process ignores stay ignored: that a file is too large is an error then.
+    restore_signals: bool = True
     process: subprocess.Popen | None = None
     endpoint: str = ""
     ready_line: str = ""
@@ -60,6 +62,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
+            restore_signals=self.restore_signals,
         )
         self._wait_until_ready()
         return self

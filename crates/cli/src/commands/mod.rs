@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod dev;

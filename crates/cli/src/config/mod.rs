@@ -6,6 +6,7 @@
 //! The table [`Section::settings`] of each section is what `trent config default` prints and what variables are
 //! looked up in; tests keep it equal to the structs.
 
+mod audit;
 mod auth;
 mod bounded;
 mod cache;
@@ -24,6 +25,7 @@ mod xks_proxy;
 
 use serde::Deserialize;
 
+pub(crate) use audit::AuditMode;
 pub(crate) use data::DataSection;
 pub(crate) use environment::Environment;
 pub(crate) use http::{Addresses, HttpSection};
@@ -33,6 +35,7 @@ pub(crate) use log::{LogFormat, LogSection};
 pub(crate) use root_key::{Provider, RootKeySection};
 pub(crate) use setting::default_file;
 
+use audit::AuditSection;
 use auth::AuthSection;
 use cache::CacheSection;
 use jobs::JobsSection;
@@ -51,6 +54,7 @@ pub(crate) struct Config {
     pub(crate) root_key: RootKeySection,
     pub(crate) identity: IdentitySection,
     pub(crate) auth: AuthSection,
+    pub(crate) audit: AuditSection,
     pub(crate) limits: LimitsSection,
     pub(crate) cache: CacheSection,
     pub(crate) jobs: JobsSection,
@@ -59,13 +63,14 @@ pub(crate) struct Config {
 }
 
 /// All sections, in the order of the default file.
-const SECTIONS: [&Section; 11] = [
+const SECTIONS: [&Section; 12] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
     &root_key::SECTION,
     &identity::SECTION,
     &auth::SECTION,
+    &audit::SECTION,
     &limits::SECTION,
     &cache::SECTION,
     &jobs::SECTION,
@@ -83,6 +88,7 @@ impl Config {
             ("root_key", self.root_key != other.root_key),
             ("identity", self.identity != other.identity),
             ("auth", self.auth != other.auth),
+            ("audit", self.audit != other.audit),
             ("limits", self.limits != other.limits),
             ("cache", self.cache != other.cache),
             ("jobs", self.jobs != other.jobs),

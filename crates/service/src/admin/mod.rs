@@ -13,6 +13,7 @@ mod records;
 
 use std::sync::Arc;
 
+use trent_audit::AdminRecord;
 use trent_database::{DatabaseError, Transaction};
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::Status;
@@ -23,6 +24,8 @@ use crate::identity::{Configured, IdentityProblem, Stored, fits};
 use crate::open::{ReloadError, Service};
 
 pub use command::{AccessKeyLine, AccountLine, Command, Managed, RecordLine, Reply, Rights, UserLine};
+
+const UNRECORDABLE: &str = "the audit trail cannot be written, and nothing is done unrecorded; see the log";
 
 /// Why a command was not done: a sentence for the operator.
 #[derive(Debug)]
@@ -73,8 +76,26 @@ impl From<StoreError> for Refused {
 type Outcome = Result<Reply, Refused>;
 
 impl Service {
-    /// Does what an operator asked for.
+    /// Does what an operator asked for, and records it.
     pub async fn administer(&self, command: Command) -> Reply {
+        if !self.recorder.accepts() {
+            return Reply::Refused { problem: UNRECORDABLE.to_owned() };
+        }
+        let (name, parameters) = trent_audit::command(&command);
+        let reply = self.execute(command).await;
+        let error = match &reply {
+            Reply::Refused { problem } => Some(&**problem),
+            _ => None,
+        };
+        let read_only = name.starts_with("List") || name.starts_with("Show");
+        let record = AdminRecord { name: &name, parameters: &parameters, read_only, at: self.now(), error };
+        match self.recorder.admin(&record, self.new_event_id()).await {
+            Ok(()) => reply,
+            Err(_) => Reply::Refused { problem: UNRECORDABLE.to_owned() },
+        }
+    }
+
+    async fn execute(&self, command: Command) -> Reply {
         let done = match command {
             Command::ListAccounts {} => self.list_accounts().await,
             Command::AddAccount { id, name } => self.add_account(id, name).await,

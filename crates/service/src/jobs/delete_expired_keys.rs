@@ -1,5 +1,6 @@
 //! Deletes keys whose waiting period is over: the key, its material, aliases, tags and last usage.
 
+use trent_audit::Internal;
 use trent_gate::DeleteExpiredKey;
 
 use super::round::Round;
@@ -12,7 +13,9 @@ impl Service {
         let mut round = Round::at(now);
         while let Some(due) = round.next(self).await? {
             let done = self.gate.as_system::<DeleteExpiredKey>(due.region, due.id).delete(now).await;
-            round.count("key deleted after its waiting period", due, done);
+            if let Some(arn) = round.count("key deleted after its waiting period", due, done) {
+                self.record(&Internal::delete_key(arn.to_string())).await?;
+            }
         }
         round.finish()
     }

@@ -1,5 +1,6 @@
 //! Deletes imported material that has expired, as DeleteImportedKeyMaterial would: its key waits for an import again.
 
+use trent_audit::Internal;
 use trent_gate::ExpireImportedMaterial;
 
 use super::round::Round;
@@ -12,7 +13,10 @@ impl Service {
         let mut round = Round::at(now);
         while let Some(due) = round.next(self).await? {
             let done = self.gate.as_system::<ExpireImportedMaterial>(due.region, due.id).expire(now).await;
-            round.count("imported material deleted at the end of its validity", due, done);
+            if let Some(arn) = round.count("imported material deleted at the end of its validity", due, done)
+            {
+                self.record(&Internal::delete_expired_key_material(arn.to_string())).await?;
+            }
         }
         round.finish()
     }

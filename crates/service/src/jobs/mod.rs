@@ -39,11 +39,16 @@ impl Service {
 
     /// Runs every job once. The error is that of the first that failed; the others have run all the same.
     pub async fn run_jobs(&self) -> Result<JobReport, KmsError> {
+        if !self.trail.accepts() {
+            return Err(KmsError::unrecordable());
+        }
         let deleted = self.delete_expired_keys().await;
         let settled = self.settle_keys().await;
         let rotated = self.rotate_due_keys().await;
         let expired = self.expire_imported_material().await;
         let usages = self.flush_last_usage().await;
+        let checkpoint = self.keep_checkpoint().await;
+        checkpoint?;
         Ok(JobReport {
             deleted: deleted?,
             settled: settled?,

@@ -39,21 +39,28 @@ impl Round {
         Ok(next)
     }
 
-    /// Notes what the job did to a key.
-    pub(super) fn count(&mut self, what: &'static str, key: DueKey, done: Result<bool, Refusal>) {
+    /// Notes what the job did to a key, and gives what it tells of it.
+    pub(super) fn count<T>(
+        &mut self,
+        what: &'static str,
+        key: DueKey,
+        done: Result<Option<T>, Refusal>,
+    ) -> Option<T> {
         let DueKey { region, id, .. } = key;
         match done {
-            Ok(true) => {
+            Ok(Some(told)) => {
                 tracing::info!(%region, key = %id, "{what}");
                 self.done += 1;
+                return Some(told);
             }
             // It is not due any more, or not for this job.
-            Ok(false) => {}
+            Ok(None) => {}
             Err(error) => {
                 tracing::error!(%region, key = %id, %error, "not done, and tried again: {what}");
                 self.failed.get_or_insert(error);
             }
         }
+        None
     }
 
     /// How many keys the job did something to, or the first error.

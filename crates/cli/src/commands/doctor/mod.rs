@@ -1,5 +1,6 @@
 //! `trent doctor`: says what is wrong with an installation, and what to do. Changes nothing.
 
+mod audit;
 mod certificate;
 mod data;
 mod system;
@@ -73,6 +74,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, environment: &Environme
     let passphrase = arguments.serve.root_key.passphrase(config, environment);
     let (running, data) = data::check(config, &passphrase);
     findings.extend(data);
+    findings.push(audit::check(config));
     if !running {
         findings.extend(system::check_ports(config));
     }

@@ -1,0 +1,139 @@
+//! The audit trail of a service: opened with what the database knows of it, and the newest checkpoint kept there, so that
+//! a journal that was cut short shows.
+
+use std::sync::Arc;
+
+use trent_audit::{Checkpoint, Internal, Rotation, Settings, Signer, Trail, hex};
+use trent_gate::{CheckpointSigner, Rotated};
+use uuid::Uuid;
+
+use crate::error::KmsError;
+use crate::open::Service;
+
+/// The row with the newest checkpoint that is on disk.
+const CHECKPOINT: &str = "audit-checkpoint";
+/// The row with the id of this node's chain.
+const NODE: &str = "audit-node";
+/// The row with the public key of checkpoints, in hexadecimal digits.
+const PUBLIC_KEY: &str = "audit-public-key";
+
+/// What the database knows of the audit trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownTrail {
+    /// What checkpoints are signed with.
+    pub public_key: [u8; 32],
+    /// The newest checkpoint that was told to it.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl KnownTrail {
+    /// Reads it from the rows; nothing where no trail was ever opened.
+    pub fn read(
+        records: &dyn trent_database::Records,
+    ) -> Result<Option<Self>, trent_database::DatabaseError> {
+        let text = |name| Ok::<_, trent_database::DatabaseError>(records.setting(name)?.map(into_text));
+        let key = text(PUBLIC_KEY)?.and_then(|text| trent_audit::from_hex(text.as_bytes()));
+        let checkpoint = text(CHECKPOINT)?.and_then(|text| Checkpoint::parse(&text));
+        Ok(key.map(|public_key| Self { public_key, checkpoint }))
+    }
+}
+
+impl Service {
+    /// The service with the trail in a directory, on which it records what it does.
+    ///
+    /// # Errors
+    /// In words: the database or the files cannot be read or written, or the trail is damaged.
+    pub async fn open_trail(self, settings: Settings) -> Result<Self, String> {
+        let in_words = |error: &dyn std::error::Error| match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        let signer = self.gate.checkpoint_signer().await.map_err(|error| in_words(&error))?;
+        let fresh = self.random_uuid().map_err(|error| in_words(&error))?;
+        let public_key = hex(&signer.public_key());
+        let known = trent_database::write(&*self.database, "open audit trail", move |transaction| {
+            let node = transaction.setting(NODE)?.map(into_text).and_then(|text| text.parse::<Uuid>().ok());
+            let node = node.unwrap_or(fresh);
+            transaction.put_setting(NODE, node.to_string().as_bytes())?;
+            transaction.put_setting(PUBLIC_KEY, public_key.as_bytes())?;
+            let checkpoint = transaction.setting(CHECKPOINT)?.map(into_text);
+            Ok::<_, trent_database::DatabaseError>((
+                node,
+                checkpoint.and_then(|text| Checkpoint::parse(&text)),
+            ))
+        });
+        let (node, known) =
+            known.await.map_err(|error| in_words(&error))?.map_err(|error| in_words(&error))?;
+        let trail = Trail::open(settings, Arc::new(Sealed(signer)), self.clock(), known, node)
+            .map_err(|error| in_words(&error))?;
+        let service = self.with_trail(trail);
+        service.keep_checkpoint().await.map_err(|error| in_words(&error))?;
+        Ok(service)
+    }
+
+    /// Tells the database the newest checkpoint that is on disk.
+    pub(crate) async fn keep_checkpoint(&self) -> Result<(), KmsError> {
+        let Some(checkpoint) = self.trail.checkpoint() else { return Ok(()) };
+        let text = checkpoint.to_text();
+        let mut kept = self.kept_checkpoint.lock().await;
+        if *kept == Some(checkpoint) {
+            return Ok(());
+        }
+        trent_database::write(&*self.database, "keep checkpoint", move |transaction| {
+            Ok::<_, KmsError>(transaction.put_setting(CHECKPOINT, text.as_bytes())?)
+        })
+        .await??;
+        *kept = Some(checkpoint);
+        Ok(())
+    }
+
+    /// Ends the trail with a signed record, and tells the database. What happens afterwards is not recorded.
+    pub async fn close_trail(&self) -> Result<(), KmsError> {
+        let trail = self.trail.clone();
+        // It waits for the disk.
+        tokio::task::spawn_blocking(move || trail.close())
+            .await
+            .map_err(|error| KmsError::internal(&error))?;
+        self.keep_checkpoint().await
+    }
+
+    /// Records what a job did.
+    pub(crate) async fn record(&self, event: &Internal) -> Result<(), KmsError> {
+        let written = self.recorder.internal(event, self.now(), self.new_event_id());
+        written.await.map_err(|_| KmsError::unrecordable())
+    }
+}
+
+/// What is recorded of a rotation.
+pub(crate) fn rotation(kind: &str, rotated: &Rotated) -> Vec<Internal> {
+    let (previous, current) = (rotated.previous.map(|id| id.to_string()), rotated.current.to_string());
+    let rotation = Rotation {
+        kind,
+        origin: rotated.origin.as_str(),
+        previous: previous.as_deref().unwrap_or_default(),
+        current: &current,
+    };
+    let arn = rotated.arn.to_string();
+    let synchronized = rotated.replicated.then(|| Internal::synchronize(arn.clone()));
+    [Some(Internal::rotate_key(arn, &rotation)), synchronized].into_iter().flatten().collect()
+}
+
+fn into_text(value: Vec<u8>) -> String {
+    // What is no text is none of these rows' formats either.
+    String::from_utf8(value).unwrap_or_default()
+}
+
+struct Sealed(CheckpointSigner);
+
+impl Signer for Sealed {
+    fn public_key(&self) -> [u8; 32] {
+        self.0.public_key()
+    }
+
+    fn sign(&self, text: &[u8]) -> Option<[u8; 64]> {
+        self.0
+            .sign(text)
+            .inspect_err(|error| tracing::error!(%error, "a checkpoint could not be signed"))
+            .ok()
+    }
+}
