@@ -10,6 +10,7 @@
 mod caller;
 mod check;
 mod copy;
+mod deletion;
 mod first_start;
 mod life;
 mod model;
@@ -64,6 +65,15 @@ fn a_first_start_that_is_killed_is_done_by_the_next() {
     let (seed, mut dice) = dice();
     if let Err(problem) = first_start::kill_first_starts(&built_binary(), KILLS_OF_FIRST_STARTS, &mut dice) {
         panic!("seed {seed}: {problem}");
+    }
+}
+
+#[test]
+fn keys_whose_waiting_period_is_over_go_whole_under_kills() {
+    let (seed, mut dice) = dice();
+    match deletion::kill_while_keys_are_deleted(&built_binary(), &mut dice) {
+        Ok(amid) => println!("{amid} looks found some keys gone and others not"),
+        Err(problem) => panic!("seed {seed}: {problem}"),
     }
 }
 
