@@ -14,6 +14,9 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use tempfile::TempDir;
 use trent_audit::{
     Checkpoint, Internal, Known, Problem, Recorder, Report, Settings, Signer, Trail, Unwritten, list, verify,
@@ -346,4 +349,28 @@ fn buffered_records_are_there_soon_and_after_a_stop() {
     write(&recorder, 10).unwrap();
     trail.close();
     assert_eq!(check(dir.path(), trail.checkpoint()).records, 13);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_file_of_any_content_is_judged(content in vec(any::<u8>(), 1..2000)) {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("audit-00000000000000000000.jsonl"), content).unwrap();
+        prop_assert!(!check(dir.path(), None).faults.is_empty());
+    }
+
+    #[test]
+    fn any_edit_is_found(at in any::<Index>(), removed in 0_usize..50, put in vec(any::<u8>(), 0..50)) {
+        let dir = TempDir::new().unwrap();
+        closed(dir.path(), 3);
+        let path = only_file(dir.path());
+        let whole = fs::read(&path).unwrap();
+        let at = at.index(whole.len());
+        let mut edited = whole.clone();
+        edited.splice(at..whole.len().min(at + removed), put);
+        fs::write(&path, &edited).unwrap();
+        prop_assert_eq!(check(dir.path(), None).faults.is_empty(), edited == whole);
+    }
 }
