@@ -13,7 +13,8 @@ fn action(operation: Operation) -> String {
 fn resource(operation: Operation, subject: &Subject, kms: &TestKms) -> String {
     match operation {
         CreateKey | GenerateRandom | ListAliases | ListKeys => "*".to_owned(),
-        DeleteAlias => kms.alias_arn(&subject.alias),
+        CreateAlias => kms.alias_arn(&subject.free_alias),
+        DeleteAlias | UpdateAlias => kms.alias_arn(&subject.alias),
         _ => kms.arn(&subject.key),
     }
 }

@@ -22,5 +22,6 @@ mod identities;
 mod isolation;
 mod kinds;
 mod paging;
+mod permissions;
 mod sm2;
 mod wire;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::import::{Imported, Standing};
+use trent_domain::key::Key;
 use trent_domain::rotation::{Material, Rotation};
 use trent_domain::time::Timestamp;
 use trent_keystore::{NewMaterial, Owner, StoreError};
 use trent_protocol::KeySpec;
 
-use crate::actions::{Action, CreateKey, GenerateRandom};
-use crate::decision::by_identity;
+use crate::actions::{Action, CreateKey, GenerateRandom, ListAliases};
+use crate::decision::{on_account, on_nothing};
 use crate::facts::Facts;
 use crate::opening::{Gate, OpenError};
 use crate::refusal::Refusal;
@@ -51,7 +52,7 @@ impl Gate {
         &self,
         facts: &Facts<'_>,
     ) -> Result<AuthorizedAccount<'_, A>, Refusal> {
-        by_identity::<A>(facts, || "*".to_owned())?;
+        on_account::<A>(facts)?;
         let (account, region) = (facts.caller.account, facts.region);
         Ok(AuthorizedAccount { gate: self, account, region, action: PhantomData })
     }
@@ -61,6 +62,15 @@ impl AuthorizedAccount<'_, CreateKey> {
     /// Makes the material of a key that is about to be created.
     pub async fn make_material(&self, key: KeyId, spec: KeySpec) -> Result<NewKeyMaterial, Refusal> {
         self.gate.make_material(Owner { account: self.account, region: self.region, key }, spec).await
+    }
+}
+
+impl AuthorizedAccount<'_, ListAliases> {
+    /// The key of the account that the list is narrowed to. Its policy has no say.
+    pub async fn narrow_to(&self, name: &str, facts: &Facts<'_>) -> Result<KeyId, Refusal> {
+        let found = self.gate.find::<ListAliases>(name, facts).await?;
+        let Key { id, account, .. } = found.entry.key;
+        if account == self.account { Ok(id) } else { Err(on_nothing::<ListAliases>(&found.entry.arn, facts)) }
     }
 }
 

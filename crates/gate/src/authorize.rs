@@ -1,23 +1,22 @@
-//! The way to a permit: resolve the name, load the key, decide, then look at state and usage.
+//! The way to a permit: find the key, decide, then look at state and usage.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use trent_crypto::ciphertext;
-use trent_domain::alias::AliasName;
-use trent_domain::identifier::{AccountId, AliasArn, KeyArn, KeyId, KeyName, MaterialId, Region};
+use trent_domain::identifier::{KeyArn, MaterialId};
 use trent_domain::key::Key;
-use trent_domain::operations::{Names, origin, rotates, rules};
+use trent_domain::operations::{origin, rotates, rules};
 use trent_domain::state;
 use trent_protocol::{KeySpec, Operation};
 
-use crate::actions::Action;
+use crate::actions::{Action, ReEncryptFrom, ReEncryptTo};
 use crate::cache::Entry;
-use crate::decision::{by_identity, denied, on_key};
 use crate::facts::Facts;
+use crate::find::{Found, maker};
 use crate::opening::Gate;
-use crate::refusal::{DenialResource, Refusal};
+use crate::refusal::Refusal;
 
 /// Proof that this caller may perform `A` on this key, now.
 ///
@@ -65,20 +64,6 @@ impl Gate {
         self.admit(entry, None)
     }
 
-    /// A permit for `A` on the key that an alias of the caller's account stands for.
-    pub async fn authorize_target<A: Action>(
-        &self,
-        alias: &AliasName,
-        facts: &Facts<'_>,
-    ) -> Result<Authorized<'_, A>, Refusal> {
-        let (account, region) = (facts.caller.account, facts.region);
-        let unknown = || Refusal::UnknownAlias(AliasArn { region, account, name: alias.clone() });
-        let id = self.alias_target(account, region, alias).await?.ok_or_else(unknown)?;
-        let entry = self.entry(region, id).await?.ok_or_else(unknown)?;
-        on_key::<A>(&entry.key, facts)?;
-        self.admit(entry, None)
-    }
-
     /// A permit for `A` on the key that made `blob`; where the request names a key, it must be that one.
     pub async fn authorize_ciphertext<A: Action>(
         &self,
@@ -86,30 +71,72 @@ impl Gate {
         blob: &[u8],
         facts: &Facts<'_>,
     ) -> Result<Authorized<'_, A>, Refusal> {
-        let header = ciphertext::read_header(blob).map_err(|_| Refusal::InvalidCiphertext);
-        let entry = match name {
-            Some(name) => self.find_allowed::<A>(name, facts).await?,
-            None => {
-                self.find_maker::<A>(maker(header.as_ref().map_err(|_| Refusal::InvalidCiphertext)?), facts)
-                    .await?
-            }
-        };
-        // An unreadable blob is told of only now: whoever may not use the key they name learns nothing else.
-        let header = match header {
-            // Ciphertexts of key pairs have no header. Whether the algorithm fits the key is judged later.
-            Err(_) if entry.key.spec != KeySpec::SymmetricDefault => return self.admit(entry, None),
-            header => header?,
-        };
-        if maker(&header) != entry.key.id {
-            return Err(Refusal::IncorrectKey);
-        }
-        self.admit(entry, Some(MaterialId(header.material_id)))
+        let (mut found, header) = self.find_by_ciphertext::<A>(name, blob, facts).await?;
+        self.allow::<A>(&mut found, facts).await?;
+        self.admit_maker(found.entry, header)
     }
 
-    /// May the caller perform `A` on this alias of its own account? The key behind it is asked about apart.
-    pub fn authorize_alias<A: Action>(&self, name: &AliasName, facts: &Facts<'_>) -> Result<(), Refusal> {
-        let arn = AliasArn { region: facts.region, account: facts.caller.account, name: name.clone() };
-        by_identity::<A>(facts, || arn.to_string())
+    /// Permits to decrypt under one key and encrypt under another, each with facts of its own. `blob` is left out
+    /// where it does not tell its key.
+    pub async fn authorize_re_encryption(
+        &self,
+        source: (Option<&str>, Option<&[u8]>, &Facts<'_>),
+        destination: (&str, &Facts<'_>),
+    ) -> Result<(Authorized<'_, ReEncryptFrom>, Authorized<'_, ReEncryptTo>), Refusal> {
+        let (name, blob, from_facts) = source;
+        let (mut from, header) = match (name, blob) {
+            (name, Some(blob)) => {
+                let (found, header) =
+                    self.find_by_ciphertext::<ReEncryptFrom>(name, blob, from_facts).await?;
+                (found, Some(header))
+            }
+            (Some(name), None) => (self.find::<ReEncryptFrom>(name, from_facts).await?, None),
+            (None, None) => return Err(Refusal::InvalidCiphertext),
+        };
+        let (name, to_facts) = destination;
+        // Policies may ask whether both are one key. What else there is to say of the destination comes after all that is
+        // to be said of the source.
+        let to = self.find::<ReEncryptTo>(name, to_facts).await;
+        let same_key = to.as_ref().is_ok_and(|to| to.entry.key.arn() == from.entry.key.arn());
+        from.same_key = Some(same_key);
+        self.allow::<ReEncryptFrom>(&mut from, from_facts).await?;
+        let from = match header {
+            Some(header) => self.admit_maker(from.entry, header)?,
+            None => self.admit(from.entry, None)?,
+        };
+        let mut to = Found { same_key: Some(same_key), ..to? };
+        self.allow::<ReEncryptTo>(&mut to, to_facts).await?;
+        Ok((from, self.admit(to.entry, None)?))
+    }
+
+    async fn find_by_ciphertext<A: Action>(
+        &self,
+        name: Option<&str>,
+        blob: &[u8],
+        facts: &Facts<'_>,
+    ) -> Result<(Found, Option<ciphertext::Header>), Refusal> {
+        let header = ciphertext::read_header(blob).ok();
+        let found = match (name, &header) {
+            (Some(name), _) => self.find::<A>(name, facts).await?,
+            (None, Some(header)) => self.find_maker::<A>(maker(header), facts).await?,
+            (None, None) => return Err(Refusal::InvalidCiphertext),
+        };
+        Ok((found, header))
+    }
+
+    // An unreadable blob is told of only now: whoever may not use the key they name learns nothing else.
+    fn admit_maker<A: Action>(
+        &self,
+        entry: Arc<Entry>,
+        header: Option<ciphertext::Header>,
+    ) -> Result<Authorized<'_, A>, Refusal> {
+        match header {
+            // Ciphertexts of key pairs have no header. Whether the algorithm fits the key is judged later.
+            None if entry.key.spec != KeySpec::SymmetricDefault => self.admit(entry, None),
+            None => Err(Refusal::InvalidCiphertext),
+            Some(header) if maker(&header) != entry.key.id => Err(Refusal::IncorrectKey),
+            Some(header) => self.admit(entry, Some(MaterialId(header.material_id))),
+        }
     }
 
     // State comes after permission: a stranger must not learn that a key is disabled.
@@ -147,112 +174,4 @@ impl Gate {
             _ => entry,
         }
     }
-
-    pub(crate) async fn find_allowed<A: Action>(
-        &self,
-        name: &str,
-        facts: &Facts<'_>,
-    ) -> Result<Arc<Entry>, Refusal> {
-        let entry = self.find::<A>(name, facts).await?;
-        check_grant_tokens(facts)?;
-        on_key::<A>(&entry.key, facts)?;
-        Ok(entry)
-    }
-
-    /// The key that a ciphertext names. Of one that is unknown or another account's the caller learns nothing.
-    async fn find_maker<A: Action>(&self, maker: KeyId, facts: &Facts<'_>) -> Result<Arc<Entry>, Refusal> {
-        let entry = self.entry(facts.region, maker).await?;
-        let own = entry.filter(|entry| entry.key.account == facts.caller.account);
-        let entry = own.ok_or_else(|| denied::<A>(facts, DenialResource::HiddenByCiphertext))?;
-        check_grant_tokens(facts)?;
-        on_key::<A>(&entry.key, facts)?;
-        Ok(entry)
-    }
-
-    async fn find<A: Action>(&self, name: &str, facts: &Facts<'_>) -> Result<Arc<Entry>, Refusal> {
-        let account = facts.caller.account;
-        let id = match self.read_name::<A>(name, facts)? {
-            KeyName::Id(id) => id,
-            KeyName::Arn(arn) => arn.id,
-            KeyName::Alias(alias) | KeyName::AliasArn(AliasArn { name: alias, .. }) => {
-                self.resolve::<A>(alias, facts).await?
-            }
-        };
-        let entry = self.entry(facts.region, id).await?.filter(|entry| entry.key.account == account);
-        entry.ok_or(Refusal::UnknownKey(KeyArn { region: facts.region, account, id }))
-    }
-
-    fn read_name<A: Action>(&self, name: &str, facts: &Facts<'_>) -> Result<KeyName, Refusal> {
-        let name = match rules(A::OPERATION).names {
-            Names::Any => KeyName::parse(name, facts.region)?,
-            Names::IdOrArn | Names::None => KeyName::parse_id_or_arn(name, facts.region)?,
-        };
-        let owner = match &name {
-            KeyName::Arn(arn) => arn.account,
-            KeyName::AliasArn(arn) => arn.account,
-            KeyName::Id(_) | KeyName::Alias(_) => facts.caller.account,
-        };
-        // Of another account's keys a caller learns nothing, not even whether they exist.
-        if owner == facts.caller.account { Ok(name) } else { Err(denied::<A>(facts, DenialResource::Hidden)) }
-    }
-
-    async fn resolve<A: Action>(&self, name: AliasName, facts: &Facts<'_>) -> Result<KeyId, Refusal> {
-        let (account, region) = (facts.caller.account, facts.region);
-        if let Some(id) = self.alias_target(account, region, &name).await? {
-            return Ok(id);
-        }
-        match name.service() {
-            Some(service) => {
-                // Whoever could not use the key does not make it by naming it.
-                self.authorize_alias::<A>(&name, facts)?;
-                self.create_aws_managed(account, region, service).await
-            }
-            None => Err(Refusal::UnknownAlias(AliasArn { region, account, name })),
-        }
-    }
-
-    /// The key that an alias stands for.
-    pub(crate) async fn alias_target(
-        &self,
-        account: AccountId,
-        region: Region,
-        name: &AliasName,
-    ) -> Result<Option<KeyId>, Refusal> {
-        let place = (account, region, name.clone());
-        if let Some(id) = self.cache.alias(&place) {
-            return Ok(Some(id));
-        }
-        let generation = self.cache.generation(&place);
-        let alias = name.as_str().to_owned();
-        let found =
-            trent_database::read(&*self.database, move |records| records.alias(account, region, &alias))
-                .await?;
-        let Some(found) = found else { return Ok(None) };
-        self.cache.insert_alias(place, found.target, generation);
-        Ok(Some(found.target))
-    }
-
-    /// The key of this Region with this id, whoever owns it: from memory, else from the database.
-    pub(crate) async fn entry(&self, region: Region, id: KeyId) -> Result<Option<Arc<Entry>>, Refusal> {
-        let place = (region, id);
-        if let Some(entry) = self.cache.key(&place) {
-            return Ok(Some(entry));
-        }
-        let _loading = self.cache.load(&place).await;
-        if let Some(entry) = self.cache.key(&place) {
-            return Ok(Some(entry));
-        }
-        let generation = self.cache.generation(&place);
-        let key = trent_database::read(&*self.database, move |records| records.key(region, id)).await?;
-        Ok(key.map(|key| self.cache.insert_key(key, generation)))
-    }
-}
-
-fn maker(header: &ciphertext::Header) -> KeyId {
-    KeyId::from_parts(header.key_id.uuid, header.key_id.multi_region)
-}
-
-// No grant has been given out, so no token of one is genuine.
-fn check_grant_tokens(facts: &Facts<'_>) -> Result<(), Refusal> {
-    if facts.grant_tokens.is_empty() { Ok(()) } else { Err(Refusal::GrantToken) }
 }

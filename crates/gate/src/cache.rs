@@ -5,6 +5,7 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::sync::Cache;
 use tokio::sync::{MutexGuard, OnceCell};
@@ -14,6 +15,7 @@ use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
 use trent_domain::time::Timestamp;
 use trent_keystore::OpenedKey;
+use trent_policy::Document;
 
 use crate::generations::Generations;
 
@@ -42,8 +44,12 @@ pub(crate) struct Entry {
     pub(crate) key: Key,
     /// The key's full name, which most answers carry.
     pub(crate) arn: Box<str>,
+    /// Its policy, compiled.
+    pub(crate) policy: Arc<Document>,
     /// The current material, opened on first use; it goes when the entry goes.
     current: OnceCell<OpenedKey>,
+    /// Its aliases, where a policy has asked for them, and how many changes of aliases there had been before.
+    aliases: parking_lot::Mutex<Option<(u64, Arc<[String]>)>>,
     generation: u64,
 }
 
@@ -61,6 +67,7 @@ pub(crate) struct KeyCache {
     keys: Cache<KeyPlace, Arc<Entry>>,
     aliases: Cache<AliasPlace, AliasEntry>,
     generations: Generations,
+    alias_changes: AtomicU64,
 }
 
 impl KeyCache {
@@ -71,6 +78,7 @@ impl KeyCache {
             keys: keys.build(),
             aliases: Cache::new(bounds.alias_bytes / ALIAS_ENTRY_BYTES),
             generations: Generations::new(),
+            alias_changes: AtomicU64::new(0),
         }
     }
 
@@ -84,10 +92,9 @@ impl KeyCache {
     }
 
     /// Keeps a row that was read after `generation` was taken.
-    pub(crate) fn insert_key(&self, key: Key, generation: u64) -> Arc<Entry> {
+    pub(crate) fn insert_key(&self, key: Key, policy: Arc<Document>, generation: u64) -> Arc<Entry> {
         let place = (key.region, key.id);
-        let arn = key.arn().to_string().into();
-        let entry = Arc::new(Entry { key, arn, current: OnceCell::new(), generation });
+        let entry = Arc::new(Entry::new(key, policy, generation));
         self.keys.insert(place, Arc::clone(&entry));
         if self.generation(&place) != generation {
             // It changed meanwhile, and whoever published that found nothing here to remove.
@@ -114,6 +121,11 @@ impl KeyCache {
         self.generations.of(place)
     }
 
+    /// How many changes of aliases there have been, to be taken before those of a key are read.
+    pub(crate) fn alias_changes(&self) -> u64 {
+        self.alias_changes.load(Ordering::SeqCst)
+    }
+
     /// Waits until nobody else loads what is at `place`.
     pub(crate) async fn load(&self, place: &impl Hash) -> Option<MutexGuard<'_, ()>> {
         self.generations.load(place).await
@@ -132,6 +144,7 @@ impl Observer for KeyCache {
                 }
                 Change::Alias(account, region, name) => {
                     self.generations.count_up(&(*account, *region, name.clone()));
+                    self.alias_changes.fetch_add(1, Ordering::SeqCst);
                 }
                 Change::GrantCreated(_)
                 | Change::GrantDeleted(_)
@@ -144,6 +157,16 @@ impl Observer for KeyCache {
 }
 
 impl Entry {
+    /// A key that is not in the cache.
+    pub(crate) fn unkept(key: Key, policy: Arc<Document>) -> Self {
+        Self::new(key, policy, 0)
+    }
+
+    fn new(key: Key, policy: Arc<Document>, generation: u64) -> Self {
+        let arn = key.arn().to_string().into();
+        Self { key, arn, policy, current: OnceCell::new(), aliases: None.into(), generation }
+    }
+
     /// The current material, opened by `open` unless it has been before. Of many who need it at once one opens it, and
     /// the others wait for that: preparing an RSA key for each of them would take a core a second for a thousand.
     pub(crate) async fn opened<E>(
@@ -157,12 +180,24 @@ impl Entry {
     pub(crate) fn without_expired(&self, now: Timestamp) -> Self {
         let mut key = self.key.clone();
         key.expire_material(now);
-        Self { key, arn: self.arn.clone(), current: OnceCell::new(), generation: self.generation }
+        Self::new(key, Arc::clone(&self.policy), self.generation)
+    }
+
+    /// Its aliases, if none has changed since they were kept.
+    pub(crate) fn aliases_at(&self, changes: u64) -> Option<Arc<[String]>> {
+        let kept = self.aliases.lock();
+        kept.as_ref().filter(|(then, _)| *then == changes).map(|(_, aliases)| Arc::clone(aliases))
+    }
+
+    /// Keeps aliases that were read after `changes` was taken.
+    pub(crate) fn keep_aliases(&self, changes: u64, aliases: &Arc<[String]>) {
+        *self.aliases.lock() = Some((changes, Arc::clone(aliases)));
     }
 
     fn weight(&self) -> u32 {
         let Key { description, policy, tags, materials, .. } = &self.key;
-        let policy = policy.as_ref().map_or(0, |policy| policy.len());
+        // The text, as it is stored and as it was read, and what it was compiled to.
+        let policy = policy.as_ref().map_or(0, |policy| policy.len() * 5);
         let tags: usize = tags.iter().map(|(key, value)| key.len() + value.len() + 100).sum();
         let materials: usize = materials
             .iter()
@@ -213,11 +248,15 @@ mod tests {
         }
     }
 
+    fn policy() -> Arc<Document> {
+        crate::key_policies::KeyPolicies::default().of(&key()).unwrap()
+    }
+
     #[test]
     fn what_has_changed_is_gone_from_memory_before_its_change_is_answered() {
         let cache = KeyCache::new(CacheBounds::default());
         let place = (key().region, key().id);
-        let entry = Arc::downgrade(&cache.insert_key(key(), cache.generation(&place)));
+        let entry = Arc::downgrade(&cache.insert_key(key(), policy(), cache.generation(&place)));
         assert!(entry.upgrade().is_some());
         cache.publish(&[Change::Key(place.0, place.1)]);
         assert!(entry.upgrade().is_none(), "its material would stay until somebody else uses the cache");
@@ -239,7 +278,7 @@ mod tests {
     #[tokio::test]
     async fn many_who_need_a_cold_key_open_it_once() {
         let cache = KeyCache::new(CacheBounds::default());
-        let entry = cache.insert_key(key(), cache.generation(&(key().region, key().id)));
+        let entry = cache.insert_key(key(), policy(), cache.generation(&(key().region, key().id)));
         let opened = Arc::new(AtomicU64::new(0));
         let open = |fails| {
             let (entry, opened) = (Arc::clone(&entry), Arc::clone(&opened));
@@ -269,7 +308,7 @@ mod tests {
         let place = (key().region, key().id);
         let generation = cache.generation(&place);
         cache.publish(&[Change::Key(place.0, place.1)]);
-        let entry = Arc::downgrade(&cache.insert_key(key(), generation));
+        let entry = Arc::downgrade(&cache.insert_key(key(), policy(), generation));
         assert!(cache.key(&place).is_none());
         assert!(entry.upgrade().is_none());
     }

@@ -1,78 +1,176 @@
-//! From the facts of a request to a decision of `trent_policy`, and from that to a permit or a denial.
+//! From the facts of a request to a decision of `trent_policy`, and from that to an answer.
 
 use std::sync::Arc;
 
+use trent_domain::alias::AliasName;
+use trent_domain::identifier::AliasArn;
 use trent_domain::identity::Principal;
 use trent_domain::key::Key;
-use trent_domain::operations::{Effect, rules};
-use trent_policy::{CallerKind, ConditionKeys, Decision, Request, Target, Values, decide};
+use trent_domain::operations::{Accounts, rules};
+use trent_policy::{
+    CallerKind, ConditionKeys, Decision, Denial, Document, KeyTarget, NoGrants, Reason, Request, Source,
+    Target, Told, decide,
+};
+use trent_protocol::Operation;
 
 use crate::actions::Action;
+use crate::condition_keys::{ForKeyPolicy, RequestKeys, Subject};
 use crate::facts::Facts;
-use crate::refusal::{DenialResource, Refusal};
+use crate::find::{Found, FoundBy};
+use crate::refusal::{AccessDenied, DeniedOn, Refusal, Statement};
 
 /// May the caller perform `A` on this key?
-pub(crate) fn on_key<A: Action>(key: &Key, facts: &Facts<'_>) -> Result<(), Refusal> {
-    if key.account != facts.caller.account {
-        return Err(denied::<A>(facts, DenialResource::Hidden));
+pub(crate) fn on_key<A: Action>(found: &Found, facts: &Facts<'_>) -> Result<(), Refusal> {
+    let keys = RequestKeys::new(facts, A::OPERATION, Some(found.subject()));
+    let key_policy_keys = ForKeyPolicy(&keys);
+    let key = &found.entry.key;
+    let target = KeyTarget {
+        arn: &found.entry.arn,
+        account: key.account.as_str(),
+        policy: &found.entry.policy,
+        keys: &key_policy_keys,
+        grants: &NoGrants,
+        cross_account: rules(A::OPERATION).accounts == Accounts::Any,
+    };
+    let on = || match found.by {
+        FoundBy::Ciphertext if key.account != facts.caller.account => DeniedOn::KeyOfCiphertext,
+        FoundBy::Name | FoundBy::Ciphertext => DeniedOn::Resource(found.entry.arn.to_string()),
+    };
+    let decision = decide(&request(A::NAME, facts, &keys, Target::Key(target)));
+    if keys.asked_for_too_many_aliases() {
+        let denial =
+            Denial { reason: Reason::NotAllowed(Source::Identity), told: Told::Reason, clause: None };
+        return Err(refused(A::NAME, facts, &denial, on));
     }
-    // The policy of a key that trent manages for a service lets nobody change the key.
-    if key.is_aws_managed() && rules(A::OPERATION).effect == Effect::Changes {
-        let resource = key.arn().to_string();
-        return Err(denied::<A>(facts, DenialResource::Resource { resource, action: A::NAME }));
-    }
-    by_identity::<A>(facts, || key.arn().to_string())
+    answer(A::NAME, facts, decision, on)
 }
 
-/// May the caller perform `A` on what `resource` names, in the caller's own account?
-pub(crate) fn by_identity<A: Action>(
+/// May the caller perform `A` in its account and this Region as a whole?
+pub(crate) fn on_account<A: Action>(facts: &Facts<'_>) -> Result<(), Refusal> {
+    let keys = RequestKeys::new(facts, A::OPERATION, None);
+    let decision = decide(&request(A::NAME, facts, &keys, Target::Account));
+    answer(A::NAME, facts, decision, || DeniedOn::Resource("*".to_owned()))
+}
+
+/// May the caller perform `A` on this alias of its own account? The key behind it is asked about apart.
+pub(crate) fn on_alias<A: Action>(name: &AliasName, facts: &Facts<'_>) -> Result<(), Refusal> {
+    let arn =
+        AliasArn { region: facts.region, account: facts.caller.account, name: name.clone() }.to_string();
+    let keys = RequestKeys::of_alias(facts, A::OPERATION);
+    let decision = decide(&request(A::NAME, facts, &keys, Target::Alias(&arn)));
+    answer(A::NAME, facts, decision, || DeniedOn::Resource(arn.clone()))
+}
+
+/// The answer about a key or alias of another account that does not exist: that of one that may not be used.
+pub(crate) fn on_nothing<A: Action>(arn: &str, facts: &Facts<'_>) -> Refusal {
+    let keys = RequestKeys::new(facts, A::OPERATION, None);
+    let denial = match decide(&request(A::NAME, facts, &keys, Target::NoSuchKey(arn))) {
+        Decision::Denied(denial) => denial,
+        Decision::Allowed(_) => no_such_key(),
+    };
+    refused(A::NAME, facts, &denial, || DeniedOn::Resource(arn.to_owned()))
+}
+
+/// The answer about a ciphertext whose key is not here.
+pub(crate) fn on_unknown_maker<A: Action>(facts: &Facts<'_>) -> Refusal {
+    refused(A::NAME, facts, &no_such_key(), || DeniedOn::KeyOfCiphertext)
+}
+
+/// Could the caller put another policy on this key, if it had `policy`?
+pub(crate) fn could_put_policy(
+    key: &Key,
+    policy: &Document,
+    aliases: Option<&[String]>,
     facts: &Facts<'_>,
-    resource: impl FnOnce() -> String,
-) -> Result<(), Refusal> {
-    let request = Request {
-        action: A::NAME,
+) -> bool {
+    const ACTION: &str = <crate::actions::PutKeyPolicy as Action>::NAME;
+    let (arn, subject) = (key.arn().to_string(), Subject { aliases, ..Subject::new(key) });
+    let keys = RequestKeys::new(facts, Operation::PutKeyPolicy, Some(subject));
+    let key_policy_keys = ForKeyPolicy(&keys);
+    let target = KeyTarget {
+        arn: &arn,
+        account: key.account.as_str(),
+        policy,
+        keys: &key_policy_keys,
+        // Grants cannot allow it.
+        grants: &NoGrants,
+        cross_account: false,
+    };
+    decide(&request(ACTION, facts, &keys, Target::Key(target))).is_allowed()
+}
+
+fn request<'a>(
+    action: &'a str,
+    facts: &Facts<'a>,
+    keys: &'a dyn ConditionKeys,
+    target: Target<'a>,
+) -> Request<'a> {
+    Request {
+        action,
         caller: caller(facts),
         standing: facts.standing,
         endpoint: facts.connection.endpoint.and_then(|endpoint| endpoint.policy.as_ref()),
-        keys: &NoKeys,
-        target: Target::Account,
-    };
-    match decide(&request) {
-        Decision::Allowed(_) => Ok(()),
-        Decision::Denied(_) => {
-            Err(denied::<A>(facts, DenialResource::Identity { resource: resource(), action: A::NAME }))
-        }
+        keys,
+        target,
     }
 }
 
 /// The caller by the names that policies have for it.
 fn caller<'a>(facts: &Facts<'a>) -> trent_policy::Caller<'a> {
     let caller = facts.caller;
-    let (kind, account) = match caller.principal {
-        Principal::Root => (CallerKind::Root, Some(caller.account.as_str())),
-        Principal::User { .. } => (CallerKind::User, Some(caller.account.as_str())),
-        Principal::RoleSession { .. } => (CallerKind::RoleSession, Some(caller.account.as_str())),
-        Principal::FederatedUser { .. } => (CallerKind::FederatedUser, Some(caller.account.as_str())),
-        Principal::Service { .. } => (CallerKind::Service, None),
+    let kind = match caller.principal {
+        Principal::Root => CallerKind::Root,
+        Principal::User { .. } => CallerKind::User,
+        Principal::RoleSession { .. } => CallerKind::RoleSession,
+        Principal::FederatedUser { .. } => CallerKind::FederatedUser,
+        Principal::Service { .. } => CallerKind::Service,
     };
     trent_policy::Caller {
         kind,
         arn: caller.policy_arn(),
-        account,
+        account: (kind != CallerKind::Service).then(|| caller.account.as_str()),
         session_arn: caller.session_arn(),
         service: caller.service_name(),
         unique_id: Some(&caller.unique_id),
     }
 }
 
-struct NoKeys;
-
-impl ConditionKeys for NoKeys {
-    fn values(&self, _key: &str) -> Option<Values<'_>> {
-        None
+fn answer(
+    action: &'static str,
+    facts: &Facts<'_>,
+    decision: Decision<'_>,
+    on: impl FnOnce() -> DeniedOn,
+) -> Result<(), Refusal> {
+    match decision {
+        Decision::Allowed(_) => Ok(()),
+        Decision::Denied(denial) => Err(refused(action, facts, &denial, on)),
     }
 }
 
-pub(crate) fn denied<A: Action>(facts: &Facts<'_>, resource: DenialResource) -> Refusal {
-    Refusal::Denied { caller: Arc::clone(&facts.caller.arn), action: A::NAME, resource }
+fn refused(
+    action: &'static str,
+    facts: &Facts<'_>,
+    denial: &Denial<'_>,
+    on: impl FnOnce() -> DeniedOn,
+) -> Refusal {
+    let on = match (on(), denial.told) {
+        (DeniedOn::Resource(_), Told::Nothing) => DeniedOn::ThisResource,
+        (on, _) => on,
+    };
+    Refusal::Denied(Box::new(AccessDenied {
+        caller: Arc::clone(&facts.caller.arn),
+        action,
+        on,
+        why: denial.explain(action).to_string(),
+        reason: denial.reason,
+        statement: denial.clause.map(|clause| Statement {
+            policy: clause.document.to_owned(),
+            index: clause.statement,
+            sid: clause.sid.map(str::to_owned),
+        }),
+    }))
+}
+
+const fn no_such_key() -> Denial<'static> {
+    Denial { reason: Reason::NoSuchKey, told: Told::Nothing, clause: None }
 }

@@ -56,12 +56,12 @@ pub struct Endpoint {
     pub policy: Option<Attached>,
 }
 
-/// What a request asks, by the names that condition keys have for it (in lower case).
+/// What a request asks, by the names that condition keys have for it (in lower case, `kms:` left out).
 #[derive(Clone, Copy, Default)]
 pub struct Parameters<'a> {
-    /// Single values: `("kms:signingalgorithm", "ECDSA_SHA_256")`.
+    /// Single values: `("signingalgorithm", "ECDSA_SHA_256")`.
     pub values: &'a [(&'static str, &'a str)],
-    /// Lists of values: `("kms:grantoperations", &operations)`.
+    /// Lists of values: `("grantoperations", &operations)`.
     pub lists: &'a [(&'static str, &'a (dyn ValueList + Sync))],
     /// The encryption context, of operations that have one.
     pub encryption_context: Option<&'a EncryptionContext>,
@@ -69,4 +69,18 @@ pub struct Parameters<'a> {
     pub tags: Option<&'a BTreeMap<String, String>>,
     /// The keys of the tags that the request takes away.
     pub tag_keys: &'a [String],
+}
+
+impl<'a> Parameters<'a> {
+    /// Single values and nothing else.
+    pub fn of(values: &'a [(&'static str, &'a str)]) -> Self {
+        Self { values, ..Self::default() }
+    }
+
+    /// Those of a request that encrypts or decrypts.
+    pub fn encryption(values: &'a [(&'static str, &'a str)], context: &'a EncryptionContext) -> Self {
+        // A request without a context has no context keys, not an empty list of them.
+        let encryption_context = Some(context).filter(|context| !context.is_empty());
+        Self { values, encryption_context, ..Self::default() }
+    }
 }

@@ -101,16 +101,21 @@
 
 mod account;
 mod actions;
+mod aliases;
 mod authorize;
 mod aws_managed;
 mod cache;
 mod change;
+mod condition_keys;
 mod decision;
 mod facts;
+mod find;
 mod generations;
 mod grant_token;
+mod key_policies;
 mod marker;
 mod opening;
+mod put_policy;
 mod refusal;
 mod replicas;
 mod secrets;
@@ -124,9 +129,10 @@ pub use authorize::Authorized;
 pub use cache::CacheBounds;
 pub use change::{ChangeError, MayChange};
 pub use facts::{Connection, Endpoint, Facts, Parameters};
+pub use key_policies::unput_text;
 pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{CheckpointSigner, Gate, OpenError, Parts};
-pub use refusal::{DenialResource, Refusal};
+pub use refusal::{AccessDenied, DeniedOn, Refusal, Statement};
 pub use replicas::ReplicaTags;
 pub use secrets::{OpenedSession, SealedSession};
 pub use system::{

@@ -9,6 +9,7 @@ use trent_domain::time::Clock;
 use trent_keystore::{KeyStore, Keyring, NewRingKey, RingName, StoreError};
 
 use crate::cache::{CacheBounds, KeyCache};
+use crate::key_policies::KeyPolicies;
 use crate::usage_log::UsageLog;
 
 /// The row that tells which root key sealed the ring.
@@ -22,6 +23,7 @@ pub struct Gate {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Arc<KeyCache>,
+    pub(crate) policies: KeyPolicies,
     pub(crate) usage: UsageLog,
 }
 
@@ -83,7 +85,8 @@ impl Gate {
         open_ring(&*database, &keyring).await?;
         let cache = Arc::new(KeyCache::new(bounds));
         database.observe(Arc::clone(&cache) as _);
-        Ok(Self { database, keyring, store, random, clock, cache, usage: UsageLog::default() })
+        let (policies, usage) = (KeyPolicies::default(), UsageLog::default());
+        Ok(Self { database, keyring, store, random, clock, cache, policies, usage })
     }
 
     /// Gives a new database a ring whose material ids are made with a key that is given, so that they are the same in

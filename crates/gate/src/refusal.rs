@@ -7,6 +7,7 @@ use trent_database::DatabaseError;
 use trent_domain::identifier::{AliasArn, KeyArn, NameError};
 use trent_domain::state::StateError;
 use trent_keystore::StoreError;
+use trent_policy::{Malformed, Reason};
 use trent_protocol::{KeyUsage, Operation, Origin};
 
 use crate::change::ChangeError;
@@ -24,15 +25,11 @@ pub enum Refusal {
     #[error("Alias {0} is not found.")]
     UnknownAlias(AliasArn),
     /// The caller may not do this.
-    #[error("User: {caller} is not authorized to perform: {action} on {resource}")]
-    Denied {
-        /// The caller's full name.
-        caller: Arc<str>,
-        /// The action, `kms:…`.
-        action: &'static str,
-        /// What it was to be done on, and why it may not.
-        resource: DenialResource,
-    },
+    #[error(transparent)]
+    Denied(Box<AccessDenied>),
+    /// A key policy that was stored can no longer be read.
+    #[error("a stored key policy cannot be read")]
+    Policy(#[from] Malformed),
     /// A grant token that trent did not give out: it gives out none yet.
     #[error("The grant token is invalid.")]
     GrantToken,
@@ -84,11 +81,9 @@ impl Refusal {
             Self::Origin { arn, .. } | Self::Usage { arn, .. } | Self::NotRotatable(arn) => {
                 Some(arn.to_string())
             }
-            Self::Denied { resource, .. } => match resource {
-                DenialResource::Identity { resource, .. } | DenialResource::Resource { resource, .. } => {
-                    Some(resource.clone()).filter(|resource| resource.starts_with("arn:"))
-                }
-                DenialResource::Hidden | DenialResource::HiddenByCiphertext => None,
+            Self::Denied(denied) => match &denied.on {
+                DeniedOn::Resource(name) => Some(name.clone()).filter(|name| name.starts_with("arn:")),
+                DeniedOn::ThisResource | DeniedOn::KeyOfCiphertext => None,
             },
             _ => None,
         }
@@ -106,42 +101,52 @@ impl From<ChangeError> for Refusal {
     }
 }
 
-/// What a denied action was to be done on, as far as the caller may know it, and which kind of policy is missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DenialResource {
-    /// A resource of the caller's own account, which no identity-based policy allows.
-    Identity {
-        /// Its full name, or `*`.
-        resource: String,
-        /// The action.
-        action: &'static str,
-    },
-    /// A resource of the caller's own account, which its own policy does not allow.
-    Resource {
-        /// Its full name.
-        resource: String,
-        /// The action.
-        action: &'static str,
-    },
-    /// A key of another account, existing or not: strangers are not told which.
-    Hidden,
-    /// The key of a ciphertext, existing or not.
-    HiddenByCiphertext,
+/// That the caller may not do this: what it is told, and what was behind it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("User: {caller} is not authorized to perform: {action} on {on} {why}")]
+pub struct AccessDenied {
+    /// The caller's full name.
+    pub caller: Arc<str>,
+    /// The action, `kms:…`.
+    pub action: &'static str,
+    /// What it was to be done on, as far as the caller may know.
+    pub on: DeniedOn,
+    /// The end of the message: why not, as far as the caller may know.
+    pub why: String,
+    /// Why not, whatever the caller is told.
+    pub reason: Reason,
+    /// The statement that denies, where one does.
+    pub statement: Option<Statement>,
 }
 
-impl fmt::Display for DenialResource {
+/// What a denied action was to be done on, as the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeniedOn {
+    /// A resource by its full name, or `*`.
+    Resource(String),
+    /// Something of another account, existing or not: strangers are not told which.
+    ThisResource,
+    /// The key of a ciphertext, which is another account's or not there.
+    KeyOfCiphertext,
+}
+
+impl fmt::Display for DeniedOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const REASONS: &str = "because the resource does not exist in this Region, no resource-based policies \
-                               allow access, or a resource-based policy explicitly denies access";
         match self {
-            Self::Identity { resource, action } => {
-                write!(f, "resource: {resource} because no identity-based policy allows the {action} action")
-            }
-            Self::Resource { resource, action } => {
-                write!(f, "resource: {resource} because no resource-based policy allows the {action} action")
-            }
-            Self::Hidden => write!(f, "this resource {REASONS}"),
-            Self::HiddenByCiphertext => write!(f, "the resource associated with this ciphertext {REASONS}"),
+            Self::Resource(name) => write!(f, "resource: {name}"),
+            Self::ThisResource => f.write_str("this resource"),
+            Self::KeyOfCiphertext => f.write_str("the resource associated with this ciphertext"),
         }
     }
+}
+
+/// A statement of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The policy's name; the key's ARN for a key policy.
+    pub policy: String,
+    /// The statement's index, from zero.
+    pub index: usize,
+    /// Its `Sid`, if it has one.
+    pub sid: Option<String>,
 }

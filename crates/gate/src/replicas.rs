@@ -18,8 +18,9 @@ use trent_protocol::{Operation, Origin};
 use crate::actions::{CreateKey, ReplicateKey, TagResource, UpdatePrimaryRegion};
 use crate::authorize::Authorized;
 use crate::change::ChangeError;
-use crate::decision::{by_identity, on_key};
-use crate::facts::Facts;
+use crate::decision::on_account;
+use crate::facts::{Facts, Parameters};
+use crate::find::{Found, FoundBy};
 use crate::opening::Gate;
 use crate::refusal::Refusal;
 
@@ -42,10 +43,21 @@ impl Gate {
         facts: &Facts<'_>,
     ) -> Result<Authorized<'_, ReplicateKey>, Refusal> {
         let entry = self.find_allowed::<ReplicateKey>(name, facts).await?;
-        let there = Facts { region, ..*facts };
-        by_identity::<CreateKey>(&there, || "*".to_owned())?;
+        let Key { spec, usage, origin, .. } = entry.key;
+        let values = [
+            ("keyspec", spec.as_str()),
+            ("keyusage", usage.as_str()),
+            ("keyorigin", origin.as_str()),
+            ("multiregion", "true"),
+            ("multiregionkeytype", "REPLICA"),
+        ];
+        let own = facts.parameters.values.iter().filter(|(name, _)| *name != "replicaregion");
+        let values: Vec<_> = values.iter().chain(own).copied().collect();
+        let parameters = Parameters { values: &values, ..facts.parameters };
+        let there = Facts { region, parameters, ..*facts };
+        on_account::<CreateKey>(&there)?;
         if tags == ReplicaTags::Some {
-            by_identity::<TagResource>(&there, || "*".to_owned())?;
+            on_account::<TagResource>(&there)?;
         }
         self.admit(entry, None)
     }
@@ -59,13 +71,15 @@ impl Gate {
     ) -> Result<Authorized<'_, UpdatePrimaryRegion>, Refusal> {
         let entry = self.find_allowed::<UpdatePrimaryRegion>(name, facts).await?;
         let replica = self.entry(region, entry.key.id).await?;
-        if let Some(replica) = &replica {
-            on_key::<UpdatePrimaryRegion>(&replica.key, &Facts { region, ..*facts })?;
+        let has_replica = replica.is_some();
+        if let Some(replica) = replica {
+            let mut found = Found::new(replica, FoundBy::Name);
+            self.allow::<UpdatePrimaryRegion>(&mut found, &Facts { region, ..*facts }).await?;
         }
         // That there is none is told after the primary's state; one that comes later has not been asked.
         let permit = self.admit(entry, None)?;
         let arn = permit.key().arn_in(region);
-        if replica.is_some() { Ok(permit) } else { Err(Refusal::UnknownKey(arn)) }
+        if has_replica { Ok(permit) } else { Err(Refusal::UnknownKey(arn)) }
     }
 }
 

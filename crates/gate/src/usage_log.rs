@@ -76,15 +76,18 @@ impl<A> Authorized<'_, A> {
 
     /// When the key was last used, however long ago.
     pub async fn last_usage(&self) -> Result<Option<LastUsage>, Refusal> {
-        let (region, id) = (self.entry.key.region, self.entry.key.id);
-        if let Some(pending) = self.gate.usage.pending(&(region, id)) {
-            return Ok(Some(pending));
-        }
-        Ok(trent_database::read(&*self.gate.database, move |records| records.last_usage(region, id)).await?)
+        self.gate.last_usage(self.entry.key.region, self.entry.key.id).await
     }
 }
 
 impl Gate {
+    pub(crate) async fn last_usage(&self, region: Region, id: KeyId) -> Result<Option<LastUsage>, Refusal> {
+        if let Some(pending) = self.usage.pending(&(region, id)) {
+            return Ok(Some(pending));
+        }
+        Ok(trent_database::read(&*self.database, move |records| records.last_usage(region, id)).await?)
+    }
+
     /// Writes the usages noted so far, a batch at a time; says how many.
     ///
     /// Each stays noted until it is on disk: a failure, or a caller who goes away, loses none, and whoever asks

@@ -66,6 +66,11 @@ fn object<'j>(json: &'j Json, at: At<'_>) -> Result<&'j [(String, Json)], Malfor
 }
 
 impl Condition {
+    /// The key, in lower case.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether the request meets the condition.
     pub(crate) fn is_met(&self, keys: &dyn ConditionKeys) -> bool {
         let values = keys.values(&self.key).filter(|values| values.iter().next().is_some());

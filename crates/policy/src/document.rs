@@ -12,6 +12,9 @@ use crate::statement::{Effect, Statement};
 /// have lower limits of their own, with errors of their own, that whoever stores them checks.
 pub const DOCUMENT_BYTES_MAX: usize = 131_072;
 
+/// The key of conditions about the aliases of a key.
+const RESOURCE_ALIASES: &str = "kms:resourcealiases";
+
 /// What a document is for, which decides the elements it must and must not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -29,6 +32,7 @@ pub struct Document {
     kind: Kind,
     source: Json,
     statements: Box<[Statement]>,
+    asks_for_aliases: bool,
 }
 
 /// What one document says about one request: statements by index, from zero.
@@ -61,7 +65,8 @@ impl Document {
         let source = Json::parse(text)
             .map_err(|e| at.refuse(Problem::Syntax { offset: e.offset, detail: e.detail }))?;
         let statements = compile(&source, kind)?;
-        Ok(Document { kind, source, statements })
+        let asks_for_aliases = statements.iter().any(|statement| statement.asks_for(RESOURCE_ALIASES));
+        Ok(Document { kind, source, statements, asks_for_aliases })
     }
 
     /// What the document says about a request. Allocates nothing.
@@ -88,6 +93,12 @@ impl Document {
     /// Whether any statement allows anything to anybody.
     pub fn allows_something(&self) -> bool {
         self.statements.iter().any(|statement| matches!(statement.effect, Effect::Allow))
+    }
+
+    /// Whether any condition is about the aliases of the key, `kms:ResourceAliases`: the one key whose value may
+    /// take a look into a database.
+    pub fn asks_for_aliases(&self) -> bool {
+        self.asks_for_aliases
     }
 
     /// The number of statements.

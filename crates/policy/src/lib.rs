@@ -39,5 +39,5 @@ pub use grants::{Grant, Grantee, Grants, NoGrants};
 pub use malformed::{Malformed, Place, Problem};
 pub use managed::managed_policy;
 pub use principal::{Directory, Named, PrincipalError};
-pub use render::default_key_policy;
+pub use render::{default_key_policy, managed_key_policy};
 pub use standing::{Attached, ResourceControl, Standing};

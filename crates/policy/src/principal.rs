@@ -16,6 +16,24 @@ pub trait Directory {
     /// Whether a service principal of this name is registered. Not asked about names under
     /// `amazonaws.com`, which are always known.
     fn knows_service(&self, name: &str) -> bool;
+    /// The unique ID of the user or role with this ARN; for the session of a role `<the role's ID>:<session>`. `None`
+    /// for whom a policy keeps by name: accounts, federated users, and whoever is not there.
+    fn unique_id(&self, arn: &str) -> Option<String>;
+    /// The other way round: the ARN of whoever has this unique ID, if they still exist.
+    fn arn(&self, unique_id: &str) -> Option<String>;
+}
+
+impl Document {
+    /// The document as it is stored: users and roles by unique ID, so that a new one of an old name does not inherit
+    /// what the old one was given.
+    pub fn render_with_unique_ids(&self, directory: &dyn Directory) -> String {
+        self.render_with_principals(&|arn| directory.unique_id(arn))
+    }
+
+    /// A stored document as it is shown: whoever still exists by ARN.
+    pub fn render_with_arns(&self, directory: &dyn Directory) -> String {
+        self.render_with_principals(&|id| directory.arn(id))
+    }
 }
 
 /// A principal that a key policy cannot name.

@@ -42,6 +42,26 @@ pub fn default_key_policy(partition: &str, account: &str) -> String {
     )
 }
 
+/// The policy of a key that is managed on behalf of a service: the account may leave its use to whom it likes, and nobody
+/// may change the key.
+pub fn managed_key_policy(partition: &str, account: &str) -> String {
+    format!(
+        r#"{{
+  "Version" : "2012-10-17",
+  "Id" : "auto-managed",
+  "Statement" : [ {{
+    "Sid" : "Allow use of the key and access to its metadata",
+    "Effect" : "Allow",
+    "Principal" : {{
+      "AWS" : "arn:{partition}:iam::{account}:root"
+    }},
+    "Action" : [ "kms:Decrypt", "kms:Describe*", "kms:Encrypt", "kms:GenerateDataKey*", "kms:Get*", "kms:List*", "kms:ReEncrypt*" ],
+    "Resource" : "*"
+  }} ]
+}}"#
+    )
+}
+
 fn rendered(source: &Json) -> String {
     let mut out = String::new();
     write(source, 0, &mut out);

@@ -36,6 +36,15 @@ pub struct Standing {
     pub resource_control: Arc<ResourceControl>,
 }
 
+impl Standing {
+    /// Whether any condition is about the aliases of the key.
+    pub fn asks_for_aliases(&self) -> bool {
+        let own = self.identity.iter().chain(&self.boundary).chain(self.session.iter().flatten());
+        let above = self.service_control.iter().flatten().chain(self.resource_control.0.values().flatten());
+        own.chain(above).any(|attached| attached.document.asks_for_aliases())
+    }
+}
+
 /// The resource control policies of accounts. They only deny: as in AWS, `RCPFullAWSAccess` is attached everywhere.
 #[derive(Debug, Clone, Default)]
 pub struct ResourceControl(BTreeMap<Box<str>, Vec<Attached>>);

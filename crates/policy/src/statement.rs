@@ -78,6 +78,11 @@ impl Statement {
             && self.conditions.iter().all(|condition| condition.is_met(facts.keys))
     }
 
+    /// Whether a condition is about this key, given in lower case.
+    pub(crate) fn asks_for(&self, key: &str) -> bool {
+        self.conditions.iter().any(|condition| condition.key() == key)
+    }
+
     /// What an `Allow` says about the caller; without principals, whoever has the policy is meant.
     pub(crate) fn allow_reach(&self, facts: &Facts<'_>) -> Option<Reach> {
         self.principals.as_ref().map(|principals| principals.allow_reach(&facts.caller))

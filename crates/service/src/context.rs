@@ -54,7 +54,7 @@ impl<'a> Context<'a> {
         self.now.plus_seconds(self.service.options.settling_seconds)
     }
 
-    /// The facts of a request that carries no grant tokens.
+    /// The facts of a request that carries no grant tokens, and asks nothing that policies may set conditions on.
     pub(crate) fn facts(&self) -> Facts<'a> {
         let call = self.call;
         Facts {
@@ -74,7 +74,17 @@ impl<'a> Context<'a> {
         name: &str,
         grant_tokens: Option<&[String]>,
     ) -> Result<Authorized<'a, A>, KmsError> {
-        let facts = Facts { grant_tokens: grant_tokens.unwrap_or_default(), ..self.facts() };
+        self.authorize_asking::<A>(name, grant_tokens, Parameters::default()).await
+    }
+
+    /// The same for a request that asks something on which policies may set conditions.
+    pub(crate) async fn authorize_asking<A: Action>(
+        &self,
+        name: &str,
+        grant_tokens: Option<&[String]>,
+        parameters: Parameters<'_>,
+    ) -> Result<Authorized<'a, A>, KmsError> {
+        let facts = Facts { grant_tokens: grant_tokens.unwrap_or_default(), parameters, ..self.facts() };
         self.noted(self.gate().authorize::<A>(name, &facts).await)
     }
 
@@ -84,8 +94,9 @@ impl<'a> Context<'a> {
         name: Option<&str>,
         blob: &[u8],
         grant_tokens: Option<&[String]>,
+        parameters: Parameters<'_>,
     ) -> Result<Authorized<'a, A>, KmsError> {
-        let facts = Facts { grant_tokens: grant_tokens.unwrap_or_default(), ..self.facts() };
+        let facts = Facts { grant_tokens: grant_tokens.unwrap_or_default(), parameters, ..self.facts() };
         self.noted(self.gate().authorize_ciphertext::<A>(name, blob, &facts).await)
     }
 
@@ -94,11 +105,15 @@ impl<'a> Context<'a> {
         &self,
         permit: Result<Authorized<'a, A>, Refusal>,
     ) -> Result<Authorized<'a, A>, KmsError> {
-        match &permit {
-            Ok(permit) => self.event.resource(permit.arn_text()),
-            Err(refusal) => refusal.resource().iter().for_each(|arn| self.event.resource(arn)),
-        }
-        Ok(permit?)
+        let permit = permit.map_err(|refusal| self.refused(refusal))?;
+        self.event.resource(permit.arn_text());
+        Ok(permit)
+    }
+
+    /// Notes the key that no permit was given for.
+    pub(crate) fn refused(&self, refusal: Refusal) -> KmsError {
+        refusal.resource().iter().for_each(|arn| self.event.resource(arn));
+        refusal.into()
     }
 
     /// Notes an alias of the caller's account.

@@ -16,7 +16,9 @@ use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{Caller, User};
 use trent_domain::time::Clock;
 use trent_keystore::{Keyring, SoftwareStore};
+use trent_policy::{Attached, Document, Kind};
 use trent_protocol::Operation;
+use trent_service::admin::{Command, Reply};
 use trent_service::{
     Bootstrap, CacheBounds, Call, Connection, Exchange, JobReport, KmsError, Options, Parts, Service,
     Standing,
@@ -33,6 +35,13 @@ pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-central-1";
 
 const ACCESS_KEY: &str = "AKIATESTTESTTESTTEST";
+
+/// An identity policy of these statements.
+pub fn attached(statements: &Value) -> Attached {
+    let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    let document = Document::parse(&text, Kind::Identity).expect("a policy");
+    Attached { name: "test".into(), document: Arc::new(document) }
+}
 
 /// What an operation answers: its JSON body, or the code and text of its error.
 pub type Answer = Result<Value, KmsError>;
@@ -91,6 +100,17 @@ impl TestKms {
     /// A new service with other options.
     pub async fn with_options(options: Options) -> Self {
         Self::on_database(options, |database| database).await
+    }
+
+    /// A new service that knows other accounts too.
+    pub async fn with_accounts(ids: &[&str]) -> Self {
+        let kms = Self::new().await;
+        for id in ids {
+            let id = id.parse().expect("an account id");
+            let reply = kms.service.administer(Command::AddAccount { id, name: "other".to_owned() }).await;
+            assert_eq!(reply, Reply::Done);
+        }
+        kms
     }
 
     /// A new service on a database that fails when it is told to, until the first restart.
@@ -177,6 +197,31 @@ impl TestKms {
     pub fn as_user(&self, name: &str) -> Self {
         let user = User::new(self.caller.account, name, "AIDATESTTESTTESTTESTT", self.clock.now());
         self.called_by(Caller::user(&user, "AKIAUSERUSERUSERUSER"))
+    }
+
+    /// The same service and caller, with one identity policy of these statements.
+    pub fn with_identity_policy(&self, statements: &Value) -> Self {
+        self.under(Standing { identity: vec![attached(statements)], ..Standing::default() })
+    }
+
+    /// The same service, called by a session of the role `app` of this account.
+    pub fn as_role_session(&self, name: &str) -> Self {
+        let account = self.caller.account;
+        let role = format!("arn:aws:iam::{account}:role/eng/app");
+        self.called_by(Caller::role_session(
+            account,
+            &role,
+            "AROATESTTESTTESTTESTT",
+            name,
+            "ASIASESSIONSESSIONSE",
+        ))
+    }
+
+    /// Puts a policy of these statements on a key, whomever it locks out.
+    pub async fn put_policy(&self, key: &str, statements: &Value) {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        let request = json!({"KeyId": key, "Policy": policy, "BypassPolicyLockoutSafetyCheck": true});
+        self.ok(Operation::PutKeyPolicy, request).await;
     }
 
     /// Runs one operation on a JSON body, from decoding to the encoded answer.

@@ -19,7 +19,7 @@ pub use clock::TestClock;
 pub use dice::Dice;
 pub use faults::FaultyDatabase;
 pub use import::{ImportParameters, fresh_material};
-pub use kms::{ACCOUNT, Answer, REGION, TestKms, base64, bytes, told};
+pub use kms::{ACCOUNT, Answer, REGION, TestKms, attached, base64, bytes, told};
 pub use process::{
     FIRST_ACCESS_KEY, FIRST_SECRET, PATIENCE, Server, Starting, built_binary, command, finish, serve,
     serve_at_random,

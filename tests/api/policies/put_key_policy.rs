@@ -141,9 +141,11 @@ async fn the_lock_out_check_can_be_bypassed_and_the_others_cannot() {
     let key = kms.create_key().await;
     let bypass =
         |policy: String| json!({"KeyId": key, "Policy": policy, "BypassPolicyLockoutSafetyCheck": true});
-    kms.ok(PutKeyPolicy, bypass(policy(json!({"Action": "kms:Encrypt"})))).await;
     let unknown = policy(json!({"Principal": {"AWS": "999999999999"}}));
     assert_eq!(kms.refused(PutKeyPolicy, bypass(unknown)).await, INVALID_PRINCIPAL);
+    kms.ok(PutKeyPolicy, bypass(policy(json!({"Action": "kms:Encrypt"})))).await;
+    let refused = kms.refused(PutKeyPolicy, bypass(policy(json!({})))).await;
+    assert!(refused.starts_with("AccessDeniedException: "), "nobody can put another one: {refused}");
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ pub struct Caller {
     /// Its unique id; for the session of a role that of the role. The account's id for a root user, the name for a
     /// service.
     pub unique_id: Arc<str>,
+    /// Its id as requests about callers tell it: with the name of the session, of those that have one.
+    pub user_id: Arc<str>,
     /// Who it is there.
     pub principal: Principal,
     /// The access key that signed.
@@ -160,8 +162,13 @@ impl Caller {
         access_key_id: &str,
     ) -> Self {
         let access_key_id = access_key_id.into();
+        let user_id = match &principal {
+            Principal::RoleSession { name, .. } => format!("{unique_id}:{name}").into(),
+            Principal::FederatedUser { name, .. } => format!("{account}:{name}").into(),
+            Principal::Root | Principal::User { .. } | Principal::Service { .. } => Arc::clone(&unique_id),
+        };
         let (tags, organization, session, via) = (Arc::default(), None, None, None);
-        Self { account, arn, unique_id, principal, access_key_id, tags, organization, session, via }
+        Self { account, arn, unique_id, user_id, principal, access_key_id, tags, organization, session, via }
     }
 
     /// The name that policies have for it: for the session of a role that of the role, for a federated user that of
@@ -212,6 +219,7 @@ mod tests {
         assert_eq!(&*caller.arn, "arn:aws:sts::111122223333:assumed-role/app/s1");
         assert_eq!(caller.session_arn(), Some(&*caller.arn));
         assert_eq!(caller.policy_arn(), role);
+        assert_eq!(&*caller.user_id, "AROAX:s1");
     }
 
     #[test]

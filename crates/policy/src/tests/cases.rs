@@ -124,6 +124,14 @@ impl Directory for Known {
     fn knows_service(&self, name: &str) -> bool {
         name == "backup.trent.internal"
     }
+
+    fn unique_id(&self, _arn: &str) -> Option<String> {
+        None
+    }
+
+    fn arn(&self, _unique_id: &str) -> Option<String> {
+        None
+    }
 }
 
 #[test]

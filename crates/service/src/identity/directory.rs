@@ -10,7 +10,7 @@ use std::sync::Arc;
 use trent_crypto::SecretBytes;
 
 use trent_domain::identifier::AccountId;
-use trent_domain::identity::{Caller, OidcProvider, Organization, Role, User, root_arn};
+use trent_domain::identity::{Caller, OidcProvider, Organization, Role, User, root_arn, session_arn};
 use trent_domain::time::Timestamp;
 use trent_policy::{Attached, Document, ResourceControl, Standing, managed_policy};
 
@@ -134,6 +134,14 @@ impl Directory {
         self.services.get(name)
     }
 
+    /// The role that a session's ARN names, and the name of the session.
+    fn role_of_session<'a>(&self, arn: &'a str) -> Option<(&Role, &'a str)> {
+        let (account, rest) = arn.strip_prefix("arn:aws:sts::")?.split_once(":assumed-role/")?;
+        let (name, session) = rest.split_once('/')?;
+        let mut roles = self.roles.values().map(|entry| &entry.role);
+        roles.find(|role| role.name == name && role.account.as_str() == account).map(|role| (role, session))
+    }
+
     pub(crate) fn sessions(&self) -> &SessionCache {
         &self.sessions
     }
@@ -152,16 +160,27 @@ impl trent_policy::Directory for Directory {
             return self.knows_account(account) && account.parse().is_ok_and(|id| root_arn(id) == arn);
         }
         // Sessions come and go; their role must be there.
-        let session = arn.strip_prefix("arn:aws:sts::").and_then(|rest| rest.split_once(":assumed-role/"));
-        session.and_then(|(account, rest)| Some((account, rest.split_once('/')?.0))).is_some_and(
-            |(account, name)| {
-                let mut roles = self.roles.values();
-                roles.any(|entry| entry.role.name == name && entry.role.account.as_str() == account)
-            },
-        )
+        self.role_of_session(arn).is_some()
     }
 
     fn knows_service(&self, name: &str) -> bool {
         self.services.contains_key(name)
+    }
+
+    fn unique_id(&self, arn: &str) -> Option<String> {
+        if let Some(id) = self.principals.get(arn) {
+            return Some(id.clone());
+        }
+        let (role, session) = self.role_of_session(arn)?;
+        Some(format!("{}:{session}", role.unique_id))
+    }
+
+    fn arn(&self, unique_id: &str) -> Option<String> {
+        if let Some((id, session)) = unique_id.split_once(':') {
+            let role = &self.roles.get(id)?.role;
+            return Some(session_arn(role.account, &role.name, session));
+        }
+        let user = self.users.get(unique_id).map(|entry| entry.user.arn());
+        user.or_else(|| self.roles.get(unique_id).map(|entry| entry.role.arn()))
     }
 }

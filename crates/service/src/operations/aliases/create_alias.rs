@@ -1,7 +1,6 @@
 //! CreateAlias: gives a key a friendly name, unique in account and Region.
 
 use trent_domain::alias::{Alias, AliasName};
-use trent_gate::CreateAlias;
 use trent_protocol::{CreateAliasRequest, ErrorCode, NoOutput};
 
 use super::target;
@@ -13,9 +12,9 @@ impl Handle for CreateAliasRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
         let name = AliasName::parse(&self.alias_name)?;
         target::check(&self.target_key_id)?;
-        let permit = ctx.authorize::<CreateAlias>(&self.target_key_id, None).await?;
+        let permit = ctx.gate().authorize_new_alias(&name, &self.target_key_id, &ctx.facts()).await;
+        let permit = ctx.noted(permit)?;
         ctx.note_alias(&name);
-        ctx.gate().authorize_alias::<CreateAlias>(&name, &ctx.facts())?;
         let now = ctx.now;
         permit
             .change("create alias", move |key, transaction| {

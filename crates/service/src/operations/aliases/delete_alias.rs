@@ -2,7 +2,6 @@
 
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::AliasArn;
-use trent_gate::DeleteAlias;
 use trent_protocol::{DeleteAliasRequest, ErrorCode, NoOutput};
 
 use crate::context::Context;
@@ -12,9 +11,8 @@ use crate::pipeline::Handle;
 impl Handle for DeleteAliasRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
         let name = AliasName::parse(&self.alias_name)?;
-        ctx.gate().authorize_alias::<DeleteAlias>(&name, &ctx.facts())?;
+        let permit = ctx.noted(ctx.gate().authorize_alias_deletion(&name, &ctx.facts()).await)?;
         ctx.note_alias(&name);
-        let permit = ctx.noted(ctx.gate().authorize_target::<DeleteAlias>(&name, &ctx.facts()).await)?;
         permit
             .change("delete alias", move |key, transaction| {
                 let (account, region) = (key.account, key.region);

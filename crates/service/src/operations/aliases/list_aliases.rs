@@ -19,7 +19,7 @@ impl Handle for ListAliasesRequest {
         let permit = ctx.gate().authorize_account::<ListAliases>(&ctx.facts())?;
         let (account, region) = (permit.account(), permit.region());
         let key = match &self.key_id {
-            Some(name) => Some(ctx.authorize::<ListAliases>(name, None).await?.key().id),
+            Some(name) => Some(permit.narrow_to(name, &ctx.facts()).await?),
             None => None,
         };
         let filter = key.map(|key| key.to_string()).unwrap_or_default();

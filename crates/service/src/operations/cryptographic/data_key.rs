@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use trent_crypto::SecretBytes;
 use trent_domain::encryption_context::EncryptionContext;
-use trent_gate::{Encrypted, MayGenerateDataKey, UseError};
+use trent_gate::{Encrypted, MayGenerateDataKey, Parameters, UseError};
 use trent_protocol::{DataKeySpec, EncryptionAlgorithm, TrackedOperation};
 
 use crate::context::Context;
@@ -35,7 +35,9 @@ pub(super) async fn generate<A: MayGenerateDataKey>(
 ) -> Result<DataKey, KmsError> {
     let bytes = length(order.key_spec, order.number_of_bytes)?;
     let context = EncryptionContext::parse(order.encryption_context)?;
-    let key = ctx.authorize::<A>(&order.key_id, order.grant_tokens.as_deref()).await?;
+    let asked = [("encryptionalgorithm", EncryptionAlgorithm::SymmetricDefault.as_str())];
+    let parameters = Parameters::encryption(&asked, &context);
+    let key = ctx.authorize_asking::<A>(&order.key_id, order.grant_tokens.as_deref(), parameters).await?;
     key.check_encrypt(bytes, EncryptionAlgorithm::SymmetricDefault, &context)?;
     if order.dry_run == Some(true) {
         return Err(UseError::DryRun.into());

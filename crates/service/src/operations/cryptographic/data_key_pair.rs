@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trent_domain::encryption_context::EncryptionContext;
-use trent_gate::{Encrypted, MayGenerateDataKeyPair, Pair, UseError};
+use trent_gate::{Encrypted, MayGenerateDataKeyPair, Pair, Parameters, UseError};
 use trent_protocol::{DataKeyPairSpec, EncryptionAlgorithm, TrackedOperation};
 
 use crate::context::Context;
@@ -32,7 +32,12 @@ pub(super) async fn generate<A: MayGenerateDataKeyPair>(
     ctx: &Context<'_>,
 ) -> Result<DataKeyPair, KmsError> {
     let context = EncryptionContext::parse(order.encryption_context)?;
-    let key = ctx.authorize::<A>(&order.key_id, order.grant_tokens.as_deref()).await?;
+    let asked = [
+        ("datakeypairspec", order.key_pair_spec.as_str()),
+        ("encryptionalgorithm", EncryptionAlgorithm::SymmetricDefault.as_str()),
+    ];
+    let parameters = Parameters::encryption(&asked, &context);
+    let key = ctx.authorize_asking::<A>(&order.key_id, order.grant_tokens.as_deref(), parameters).await?;
     key.check_algorithm(EncryptionAlgorithm::SymmetricDefault, &context)?;
     if order.dry_run == Some(true) {
         return Err(UseError::DryRun.into());

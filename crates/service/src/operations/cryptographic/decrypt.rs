@@ -1,7 +1,7 @@
 //! Decrypt: finds the key by the ciphertext; where the request names a key too, it must be that one.
 
 use trent_domain::encryption_context::EncryptionContext;
-use trent_gate::{Decrypt, UseError};
+use trent_gate::{Decrypt, Parameters, UseError};
 use trent_protocol::{
     DecryptRequest, DecryptResponse, DryRunModifier, EncryptionAlgorithm, SecretBlob, TrackedOperation,
 };
@@ -20,16 +20,18 @@ impl Handle for DecryptRequest {
         let source =
             Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
         check_named(algorithm, name)?;
+        let asked = [("encryptionalgorithm", algorithm.as_str())];
+        let parameters = Parameters::encryption(&asked, &context);
         let Source::Blob(blob) = source else {
-            let key = ctx.authorize::<Decrypt>(named(name, "keyId")?, tokens).await?;
+            let key = ctx.authorize_asking::<Decrypt>(named(name, "keyId")?, tokens, parameters).await?;
             key.check_algorithm(algorithm, &context)?;
             return Err(UseError::DryRun.into());
         };
         let key = match algorithm {
             EncryptionAlgorithm::SymmetricDefault => {
-                ctx.authorize_ciphertext::<Decrypt>(name, blob, tokens).await?
+                ctx.authorize_ciphertext::<Decrypt>(name, blob, tokens, parameters).await?
             }
-            _ => ctx.authorize::<Decrypt>(named(name, "keyId")?, tokens).await?,
+            _ => ctx.authorize_asking::<Decrypt>(named(name, "keyId")?, tokens, parameters).await?,
         };
         let opened = key.decrypt(blob, algorithm, &context).await?;
         if self.dry_run == Some(true) {

@@ -1,6 +1,6 @@
 //! DeriveSharedSecret: the raw secret of an elliptic curve Diffie-Hellman agreement, without a derivation on top.
 
-use trent_gate::{DeriveSharedSecret, UseError};
+use trent_gate::{DeriveSharedSecret, Parameters, UseError};
 use trent_protocol::{DeriveSharedSecretRequest, DeriveSharedSecretResponse, SecretBlob, TrackedOperation};
 
 use super::recipient;
@@ -11,7 +11,11 @@ use crate::pipeline::Handle;
 impl Handle for DeriveSharedSecretRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<DeriveSharedSecretResponse, KmsError> {
         recipient::refuse(self.recipient.as_ref())?;
-        let key = ctx.authorize::<DeriveSharedSecret>(&self.key_id, self.grant_tokens.as_deref()).await?;
+        let asked = [("keyagreementalgorithm", self.key_agreement_algorithm.as_str())];
+        let parameters = Parameters::of(&asked);
+        let key = ctx
+            .authorize_asking::<DeriveSharedSecret>(&self.key_id, self.grant_tokens.as_deref(), parameters)
+            .await?;
         // Agreed upon before a dry run is told of: whether the other side's key fits is one of its checks.
         let secret = key.derive_shared_secret(&self.public_key).await?;
         if self.dry_run == Some(true) {

@@ -1,7 +1,7 @@
 //! Encrypt: up to 4096 bytes, under the current material of a key.
 
 use trent_domain::encryption_context::EncryptionContext;
-use trent_gate::{Encrypt, UseError};
+use trent_gate::{Encrypt, Parameters, UseError};
 use trent_protocol::{EncryptRequest, EncryptResponse, EncryptionAlgorithm, TrackedOperation};
 
 use crate::context::Context;
@@ -12,7 +12,10 @@ impl Handle for EncryptRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<EncryptResponse, KmsError> {
         let context = EncryptionContext::parse(self.encryption_context)?;
         let algorithm = self.encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
-        let key = ctx.authorize::<Encrypt>(&self.key_id, self.grant_tokens.as_deref()).await?;
+        let asked = [("encryptionalgorithm", algorithm.as_str())];
+        let parameters = Parameters::encryption(&asked, &context);
+        let key =
+            ctx.authorize_asking::<Encrypt>(&self.key_id, self.grant_tokens.as_deref(), parameters).await?;
         if self.dry_run == Some(true) {
             key.check_encrypt(self.plaintext.expose_secret().len(), algorithm, &context)?;
             return Err(UseError::DryRun.into());

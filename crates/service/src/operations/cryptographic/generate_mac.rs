@@ -1,6 +1,6 @@
 //! GenerateMac: an HMAC of up to 4096 bytes.
 
-use trent_gate::{GenerateMac, UseError};
+use trent_gate::{GenerateMac, Parameters, UseError};
 use trent_protocol::{GenerateMacRequest, GenerateMacResponse, TrackedOperation};
 
 use crate::context::Context;
@@ -9,7 +9,11 @@ use crate::pipeline::Handle;
 
 impl Handle for GenerateMacRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<GenerateMacResponse, KmsError> {
-        let key = ctx.authorize::<GenerateMac>(&self.key_id, self.grant_tokens.as_deref()).await?;
+        let asked = [("macalgorithm", self.mac_algorithm.as_str())];
+        let parameters = Parameters::of(&asked);
+        let key = ctx
+            .authorize_asking::<GenerateMac>(&self.key_id, self.grant_tokens.as_deref(), parameters)
+            .await?;
         if self.dry_run == Some(true) {
             key.check_mac(self.mac_algorithm)?;
             return Err(UseError::DryRun.into());

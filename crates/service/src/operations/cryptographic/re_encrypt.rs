@@ -1,7 +1,7 @@
 //! ReEncrypt: decrypts under one key and encrypts under another, without the plaintext leaving.
 
 use trent_domain::encryption_context::EncryptionContext;
-use trent_gate::{ReEncryptFrom, ReEncryptTo, UseError};
+use trent_gate::{Facts, Parameters, UseError};
 use trent_protocol::{EncryptionAlgorithm, ReEncryptRequest, ReEncryptResponse, TrackedOperation};
 
 use super::decrypt::{Source, check_named, named};
@@ -19,23 +19,29 @@ impl Handle for ReEncryptRequest {
         let blob =
             Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
         check_named(from, name)?;
-        let Source::Blob(blob) = blob else {
-            let source = ctx.authorize::<ReEncryptFrom>(named(name, "sourceKeyId")?, tokens).await?;
-            let destination = ctx.authorize::<ReEncryptTo>(&self.destination_key_id, tokens).await?;
-            source.check_algorithm(from, &source_context)?;
-            destination.check_algorithm(to, &destination_context)?;
-            return Err(UseError::DryRun.into());
-        };
-        let source = match from {
-            EncryptionAlgorithm::SymmetricDefault => {
-                ctx.authorize_ciphertext::<ReEncryptFrom>(name, blob, tokens).await?
+        let maker = match blob {
+            Source::Blob(blob) if from == EncryptionAlgorithm::SymmetricDefault => Some(blob),
+            Source::Blob(_) | Source::NoBlob => {
+                named(name, "sourceKeyId")?;
+                None
             }
-            _ => ctx.authorize::<ReEncryptFrom>(named(name, "sourceKeyId")?, tokens).await?,
         };
-        let destination = ctx.authorize::<ReEncryptTo>(&self.destination_key_id, tokens).await?;
+        let [asked_from, asked_to] =
+            [from, to].map(|algorithm| [("encryptionalgorithm", algorithm.as_str())]);
+        let facts = Facts { grant_tokens: tokens.unwrap_or_default(), ..ctx.facts() };
+        let from_facts = Facts { parameters: Parameters::encryption(&asked_from, &source_context), ..facts };
+        let to_facts = Facts { parameters: Parameters::encryption(&asked_to, &destination_context), ..facts };
+        let (source, destination) = ctx
+            .gate()
+            .authorize_re_encryption((name, maker, &from_facts), (&self.destination_key_id, &to_facts))
+            .await
+            .map_err(|refusal| ctx.refused(refusal))?;
+        ctx.event.resource(source.arn_text());
+        ctx.event.resource(destination.arn_text());
         // Both algorithms are judged before the ciphertext is.
         source.check_algorithm(from, &source_context)?;
         destination.check_algorithm(to, &destination_context)?;
+        let Source::Blob(blob) = blob else { return Err(UseError::DryRun.into()) };
         let opened = source.decrypt(blob, from, &source_context).await?;
         destination.check_encrypt(opened.plaintext.expose().len(), to, &destination_context)?;
         if self.dry_run == Some(true) {

@@ -1,7 +1,7 @@
 //! Sign: a signature of a message, or of its digest, under a private key.
 
 use trent_crypto::SecretBytes;
-use trent_gate::{Message, Sign, UseError};
+use trent_gate::{Message, Parameters, Sign, UseError};
 use trent_protocol::{MessageType, SignRequest, SignResponse, TrackedOperation};
 
 use crate::context::Context;
@@ -11,7 +11,10 @@ use crate::pipeline::Handle;
 impl Handle for SignRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<SignResponse, KmsError> {
         let (algorithm, kind) = (self.signing_algorithm, self.message_type.unwrap_or(MessageType::Raw));
-        let key = ctx.authorize::<Sign>(&self.key_id, self.grant_tokens.as_deref()).await?;
+        let asked = [("signingalgorithm", algorithm.as_str()), ("messagetype", kind.as_str())];
+        let parameters = Parameters::of(&asked);
+        let key =
+            ctx.authorize_asking::<Sign>(&self.key_id, self.grant_tokens.as_deref(), parameters).await?;
         let bytes = SecretBytes::from(self.message.expose_secret().to_vec());
         if self.dry_run == Some(true) {
             key.check_signing(kind, bytes.expose().len(), algorithm)?;

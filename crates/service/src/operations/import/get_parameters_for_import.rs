@@ -1,7 +1,7 @@
 //! GetParametersForImport: a fresh public key to wrap material with, and the token that has to come back with it. Both
 //! are good for a day.
 
-use trent_gate::{GetParametersForImport, Wrapping};
+use trent_gate::{GetParametersForImport, Parameters, Wrapping};
 use trent_protocol::{GetParametersForImportRequest, GetParametersForImportResponse};
 
 use crate::context::Context;
@@ -11,7 +11,12 @@ use crate::pipeline::Handle;
 
 impl Handle for GetParametersForImportRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<GetParametersForImportResponse, KmsError> {
-        let permit = ctx.authorize::<GetParametersForImport>(&self.key_id, None).await?;
+        let asked = [
+            ("wrappingalgorithm", self.wrapping_algorithm.as_str()),
+            ("wrappingkeyspec", self.wrapping_key_spec.as_str()),
+        ];
+        let parameters = Parameters::of(&asked);
+        let permit = ctx.authorize_asking::<GetParametersForImport>(&self.key_id, None, parameters).await?;
         let wrapping = Wrapping { algorithm: self.wrapping_algorithm, spec: self.wrapping_key_spec };
         let parameters = permit.import_parameters(wrapping, ctx.now).await?;
         Ok(GetParametersForImportResponse {

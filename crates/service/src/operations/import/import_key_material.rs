@@ -4,7 +4,7 @@
 use trent_domain::import::parse_expiration;
 use trent_domain::key::Key;
 use trent_domain::time::Timestamp;
-use trent_gate::{ImportKeyMaterial, Wrapped};
+use trent_gate::{ImportKeyMaterial, Parameters, Wrapped};
 use trent_protocol::{ErrorCode, ImportKeyMaterialRequest, ImportKeyMaterialResponse, ImportType, KeySpec};
 
 use super::check_tells_materials_apart;
@@ -21,7 +21,12 @@ impl Handle for ImportKeyMaterialRequest {
                 "KeyMaterialId cannot be specified when the ImportType is NEW_KEY_MATERIAL",
             ));
         }
-        let permit = ctx.authorize::<ImportKeyMaterial>(&self.key_id, None).await?;
+        let until = self.valid_to.map(|at| epoch_seconds(at.to_millis().0));
+        let model = self.expiration_model.map(|model| ("expirationmodel", model.as_str()));
+        let until = until.as_deref().map(|until| ("validto", until));
+        let asked: Vec<_> = model.into_iter().chain(until).collect();
+        let parameters = Parameters::of(&asked);
+        let permit = ctx.authorize_asking::<ImportKeyMaterial>(&self.key_id, None, parameters).await?;
         check_members(&self, permit.key())?;
 
         let wrapped = Wrapped { token: self.import_token, material: self.encrypted_key_material };
@@ -42,6 +47,11 @@ impl Handle for ImportKeyMaterialRequest {
             key_material_id: (permit.key().spec == KeySpec::SymmetricDefault).then_some(id),
         })
     }
+}
+
+/// Seconds with a fraction, as conditions on dates read them.
+fn epoch_seconds(millis: i64) -> String {
+    format!("{}.{:03}", millis.div_euclid(1_000), millis.rem_euclid(1_000))
 }
 
 fn check_members(request: &ImportKeyMaterialRequest, key: &Key) -> Result<(), KmsError> {

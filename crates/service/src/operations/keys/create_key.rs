@@ -1,21 +1,21 @@
 //! CreateKey: keys whose material trent makes, or that wait for it to be imported; single-Region, or multi-Region primaries.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use trent_database::Transaction;
 use trent_domain::algorithms::usages;
-use trent_domain::identifier::{AccountId, KeyArn, KeyId, Region};
+use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
 use trent_domain::tags;
-use trent_gate::{CreateKey, TagResource};
+use trent_gate::{AuthorizedAccount, CreateKey, Facts, Parameters, TagResource};
 use trent_protocol::{CreateKeyRequest, CreateKeyResponse, ErrorCode, KeyManager, KeySpec, KeyUsage, Origin};
 
 use super::metadata::metadata;
 use crate::context::Context;
 use crate::error::KmsError;
-use crate::operations::policies::checks;
+use crate::operations::policies::checks::{self, bypass_parameter};
 use crate::pipeline::Handle;
 
 impl Handle for CreateKeyRequest {
@@ -25,22 +25,37 @@ impl Handle for CreateKeyRequest {
         check_origin(&self, spec)?;
         let tags = tags::parse(self.tags.into_iter().flatten().map(|tag| (tag.tag_key, tag.tag_value)))?;
 
-        let permit = ctx.gate().authorize_account::<CreateKey>(&ctx.facts())?;
-        if !tags.is_empty() {
-            let _ = ctx.gate().authorize_account::<TagResource>(&ctx.facts())?;
-        }
-        let bypass = self.bypass_policy_lockout_safety_check == Some(true);
-        let id = KeyId::generate(ctx.now, ctx.service.random_array()?, self.multi_region == Some(true));
-        let policy = self.policy.map(Arc::<str>::from);
-        let arn = KeyArn { region: permit.region(), account: permit.account(), id };
-        if let Some(policy) = &policy {
-            checks::check(policy, &arn, bypass, ctx)?;
-        }
         let origin = self.origin.unwrap_or(Origin::AwsKms);
+        let multi_region = self.multi_region == Some(true);
+        let bypass = self.bypass_policy_lockout_safety_check;
+        let permit = authorize(&Wanted { spec, usage, origin, multi_region, bypass, tags: &tags }, ctx)?;
+        let id = KeyId::generate(ctx.now, ctx.service.random_array()?, multi_region);
+        let mut key = Key {
+            id,
+            account: permit.account(),
+            region: permit.region(),
+            spec,
+            usage,
+            origin,
+            manager: KeyManager::Customer,
+            description: self.description.unwrap_or_default(),
+            created: ctx.now,
+            lifecycle: Lifecycle::PendingImport,
+            policy: None,
+            tags,
+            schedule: None,
+            materials: Vec::new(),
+            in_store: None,
+            multi_region: multi_region.then(|| MultiRegion::primary(permit.region())),
+            version: 0,
+        };
+        if let Some(text) = &self.policy {
+            key.policy = Some(checks::accept(text, &key, bypass, ctx).await?);
+        }
         let keys_max = ctx.service.options.keys_per_region_max;
-        let (lifecycle, materials) = match origin {
+        match origin {
             // Its material is imported later.
-            Origin::External => (Lifecycle::PendingImport, Vec::new()),
+            Origin::External => {}
             Origin::AwsCloudhsm | Origin::ExternalKeyStore => {
                 return Err(unsupported(&format!(
                     "Origin {origin} is not supported by this version of trent."
@@ -55,29 +70,11 @@ impl Handle for CreateKeyRequest {
                     });
                     check_room(count.await?, keys_max)?;
                 }
-                let material = permit.make_material(id, spec).await?.into_material(ctx.now, None);
-                (Lifecycle::Enabled, vec![material])
+                key.materials.push(permit.make_material(id, spec).await?.into_material(ctx.now, None));
+                key.lifecycle = Lifecycle::Enabled;
             }
-        };
-        let key = Key {
-            id,
-            account: permit.account(),
-            region: permit.region(),
-            spec,
-            usage,
-            origin,
-            manager: KeyManager::Customer,
-            description: self.description.unwrap_or_default(),
-            created: ctx.now,
-            lifecycle,
-            policy,
-            tags,
-            schedule: None,
-            materials,
-            in_store: None,
-            multi_region: id.is_multi_region().then(|| MultiRegion::primary(permit.region())),
-            version: 0,
-        };
+        }
+        let arn = key.arn();
         let answer = CreateKeyResponse { key_metadata: Some(metadata(&key)) };
         trent_database::write(ctx.database(), "create key", move |transaction| {
             check_quota(transaction, key.account, key.region, keys_max)?;
@@ -87,6 +84,38 @@ impl Handle for CreateKeyRequest {
         ctx.event.resource(&arn.to_string());
         Ok(answer)
     }
+}
+
+/// What a request wants, as far as policies may set conditions on it.
+struct Wanted<'a> {
+    spec: KeySpec,
+    usage: KeyUsage,
+    origin: Origin,
+    multi_region: bool,
+    bypass: Option<bool>,
+    tags: &'a BTreeMap<String, String>,
+}
+
+fn authorize<'a>(
+    wanted: &Wanted<'_>,
+    ctx: &Context<'a>,
+) -> Result<AuthorizedAccount<'a, CreateKey>, KmsError> {
+    let mut asked = vec![
+        ("keyspec", wanted.spec.as_str()),
+        ("keyusage", wanted.usage.as_str()),
+        ("keyorigin", wanted.origin.as_str()),
+        ("multiregion", if wanted.multi_region { "true" } else { "false" }),
+    ];
+    asked.extend(wanted.multi_region.then_some(("multiregionkeytype", "PRIMARY")));
+    asked.extend(wanted.bypass.map(bypass_parameter));
+    let tags = Some(wanted.tags).filter(|tags| !tags.is_empty());
+    let parameters = Parameters { values: &asked, tags, ..Parameters::default() };
+    let facts = Facts { parameters, ..ctx.facts() };
+    let permit = ctx.gate().authorize_account::<CreateKey>(&facts)?;
+    if tags.is_some() {
+        let _ = ctx.gate().authorize_account::<TagResource>(&facts)?;
+    }
+    Ok(permit)
 }
 
 /// Whether there is room for another key of an account in a Region.

@@ -2,7 +2,7 @@
 //! That of a multi-Region primary begins when its last replica is gone.
 
 use trent_domain::lifecycle::PendingWindow;
-use trent_gate::ScheduleKeyDeletion;
+use trent_gate::{Parameters, ScheduleKeyDeletion};
 use trent_protocol::{ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse};
 
 use super::metadata::deletion_date;
@@ -13,7 +13,11 @@ use crate::pipeline::Handle;
 impl Handle for ScheduleKeyDeletionRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<ScheduleKeyDeletionResponse, KmsError> {
         let window = PendingWindow::parse(self.pending_window_in_days)?;
-        let permit = ctx.authorize::<ScheduleKeyDeletion>(&self.key_id, None).await?;
+        // Absent where it was not sent.
+        let days = self.pending_window_in_days.map(|days| days.to_string());
+        let asked = days.as_deref().map(|days| [("schedulekeydeletionpendingwindowindays", days)]);
+        let parameters = Parameters::of(asked.as_slice().as_flattened());
+        let permit = ctx.authorize_asking::<ScheduleKeyDeletion>(&self.key_id, None, parameters).await?;
         let now = ctx.now;
         let lifecycle = permit
             .change("schedule key deletion", move |key, _| {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use trent_gate::PutKeyPolicy;
+use trent_gate::{Parameters, PutKeyPolicy};
 use trent_protocol::{ErrorCode, NoOutput, PutKeyPolicyRequest};
 
-use super::checks::{self, POLICY_NAME};
+use super::checks::{self, POLICY_NAME, parameters};
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
@@ -13,9 +13,10 @@ use crate::pipeline::Handle;
 impl Handle for PutKeyPolicyRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
         check_name(self.policy_name.as_deref())?;
-        let permit = ctx.authorize::<PutKeyPolicy>(&self.key_id, None).await?;
-        let policy = Arc::<str>::from(self.policy);
-        checks::check(&policy, &permit.arn(), self.bypass_policy_lockout_safety_check == Some(true), ctx)?;
+        let asked = parameters(self.bypass_policy_lockout_safety_check);
+        let permit = ctx.authorize_asking::<PutKeyPolicy>(&self.key_id, None, Parameters::of(&asked)).await?;
+        let bypass = self.bypass_policy_lockout_safety_check;
+        let policy = checks::accept(&self.policy, permit.key(), bypass, ctx).await?;
         permit
             .change("put key policy", move |key, _| {
                 key.policy = Some(Arc::clone(&policy));

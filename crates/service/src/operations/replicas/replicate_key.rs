@@ -3,22 +3,21 @@
 //! Description, tags, policy and state are the replica's own. It can be used as soon as this is answered, unless its
 //! material has to be imported; the answer calls it `Creating`, as AWS does.
 
-use std::sync::Arc;
-
 use trent_audit::Internal;
 use trent_database::Transaction;
 use trent_domain::identifier::Region;
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::tags;
-use trent_gate::ReplicaTags;
+use trent_gate::{Facts, Parameters, ReplicaTags};
 use trent_protocol::{ErrorCode, Origin, ReplicateKeyRequest, ReplicateKeyResponse, Tag};
 
 use super::region;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::operations::keys::{check_quota, metadata};
-use crate::operations::policies::{checks, policy_text};
+use crate::operations::policies::checks::{self, bypass_parameter};
+use crate::operations::policies::policy_text;
 use crate::pipeline::Handle;
 
 impl Handle for ReplicateKeyRequest {
@@ -26,15 +25,27 @@ impl Handle for ReplicateKeyRequest {
         let region = region(&self.replica_region)?;
         let tags = tags::parse(self.tags.into_iter().flatten().map(|tag| (tag.tag_key, tag.tag_value)))?;
         let tagged = if tags.is_empty() { ReplicaTags::None } else { ReplicaTags::Some };
+        let bypass = self.bypass_policy_lockout_safety_check;
+        let mut asked = vec![("replicaregion", region.as_str())];
+        asked.extend(bypass.map(bypass_parameter));
+        let parameters = Parameters { values: &asked, tags: Some(&tags), ..Parameters::default() };
+        let facts = Facts { parameters, ..ctx.facts() };
         let permit =
-            ctx.noted(ctx.gate().authorize_replication(&self.key_id, region, tagged, &ctx.facts()).await)?;
+            ctx.noted(ctx.gate().authorize_replication(&self.key_id, region, tagged, &facts).await)?;
         check_region(permit.key(), region, ctx)?;
-        let bypass = self.bypass_policy_lockout_safety_check == Some(true);
-        let policy = self.policy.map(Arc::<str>::from);
-        if let Some(policy) = &policy {
-            checks::check(policy, &permit.key().arn_in(region), bypass, ctx)?;
-        }
         let description = self.description.unwrap_or_default();
+        let made = Key {
+            region,
+            description: description.clone(),
+            policy: None,
+            tags: tags.clone(),
+            created: ctx.now,
+            ..permit.key().clone()
+        };
+        let policy = match &self.policy {
+            Some(text) => Some(checks::accept(text, &made, bypass, ctx).await?),
+            None => None,
+        };
         let (created, keys_max) = (ctx.now, ctx.service.options.keys_per_region_max);
         let creating = Lifecycle::Creating { until: ctx.settled_at() };
         // Whoever imported material imports it in each Region.
@@ -56,7 +67,7 @@ impl Handle for ReplicateKeyRequest {
         ctx.event.follow(Internal::call("CreateKey", replica.arn().to_string()));
         ctx.event.follow(Internal::synchronize(permit.arn_text().to_owned()));
         Ok(ReplicateKeyResponse {
-            replica_policy: Some(policy_text(&replica)?),
+            replica_policy: Some(policy_text(&replica, ctx)?),
             replica_tags: tags_of(&replica),
             replica_key_metadata: Some(metadata(&Key { lifecycle: creating, ..replica })),
         })

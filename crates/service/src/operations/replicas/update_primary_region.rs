@@ -1,6 +1,7 @@
 //! UpdatePrimaryRegion: a replica becomes the primary, and the primary a replica. All ARNs stay.
 
 use trent_audit::Internal;
+use trent_gate::{Facts, Parameters};
 use trent_protocol::{NoOutput, UpdatePrimaryRegionRequest};
 
 use super::region;
@@ -11,7 +12,9 @@ use crate::pipeline::Handle;
 impl Handle for UpdatePrimaryRegionRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
         let region = region(&self.primary_region)?;
-        let permit = ctx.noted(ctx.gate().authorize_promotion(&self.key_id, region, &ctx.facts()).await)?;
+        let asked = [("primaryregion", region.as_str())];
+        let facts = Facts { parameters: Parameters::of(&asked), ..ctx.facts() };
+        let permit = ctx.noted(ctx.gate().authorize_promotion(&self.key_id, region, &facts).await)?;
         if permit.key().region == region {
             // Neither code nor text is known.
             return Err(KmsError::validation(format!("{} is the primary key already.", permit.arn())));

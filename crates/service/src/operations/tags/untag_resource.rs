@@ -1,7 +1,7 @@
 //! UntagResource: removes tags from a key; absent ones are no error.
 
 use trent_domain::tags::{TagError, is_reserved};
-use trent_gate::UntagResource;
+use trent_gate::{Parameters, UntagResource};
 use trent_protocol::{NoOutput, UntagResourceRequest};
 
 use crate::context::Context;
@@ -14,7 +14,8 @@ impl Handle for UntagResourceRequest {
         if unwanted.iter().any(|key| is_reserved(key)) {
             return Err(TagError::Reserved.into());
         }
-        let permit = ctx.authorize::<UntagResource>(&self.key_id, None).await?;
+        let parameters = Parameters { tag_keys: &unwanted, ..Parameters::default() };
+        let permit = ctx.authorize_asking::<UntagResource>(&self.key_id, None, parameters).await?;
         permit
             .change("untag resource", move |key, _| {
                 key.tags.retain(|tag, _| !unwanted.contains(tag));
