@@ -112,6 +112,10 @@ fn missing_packages() -> Vec<&'static str> {
     if !succeeds(&mut command("openssl", &["version"])) {
         missing.push("openssl");
     }
+    // Signs requests to an external key store proxy.
+    if !succeeds(&mut command("curl", &["--version"])) {
+        missing.push("curl");
+    }
     // Shows which system calls come before an answer.
     if !succeeds(&mut command("strace", &["-V"])) {
         missing.push("strace");

@@ -21,7 +21,10 @@ pub(crate) use identities::{
     AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
     RecordCommand, RightsCommand, RoleCommand, UserCommand,
 };
-pub(crate) use xks::{RulesArguments, XksKeyCommand, XksProxyArguments, XksProxyCommand, XksStoreCommand};
+pub(crate) use xks::{
+    RulesArguments, XksCheckArguments, XksCommand, XksKeyCommand, XksProxyArguments, XksProxyCommand,
+    XksStoreCommand,
+};
 
 /// A key management service that every AWS client takes for AWS KMS.
 #[derive(Debug, Parser)]
@@ -47,6 +50,9 @@ pub(crate) enum Command {
     Doctor(DoctorArguments),
     /// Serve external keys by the XKS proxy API, to AWS KMS or another trent. Its data are in DATA_DIR/xks.
     XksProxy(XksProxyArguments),
+    /// External key store proxies, of whomever.
+    #[command(subcommand)]
+    Xks(XksCommand),
     /// Show the configuration there is.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, XksCommand};
 use config::Environment;
 
 #[global_allocator]
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::Restore(arguments) => commands::restore::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, &environment),
         Command::XksProxy(arguments) => commands::xks_proxy::run(arguments, environment),
+        Command::Xks(XksCommand::Check(arguments)) => commands::xks_check::run(&arguments),
         Command::Config(command) => commands::config::run(&command),
         Command::Audit(command) => commands::audit::run(&command, &environment),
         Command::Admin(arguments) => commands::admin::run(arguments, &environment),

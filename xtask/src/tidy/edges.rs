@@ -11,7 +11,7 @@ use super::tree::Tree;
 use crate::process::{cargo, output};
 
 /// A crate of the workspace and those of it that it may depend on; `*` stands for all.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     ("protocol", &[]),
     ("policy", &[]),
     ("sigv4", &[]),
@@ -24,9 +24,11 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("attestation", &["crypto"]),
     ("audit", &["domain", "protocol"]),
     ("database", &["domain", "protocol"]),
+    ("xks-client", &["xks", "sigv4", "crypto", "domain", "protocol"]),
+    ("xks-check", &["xks", "xks-client", "sigv4", "crypto", "domain"]),
     // A deployment of its own: its operator reaches its keys, and no caller of the service does.
     ("xks-proxy", &["xks", "sigv4", "keystore", "database", "domain", "crypto"]),
-    ("keystore", &["crypto", "domain", "protocol", "sigv4", "pkcs11"]),
+    ("keystore", &["crypto", "domain", "protocol", "xks", "xks-client", "pkcs11"]),
     ("gate", &["keystore", "policy", "database", "domain", "protocol", "crypto"]),
     // No `keystore`: operations cannot touch material.
     (
@@ -42,6 +44,8 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "server",
             "xks",
             "xks-proxy",
+            "xks-client",
+            "xks-check",
             "console",
             "service",
             "gate",
@@ -72,9 +76,9 @@ const GUARDED: [(&str, &[&str]); 2] = [
 const OUTSIDE: [(&str, &[&str]); 8] = [
     ("rusqlite", &["database"]),
     ("tokio-postgres", &["database"]),
-    ("hyper", &["server", "benches"]),
-    ("hyper-util", &["server", "benches"]),
-    ("http", &["server", "benches"]),
+    ("hyper", &["server", "xks-client", "benches"]),
+    ("hyper-util", &["server", "xks-client", "benches"]),
+    ("http", &["server", "xks-client", "benches"]),
     ("clap", &["cli", "benches"]),
     ("anyhow", &["cli", "xtask", "benches"]),
     ("axum", &["server", "console"]),

@@ -1,4 +1,4 @@
-//! The words of `trent xks-proxy`, and those of `trent admin` that it alone understands.
+//! The words of `trent xks-proxy` and `trent xks check`, and those of `trent admin` that it alone understands.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -168,8 +168,8 @@ pub(crate) enum XksKeyCommand {
         store: String,
         /// Its id, which KMS calls XksKeyId [default: random].
         id: Option<String>,
-        /// What it may be used for: encrypt, decrypt; may be given more than once [default: both].
-        #[arg(long, value_name = "USAGE", value_parser = ["encrypt", "decrypt"])]
+        /// What it may be used for: encrypt, decrypt, none; may be given more than once [default: encrypt and decrypt].
+        #[arg(long, value_name = "USAGE", value_parser = ["encrypt", "decrypt", "none"])]
         usage: Vec<String>,
         /// Import the 32 bytes of this file instead of drawing them at random.
         #[arg(long, value_name = "FILE")]
@@ -206,4 +206,80 @@ pub(crate) enum XksKeyCommand {
     },
     /// Keep an external key that waits for its deletion; it is disabled then.
     CancelDeletion(XksKeyName),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum XksCommand {
+    /// Ask a proxy everything that KMS may ask it, and say where its answers are not what the specification demands.
+    Check(Box<XksCheckArguments>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct XksCheckArguments {
+    /// The proxy configuration file of the store.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) configuration: PathBuf,
+    /// The endpoint, such as https://proxy.example.com.
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: String,
+    /// The Region to sign for.
+    #[arg(long, default_value = "us-east-1")]
+    pub(crate) region: String,
+    /// An external key that encrypts and decrypts.
+    #[arg(long, value_name = "ID")]
+    pub(crate) key: trent_xks::ExternalKeyId,
+    /// An external key that only encrypts.
+    #[arg(long, value_name = "ID")]
+    pub(crate) encrypt_only_key: Option<trent_xks::ExternalKeyId>,
+    /// An external key that only decrypts.
+    #[arg(long, value_name = "ID")]
+    pub(crate) decrypt_only_key: Option<trent_xks::ExternalKeyId>,
+    /// An external key that does neither, though it is enabled.
+    #[arg(long, value_name = "ID")]
+    pub(crate) impotent_key: Option<trent_xks::ExternalKeyId>,
+    /// An external key that is disabled.
+    #[arg(long, value_name = "ID")]
+    pub(crate) disabled_key: Option<trent_xks::ExternalKeyId>,
+    /// The id of a key that is not there.
+    #[arg(long, value_name = "ID", default_value = "trent-check-absent")]
+    pub(crate) absent_key: trent_xks::ExternalKeyId,
+    /// The same file with another credential of the store that is valid too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) second_configuration: Option<PathBuf>,
+    /// The file of another store of the same proxy.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) other_configuration: Option<PathBuf>,
+    /// An external key of that other store alone.
+    #[arg(long, value_name = "ID", requires = "other_configuration")]
+    pub(crate) other_store_key: Option<trent_xks::ExternalKeyId>,
+    /// Connect there instead; name, certificate and signature stay those of the endpoint.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) connect_to: Option<String>,
+    /// PEM file with roots to trust beside those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// PEM file with a client certificate; the proxy is then expected to refuse others.
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// PEM file with the private key of the client certificate.
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub(crate) client_key: Option<PathBuf>,
+    /// Encryptions by which the time to an answer is measured.
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) samples: u32,
+    /// Encryptions whose initialization vectors must differ.
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) iv_samples: u32,
+    /// Milliseconds that an answer may take, the network included; KMS allows 250.
+    #[arg(long, default_value_t = 250, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(crate) budget_ms: u32,
+    /// Milliseconds to wait for an answer where time is not what is checked.
+    #[arg(long, default_value_t = 2000, value_name = "MS", value_parser = clap::value_parser!(u32).range(250..=60_000))]
+    pub(crate) patience_ms: u32,
+    /// Show the checks that passed too.
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -9,4 +9,5 @@ pub(crate) mod doctor;
 pub(crate) mod rekey;
 pub(crate) mod restore;
 pub(crate) mod serve;
+pub(crate) mod xks_check;
 pub(crate) mod xks_proxy;

@@ -55,8 +55,8 @@ fn tls(config: &Config) -> Result<Tls> {
         return Err(misuse(
             "a proxy serves HTTPS alone: give the certificate with --tls-cert and --tls-key \
              (xks_proxy.tls_certificate and xks_proxy.tls_key); for a first try, `openssl req -x509 -newkey \
-             ec:<(openssl ecparam -name prime256v1) -nodes -keyout key.pem -out chain.pem -subj /CN=localhost -addext \
-             subjectAltName=DNS:localhost` makes one",
+             ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out chain.pem -subj /CN=localhost -addext \
+             subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE` makes one",
         ));
     };
     let shown = (chain.display().to_string(), key.display().to_string());

@@ -40,6 +40,8 @@ pub(super) fn key(command: XksKeyCommand) -> Result<Command> {
             if usage.is_empty() {
                 usage = vec!["encrypt".to_owned(), "decrypt".to_owned()];
             }
+            // A key for nothing is there to test whoever uses it.
+            usage.retain(|usage| usage != "none");
             Command::AddKey { store, id, usage, rules: rules(given), material: material(import.as_deref())? }
         }
         XksKeyCommand::Rotate { key, import } => {

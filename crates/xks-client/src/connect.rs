@@ -1,0 +1,139 @@
+//! A new connection: addresses in their order, TCP, TLS, HTTP/2 or 1.1 as TLS has agreed.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use trent_crypto::certificate::Certificate;
+
+use crate::network::Network;
+use crate::wire::{Peer, WireError};
+
+/// One end of an open connection.
+pub(crate) enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    /// Shared: each clone sends on the same connection.
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Sender {
+    /// Whether it still can be used, as far as is known.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Http1(sender) => !sender.is_closed(),
+            Self::Http2(sender) => !sender.is_closed(),
+        }
+    }
+
+    /// Sends a request; where it could not be sent it comes back.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
+        match self {
+            Self::Http1(sender) => {
+                if sender.ready().await.is_err() {
+                    // It comes back from here too: a closed connection takes nothing.
+                    return sender.try_send_request(request).await;
+                }
+                sender.try_send_request(request).await
+            }
+            Self::Http2(sender) => sender.try_send_request(request).await,
+        }
+    }
+}
+
+/// Opens a connection.
+pub(crate) async fn connect(
+    host: &str,
+    network: &Network,
+    tls: &Arc<ClientConfig>,
+    reached: &Reached,
+) -> Result<(Sender, Peer), WireError> {
+    let addresses =
+        network.addresses(host).await.map_err(|error| WireError::Unreachable(error.to_string()))?;
+    let stream = dial(&addresses).await?;
+    reached.note();
+    // One request at a time is written, whole.
+    let _ = stream.set_nodelay(true);
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| WireError::Tls("the host is no name that a certificate can have".to_owned()))?;
+    let connecting = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
+    let stream = connecting.map_err(|error| WireError::Tls(error.to_string()))?;
+    let peer = peer(&stream);
+    let sender = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => over_http2(stream).await,
+        _ => over_http1(stream).await,
+    };
+    sender.map(|sender| (sender, peer)).map_err(|error| WireError::Broken(error.to_string()))
+}
+
+/// Whether a TCP connection was made, for whoever gives up waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Reached(std::sync::atomic::AtomicBool);
+
+impl Reached {
+    pub(crate) fn note(&self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_noted(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, WireError> {
+    let mut why = "the host has no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => why = format!("{address}: {error}"),
+        }
+    }
+    Err(WireError::Unreachable(why))
+}
+
+fn peer(stream: &TlsStream<TcpStream>) -> Peer {
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates().and_then(|chain| Certificate::read(chain.first()?));
+    Peer {
+        certificate,
+        tls: session.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default(),
+        suite: session
+            .negotiated_cipher_suite()
+            .map(|suite| format!("{:?}", suite.suite()))
+            .unwrap_or_default(),
+        http2: session.alpn_protocol() == Some(b"h2"),
+    }
+}
+
+async fn over_http1(stream: TlsStream<TcpStream>) -> hyper::Result<Sender> {
+    let (sender, connection) =
+        http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream)).await?;
+    // Ends with the sender, or when the other end closes.
+    tokio::spawn(connection);
+    Ok(Sender::Http1(sender))
+}
+
+async fn over_http2(stream: TlsStream<TcpStream>) -> hyper::Result<Sender> {
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(16 * 1024)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    tokio::spawn(connection);
+    Ok(Sender::Http2(sender))
+}
+
+/// What the head of a response may take.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
