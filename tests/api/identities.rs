@@ -4,9 +4,10 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
-use trent_service::Configured;
+use trent_domain::identity::{Kind, RecordName};
 use trent_service::admin::{Command, Reply};
-use trent_testkit::TestKms;
+use trent_service::{Configured, Connection, Form, SessionError, StsAction, StsCall, StsError};
+use trent_testkit::{ACCOUNT, TestKms};
 
 /// An access key of the account's root: its id.
 async fn access_key(kms: &TestKms) -> String {
@@ -57,4 +58,81 @@ async fn an_access_key_whose_secret_is_broken_is_named() {
     let refused = kms.service.configure(Configured::default()).await.expect_err("one is broken");
     let refused = refused.to_string();
     assert!(refused.starts_with(&format!("access key `{id}`: its secret cannot be opened: ")), "{refused}");
+}
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},
+    "Action":"sts:AssumeRole"}]}"#;
+
+/// Access key id, secret and token of an answer of STS.
+fn credentials(xml: &str) -> [String; 3] {
+    ["AccessKeyId", "SecretAccessKey", "SessionToken"].map(|name| {
+        let (_, rest) = xml.split_once(&format!("<{name}>")).expect("the element");
+        rest.split_once('<').expect("its end").0.to_owned()
+    })
+}
+
+async fn assume(kms: &TestKms, form: &str) -> Result<String, StsError> {
+    let text = format!("Action=AssumeRole&Version=2011-06-15&RoleSessionName=test&{form}");
+    let form = Form::parse(text.as_bytes()).expect("a form");
+    let keys = kms.service.administer(Command::ListAccessKeys {}).await;
+    let Reply::AccessKeys { access_keys } = keys else { panic!("access keys") };
+    let signer = kms.service.access_key(&access_keys[0].id);
+    let (region, request_id) = (kms.region, kms.service.new_request_id());
+    let call = StsCall { signer, region, request_id, connection: Connection::default() };
+    kms.service.sts(StsAction::of(&form)?, &form, &call).await
+}
+
+fn role(name: &str) -> Command {
+    Command::AddRole {
+        account: ACCOUNT.parse().expect("an account"),
+        name: name.to_owned(),
+        path: "/".to_owned(),
+        trust: TRUST.to_owned(),
+        max_session_seconds: 3600,
+    }
+}
+
+const ARN: &str = "RoleArn=arn:aws:iam::111122223333:role/app";
+
+#[tokio::test]
+async fn a_session_ends_to_the_millisecond() {
+    let kms = TestKms::new().await;
+    assert_eq!(kms.service.administer(role("app")).await, Reply::Done);
+    let [id, secret, token] =
+        credentials(&assume(&kms, &format!("{ARN}&DurationSeconds=900")).await.unwrap());
+    let session = |kms: &TestKms| kms.service.session(&id, &token).map(|session| session.secret().to_vec());
+    assert_eq!(session(&kms), Ok(secret.into_bytes()));
+    kms.clock.advance_millis(899_999);
+    assert!(session(&kms).is_ok());
+    kms.clock.advance_millis(1);
+    assert_eq!(session(&kms), Err(SessionError::Expired));
+}
+
+#[tokio::test]
+async fn a_role_that_is_made_again_does_not_take_up_the_sessions_of_the_old_one() {
+    let kms = TestKms::new().await;
+    assert_eq!(kms.service.administer(role("app")).await, Reply::Done);
+    let [id, _, token] = credentials(&assume(&kms, ARN).await.unwrap());
+    assert!(kms.service.session(&id, &token).is_ok());
+    let account = ACCOUNT.parse().expect("an account");
+    let name = RecordName { account, kind: Kind::Role, name: "app".to_owned() };
+    assert_eq!(kms.service.administer(Command::DeleteRecord { name }).await, Reply::Done);
+    assert_eq!(kms.service.session(&id, &token).err(), Some(SessionError::Invalid));
+    assert_eq!(kms.service.administer(role("app")).await, Reply::Done);
+    assert_eq!(kms.service.session(&id, &token).err(), Some(SessionError::Invalid));
+}
+
+#[tokio::test]
+async fn a_token_opens_for_its_own_access_key_and_only_whole() {
+    let kms = TestKms::new().await;
+    assert_eq!(kms.service.administer(role("app")).await, Reply::Done);
+    let [id, _, token] = credentials(&assume(&kms, ARN).await.unwrap());
+    let invalid = |id: &str, token: &str| kms.service.session(id, token).err();
+    assert_eq!(invalid("ASIAOTHEROTHEROTHERO", &token), Some(SessionError::Invalid));
+    for broken in
+        ["", "AQ==", &token[..token.len() - 4], &format!("{token}AAAA"), &token.replacen('A', "B", 1)]
+    {
+        assert_eq!(invalid(&id, broken), Some(SessionError::Invalid), "{broken}");
+    }
+    assert_eq!(invalid(&id, &"A".repeat(20_000)), Some(SessionError::Invalid));
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use trent_database::Database;
 use trent_domain::time::Clock;
-use trent_server::{Credentials, Faults, Listen, Metrics, Server, Settings, Tls};
+use trent_server::{Credentials, Faults, Listen, Metrics, Server, Settings, Tls, WebClient};
 use trent_service::{Configured, Service, Started};
 
 use crate::admin_socket::AdminSocket;
@@ -80,6 +80,7 @@ impl Plan {
         let mut identities = IdentityFile::of(&self.config.identity);
         let configured = identities.read(&self.environment)?;
         let Opened { service, started, clock } = self.open(data_dir.path(), &configured).await?;
+        service.fetch_with(Arc::new(WebClient));
         configure(&service, &identities, configured).await?;
         if let Some(seed) = self.seed.take() {
             seed.apply(&service).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::AliasArn;
-use trent_domain::identity::Principal;
+use trent_domain::identity::{Caller, Principal};
 use trent_domain::key::Key;
 use trent_domain::operations::{Accounts, rules};
 use trent_policy::{
@@ -107,7 +107,7 @@ fn request<'a>(
 ) -> Request<'a> {
     Request {
         action,
-        caller: caller(facts),
+        caller: policy_caller(facts.caller),
         standing: facts.standing,
         endpoint: facts.connection.endpoint.and_then(|endpoint| endpoint.policy.as_ref()),
         keys,
@@ -116,8 +116,7 @@ fn request<'a>(
 }
 
 /// The caller by the names that policies have for it.
-fn caller<'a>(facts: &Facts<'a>) -> trent_policy::Caller<'a> {
-    let caller = facts.caller;
+pub fn policy_caller(caller: &Caller) -> trent_policy::Caller<'_> {
     let kind = match caller.principal {
         Principal::Root => CallerKind::Root,
         Principal::User { .. } => CallerKind::User,

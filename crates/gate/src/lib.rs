@@ -128,6 +128,7 @@ pub use actions::*;
 pub use authorize::Authorized;
 pub use cache::CacheBounds;
 pub use change::{ChangeError, MayChange};
+pub use decision::policy_caller;
 pub use facts::{Connection, Endpoint, Facts, Parameters};
 pub use key_policies::unput_text;
 pub use marker::{InvalidMarker, MarkerScope};

@@ -11,7 +11,7 @@ use http::{HeaderMap, Version, header};
 use trent_domain::identifier::Region;
 use trent_domain::identity::{Caller, is_access_key_id};
 use trent_domain::time::Timestamp;
-use trent_service::{Service, SigningIdentity, Standing};
+use trent_service::{Service, SessionError, SigningIdentity};
 use trent_sigv4::{
     Claim, Headers, Lookup, Request, Rules, SignatureError, SigningKey, SigningKeys, body_sha256,
 };
@@ -59,7 +59,7 @@ impl Signatures {
 }
 
 /// The Region of requests that name none, where that is allowed.
-const DEFAULT_REGION: &str = "us-east-1";
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 /// Signing keys kept for each core.
 const SIGNING_KEYS_MAX: usize = 4096;
 /// The same for access keys that do not exist.
@@ -67,9 +67,24 @@ const STRANGERS_MAX: usize = 256;
 
 /// Who sent a request, and for which Region.
 pub(crate) struct Authenticated {
-    pub(crate) caller: Arc<Caller>,
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) identity: Arc<SigningIdentity>,
     pub(crate) region: Region,
+}
+
+/// The service that a signature has to name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignedFor {
+    Kms,
+    Sts,
+}
+
+impl SignedFor {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kms => "kms",
+            Self::Sts => "sts",
+        }
+    }
 }
 
 /// Authenticates the requests of one core.
@@ -100,17 +115,21 @@ impl Authenticator {
         origin: &Origin,
         now: Timestamp,
         service: &Service,
+        signed_for: SignedFor,
     ) -> Result<Authenticated, SignatureError> {
         match &*self.credentials {
             Credentials::Any(caller) => {
                 let region = claimed_region(head).or_else(|| DEFAULT_REGION.parse().ok());
                 let region = region.ok_or(SignatureError::NotSigned)?;
-                Ok(Authenticated { caller: Arc::clone(caller), standing: Arc::default(), region })
+                Ok(Authenticated {
+                    identity: Arc::new(SigningIdentity::unsigned(Arc::clone(caller))),
+                    region,
+                })
             }
             Credentials::Signed(signatures) => {
                 let headers = Wire::of(head);
                 let body_sha256 = body_sha256(body);
-                let read = |echo| read(head, &headers, body_sha256, now, signatures, echo);
+                let read = |echo| read(head, &headers, body_sha256, now, signatures, signed_for, echo);
                 let claim = read(false)?;
                 let identity = match self.verify(&claim, service) {
                     // What should have been signed is written out for those who see it, not for every request.
@@ -121,33 +140,32 @@ impl Authenticator {
                 }?;
                 // The rules of the signature let only well-formed Regions through.
                 let region = claim.region().parse().map_err(|_| SignatureError::UnknownAccessKey)?;
-                let (caller, standing) = (Arc::clone(&identity.caller), Arc::clone(&identity.standing));
-                Ok(Authenticated { caller, standing, region })
+                Ok(Authenticated { identity, region })
             }
         }
     }
 
     fn verify(&self, claim: &Claim<'_>, service: &Service) -> Result<Arc<SigningIdentity>, SignatureError> {
-        let Some(identity) = service.access_key(claim.access_key_id()) else {
-            return Err(self.turn_away(claim));
+        let id = claim.access_key_id();
+        let found = match claim.session_token() {
+            None => service.access_key(id).ok_or(SignatureError::UnknownAccessKey),
+            Some(token) => service.session(id, token).map_err(|error| match error {
+                SessionError::Invalid => SignatureError::InvalidToken,
+                SessionError::Expired => SignatureError::ExpiredToken,
+            }),
         };
-        self.forget_if_changed(claim.access_key_id(), &identity);
-        let verified = claim.verify(&signing_key(&self.keys, claim, identity.secret()));
-        // Access keys of the service are for the long term; tokens belong to temporary ones.
-        if claim.session_token().is_some() {
-            return Err(SignatureError::InvalidToken);
-        }
-        verified.map(|()| identity)
+        let identity = found.inspect_err(|_| self.take_as_long(claim))?;
+        self.forget_if_changed(id, &identity);
+        claim.verify(&signing_key(&self.keys, claim, identity.secret())).map(|()| identity)
     }
 
     /// Does for an unknown access key what is done for a known one, so that the time it takes does not tell them
     /// apart.
-    fn turn_away(&self, claim: &Claim<'_>) -> SignatureError {
+    fn take_as_long(&self, claim: &Claim<'_>) {
         const NO_SECRET: [u8; 40] = [0x5a; 40];
         let key = signing_key(&self.strangers, claim, &NO_SECRET);
         // Whoever signs with that secret is no less unknown.
         let _ = claim.verify(&key);
-        SignatureError::UnknownAccessKey
     }
 
     /// Drops signing keys whose access key has another secret now, or belongs to somebody else.
@@ -184,6 +202,7 @@ fn read<'h>(
     body_sha256: [u8; 32],
     now: Timestamp,
     signatures: &Signatures,
+    signed_for: SignedFor,
     echo_canonical: bool,
 ) -> Result<Claim<'h>, SignatureError> {
     let regions = |name: &str| match (name.parse::<Region>(), &signatures.regions) {
@@ -194,7 +213,7 @@ fn read<'h>(
         regions: &regions,
         skew_seconds: signatures.skew_seconds,
         echo_canonical,
-        ..Rules::new("kms")
+        ..Rules::new(signed_for.name())
     };
     let request = Request {
         method: head.method.as_str(),

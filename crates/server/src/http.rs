@@ -12,10 +12,12 @@ use tokio::time::Instant;
 use trent_audit::{Client, Recorder, Refused, Tls};
 use trent_domain::time::{Clock, Timestamp};
 use trent_protocol::Operation;
-use trent_service::{Call, Connection, Exchange, Service};
+use trent_service::{Call, Connection, Exchange, Service, Spoken};
 use uuid::Uuid;
 
-use crate::authenticate::{Authenticated, Authenticator, Credentials, claimed_access_key, claimed_region};
+use crate::authenticate::{
+    Authenticated, Authenticator, Credentials, SignedFor, claimed_access_key, claimed_region,
+};
 use crate::body::{Bodies, Body};
 use crate::date::Dates;
 use crate::dispatch::dispatch;
@@ -26,6 +28,7 @@ use crate::limits::Limits;
 use crate::metrics::{ConnectionMetrics, DoingLabel, Ended, Metrics, Shard};
 use crate::request_ids::RequestIds;
 use crate::respond::{Refusal, Stamp, respond};
+use crate::sts;
 
 /// What the endpoints of all cores share.
 pub(crate) struct Api {
@@ -43,8 +46,8 @@ pub(crate) struct Api {
 
 /// The API, on one core.
 pub(crate) struct Kms {
-    api: Arc<Api>,
-    authenticator: Authenticator,
+    pub(crate) api: Arc<Api>,
+    pub(crate) authenticator: Authenticator,
     dates: Dates,
     request_ids: RequestIds,
     recorder: Recorder,
@@ -65,10 +68,10 @@ impl Kms {
 }
 
 /// One request on its way.
-struct Progress {
-    started: Instant,
-    now: Timestamp,
-    request_id: Uuid,
+pub(crate) struct Progress {
+    pub(crate) started: Instant,
+    pub(crate) now: Timestamp,
+    pub(crate) request_id: Uuid,
     /// Known once the head was understood.
     operation: Option<Operation>,
 }
@@ -83,6 +86,10 @@ impl Endpoint for Kms {
             operation: None,
         };
         let version = request.version();
+        if sts::is_meant_by(&request) {
+            let stamp = Stamp { request_id: exchange.request_id, date: self.dates.at(exchange.now), version };
+            return self.answer_sts(request, origin, &exchange, stamp).await;
+        }
         let outcome = self.outcome(request, origin, &mut exchange).await;
         self.record(&outcome, &exchange);
         let stamp = Stamp { request_id: exchange.request_id, date: self.dates.at(exchange.now), version };
@@ -147,7 +154,6 @@ impl Kms {
         }
         match head.method {
             Method::POST => Ok(()),
-            _ if names_action(head) => Err(Refusal::UnknownOperation),
             _ => Err(Refusal::Method),
         }
     }
@@ -159,11 +165,21 @@ impl Kms {
         origin: &Origin,
         exchange: &Progress,
     ) -> Result<Call<'h>, Refusal> {
-        let authenticated =
-            self.authenticator.authenticate(head, &body.bytes, origin, exchange.now, &self.api.service);
-        let Authenticated { caller, standing, region } =
+        let authenticated = self.authenticator.authenticate(
+            head,
+            &body.bytes,
+            origin,
+            exchange.now,
+            &self.api.service,
+            SignedFor::Kms,
+        );
+        let Authenticated { identity, region } =
             authenticated.inspect_err(|error| self.record_refused(head, origin, exchange, error.code()))?;
         let connection = connection(head, origin);
+        let (caller, standing) = match &identity.service {
+            None => (Arc::clone(&identity.caller), Arc::clone(&identity.standing)),
+            Some(_) => self.api.service.spoken_for(&identity, spoken(head), region)?,
+        };
         Ok(Call { caller, standing, region, request_id: exchange.request_id, connection })
     }
 
@@ -197,8 +213,18 @@ impl Kms {
     }
 }
 
+/// What a service says of whom it calls for. That these headers are signed is among the rules of signatures.
+fn spoken(head: &Parts) -> Spoken<'_> {
+    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    Spoken {
+        on_behalf_of: text("x-trent-on-behalf-of"),
+        source_arn: text("x-trent-source-arn"),
+        source_account: text("x-trent-source-account"),
+    }
+}
+
 /// How a request came, as policies may ask.
-fn connection<'h>(head: &'h Parts, origin: &Origin) -> Connection<'h> {
+pub(crate) fn connection<'h>(head: &'h Parts, origin: &Origin) -> Connection<'h> {
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     Connection {
         source: Some(origin.source),
@@ -230,17 +256,9 @@ fn client<'h>(head: &'h Parts, origin: &Origin) -> Client<'h> {
     Client { source: Some(origin.source), user_agent: text(header::USER_AGENT), tls: origin.tls.map(tls) }
 }
 
-/// Whether a request is of the Query protocol, which STS speaks: the operation is the parameter `Action`, in the
-/// query string or in a form. STS is not there yet; its requests are answered as unknown operations.
-fn names_action(head: &Parts) -> bool {
-    let mut parameters = head.uri.query().unwrap_or_default().split('&');
-    parameters.any(|parameter| parameter.starts_with("Action="))
-}
-
 /// The operation that the head names.
 fn operation(head: &Parts) -> Result<Operation, Refusal> {
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    // A form has no target: this is where STS will branch off.
     let target = text("x-amz-target").and_then(Operation::from_target);
     let is_json = text(header::CONTENT_TYPE.as_str()).is_some_and(|kind| contains_json(kind.as_bytes()));
     target.filter(|_| is_json).ok_or(Refusal::UnknownOperation)

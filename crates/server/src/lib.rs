@@ -2,7 +2,7 @@
 //!
 //! A request takes this way, a plain call from each file to the next: `acceptor` (one thread deals connections
 //! to cores) → `core` → `connection` (TLS, HTTP/1.1 or HTTP/2, time-outs) → `http` (route, body, target) →
-//! `authenticate` → `dispatch` → `trent_service` → `respond`.
+//! `authenticate` → `dispatch` → `trent_service` → `respond`. Requests to STS leave it in `http` and take that of `sts`.
 //!
 //! Not here: what operations do, who may call them, configuration files, signals. This crate alone knows HTTP
 //! statuses.
@@ -21,6 +21,7 @@ mod date;
 mod dispatch;
 mod endpoint;
 mod faults;
+mod fetch;
 mod guard;
 mod http;
 mod limits;
@@ -32,6 +33,7 @@ mod respond;
 mod server;
 mod sources;
 mod stream;
+mod sts;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -40,6 +42,7 @@ mod xks;
 pub use authenticate::{Credentials, Signatures};
 pub use dispatch::dispatch;
 pub use faults::{Fault, FaultKind, Faults, NoFault, StandingFault};
+pub use fetch::WebClient;
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use prometheus_client;

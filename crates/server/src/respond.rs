@@ -148,7 +148,7 @@ pub(crate) fn respond(outcome: Result<Vec<u8>, Refusal>, stamp: Stamp) -> Answer
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    *response.headers_mut() = headers(stamp);
+    *response.headers_mut() = headers(stamp, JSON);
     if let Some(refusal) = refusal {
         add_for_refusal(&refusal, version, response.headers_mut());
         if matches!(refusal, Refusal::Reset) {
@@ -158,14 +158,15 @@ pub(crate) fn respond(outcome: Result<Vec<u8>, Refusal>, stamp: Stamp) -> Answer
     response
 }
 
-fn headers(stamp: Stamp) -> HeaderMap {
+const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+
+pub(crate) fn headers(stamp: Stamp, content_type: HeaderValue) -> HeaderMap {
     const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-    const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
     const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache, no-store, must-revalidate, private");
     // `Content-Length` is hyper's: it knows the size of a body that is there.
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(REQUEST_ID, request_id(stamp.request_id));
-    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CACHE_CONTROL, NO_CACHE);
     headers.insert(header::DATE, stamp.date);
     headers

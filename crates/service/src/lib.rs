@@ -19,6 +19,7 @@ mod operations;
 mod page;
 mod pipeline;
 mod seed;
+mod sts;
 mod trail;
 
 pub use context::{Call, Context};
@@ -27,11 +28,12 @@ pub use identity::file as identity_file;
 pub use identity::{
     Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredEndpoint, ConfiguredOrganization,
     ConfiguredService, IdentityPlaces, IdentityProblem, NamedDocument, ServiceEntry, SessionError,
-    SigningIdentity,
+    SigningIdentity, Spoken,
 };
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, ReloadError, Service, Started};
 pub use pipeline::{Exchange, Handle, run, unsupported};
 pub use seed::{SeedError, SeedKey, SeedMember, SeedReport};
+pub use sts::{Fetch, Form, NAMESPACE, StsAction, StsCall, StsCode, StsError, Xml};
 pub use trail::KnownTrail;
 pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Standing};

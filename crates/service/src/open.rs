@@ -1,6 +1,6 @@
 //! The service itself: opened once, shared by all who serve requests and run jobs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -8,16 +8,18 @@ use trent_audit::{Checkpoint, Recorder, Trail};
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
-use trent_domain::identity::{AccessKey, Account, Owner, Record, Rights, Status, User};
+use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Rights, Status, User};
 use trent_domain::limits::{GRANTS_PER_KEY_MAX, KEYS_PER_REGION_MAX};
 use trent_domain::time::{Clock, Timestamp};
-use trent_gate::{Gate, OpenError, Parts};
+use trent_gate::{Gate, OpenError, Parts, Standing};
+use trent_protocol::ErrorCode;
 use uuid::Uuid;
 
 use crate::error::KmsError;
 use crate::identity::{
-    Configured, Directory, IdentityProblem, SessionError, SigningIdentity, Stored, assemble,
+    Configured, Directory, IdentityProblem, SessionError, SigningIdentity, Spoken, Stored, assemble,
 };
+use crate::sts::{Fetch, ProviderKeyCache};
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
@@ -92,6 +94,9 @@ pub struct Service {
     // Held while the directory is read and replaced: of two changes at once, the one that read before the other was
     // committed must not replace the directory after it, or an access key that was disabled would sign again.
     pub(crate) configured: Mutex<Arc<Configured>>,
+    pub(crate) provider_keys: ProviderKeyCache,
+    /// The way to the network, where there is one.
+    pub(crate) fetch: OnceLock<Arc<dyn Fetch>>,
 }
 
 impl Service {
@@ -116,6 +121,8 @@ impl Service {
             clock,
             directory: ArcSwap::default(),
             configured: Mutex::default(),
+            provider_keys: ProviderKeyCache::default(),
+            fetch: OnceLock::new(),
         };
         let known = trent_database::read(&*service.database, |records| records.accounts()).await?;
         let started = match known.is_empty().then(bootstrap).flatten() {
@@ -160,6 +167,32 @@ impl Service {
     /// Who signs with a temporary access key and its token. From memory, but for a token not seen before.
     pub fn session(&self, access_key_id: &str, token: &str) -> Result<Arc<SigningIdentity>, SessionError> {
         self.directory.load().session(access_key_id, token, self.now(), &self.gate)
+    }
+
+    /// Who calls when a service does, and what bears on them; for everybody else themselves, whatever they say.
+    ///
+    /// # Errors
+    /// A service may not speak for whom it names, or there is nobody of that name.
+    pub fn spoken_for(
+        &self,
+        identity: &SigningIdentity,
+        spoken: Spoken<'_>,
+        region: Region,
+    ) -> Result<(Arc<Caller>, Arc<Standing>), KmsError> {
+        let Some(service) = &identity.service else {
+            return Ok((Arc::clone(&identity.caller), Arc::clone(&identity.standing)));
+        };
+        let found = self.directory.load().spoken_for(identity, service, spoken, region);
+        found.ok_or_else(|| {
+            let text =
+                format!("Service: {} is not authorized to act on behalf of this principal", service.name);
+            KmsError::new(ErrorCode::AccessDenied, text)
+        })
+    }
+
+    /// Lets providers of identities be asked for their keys. The first way that is given stays.
+    pub fn fetch_with(&self, fetch: Arc<dyn Fetch>) {
+        let _ = self.fetch.set(fetch);
     }
 
     /// A request id.

@@ -48,7 +48,6 @@ fn what_is_not_the_api_is_answered_before_authentication() {
             400,
             "UnknownOperationException",
         ),
-        ("GET /?Action=GetCallerIdentity HTTP/1.1\r\nhost: a\r\n\r\n", 400, "UnknownOperationException"),
         (
             "POST / HTTP/1.1\r\nhost: a\r\nX-AMZ-TARGET: TrentService.ListKeys\r\n\
              content-type: application/json; charset=utf-8\r\ncontent-length: 2\r\n\r\n{}",
@@ -58,6 +57,36 @@ fn what_is_not_the_api_is_answered_before_authentication() {
     ] {
         let answer = running.ask(request.as_bytes());
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{request}\n{answer:?}");
+    }
+}
+
+#[test]
+fn requests_to_sts_are_told_apart_and_refused_in_xml() {
+    let running = Running::start(plain());
+    for (request, status, code) in [
+        (
+            "GET /?Action=GetCallerIdentity&Version=2011-06-15 HTTP/1.1\r\nhost: a\r\n\r\n",
+            403,
+            "MissingAuthenticationToken",
+        ),
+        ("GET /?Action=Nothing&Version=2011-06-15 HTTP/1.1\r\nhost: a\r\n\r\n", 400, "InvalidAction"),
+        ("GET /?Action=AssumeRole&Version=1 HTTP/1.1\r\nhost: a\r\n\r\n", 400, "InvalidAction"),
+        ("GET /elsewhere?Action=AssumeRole HTTP/1.1\r\nhost: a\r\n\r\n", 404, "InvalidAction"),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 3\r\n\r\na=%",
+            400,
+            "MalformedInput",
+        ),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 3\r\n\r\na=b",
+            400,
+            "MissingAction",
+        ),
+    ] {
+        let answer = running.ask(request.as_bytes());
+        let body = String::from_utf8_lossy(&answer.body);
+        assert_eq!(answer.status, status, "{request}\n{body}");
+        assert!(body.contains(&format!("<Code>{code}</Code>")), "{request}\n{body}");
     }
 }
 

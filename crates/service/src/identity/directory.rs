@@ -32,6 +32,18 @@ pub struct SigningIdentity {
 }
 
 impl SigningIdentity {
+    /// Whoever comes, taken for this caller. No signature is right for it.
+    pub fn unsigned(caller: Arc<Caller>) -> Self {
+        Self {
+            caller,
+            standing: Arc::default(),
+            expires: None,
+            transitive: BTreeSet::new(),
+            service: None,
+            secret: SecretBytes::from(Vec::new()),
+        }
+    }
+
     /// The secret that signatures are verified with.
     pub fn secret(&self) -> &[u8] {
         self.secret.expose()
@@ -127,11 +139,6 @@ impl Directory {
     /// The managed policy with this ARN, one of the account's or a built-in one.
     pub(crate) fn managed_policy(&self, arn: &str) -> Option<&Attached> {
         self.policies.get(arn).or_else(|| managed_policy(arn))
-    }
-
-    /// The service with this name.
-    pub(crate) fn service(&self, name: &str) -> Option<&Arc<ServiceEntry>> {
-        self.services.get(name)
     }
 
     /// The role that a session's ARN names, and the name of the session.

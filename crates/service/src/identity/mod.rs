@@ -7,10 +7,10 @@
 mod assemble;
 mod checks;
 mod configured;
-#[expect(dead_code, reason = "roles and providers are used by what comes next")]
 mod directory;
 mod documents;
 pub mod file;
+mod on_behalf;
 mod problem;
 mod session;
 
@@ -19,9 +19,11 @@ pub use configured::{
     ConfiguredService, IdentityPlaces, NamedDocument,
 };
 pub use directory::{ServiceEntry, SigningIdentity};
+pub use on_behalf::Spoken;
 pub use problem::IdentityProblem;
 pub use session::SessionError;
 
 pub(crate) use assemble::{Stored, assemble, fits};
-pub(crate) use directory::Directory;
-pub(crate) use session::with;
+pub(crate) use checks::check_tags;
+pub(crate) use directory::{Directory, RoleEntry};
+pub(crate) use session::{Contents, Holder, with};
