@@ -112,6 +112,7 @@ impl World {
                     GetKeyLastUsage,
                     GetKeyPolicy,
                     GetKeyRotationStatus,
+                    ListGrants,
                     ListKeyRotations,
                     ListResourceTags,
                 ] {

@@ -122,6 +122,7 @@ fn each_row_of_the_operation_table_agrees_with_the_requests_of_its_operation() {
         blob: String::new(),
         alias: "alias/a".to_owned(),
         free_alias: "alias/b".to_owned(),
+        grant: "0".repeat(64),
     };
     for operation in Operation::ALL {
         let (rules, request) = (rules(operation), request(operation, &subject));

@@ -323,6 +323,8 @@ fn request_of(stock: &Stock, kind: &Kind, row: &str, subject: &Subject, other: &
         "UpdateAlias" => asked["AliasName"] = json!(other.alias),
         "ListAliases" => asked["KeyId"] = json!(subject.key),
         "GetParametersForImport" => asked["WrappingAlgorithm"] = json!("RSA_AES_KEY_WRAP_SHA_256"),
+        // What every kind can have a grant for.
+        "CreateGrant" => asked["Operations"] = json!(["DescribeKey"]),
         "ReplicateKey" => asked["ReplicaRegion"] = json!(ELSEWHERE),
         "UpdatePrimaryRegion" => asked["PrimaryRegion"] = json!(THERE),
         IMPORT => asked = stock.imports[&subject.key].clone(),
@@ -338,8 +340,13 @@ fn request_of(stock: &Stock, kind: &Kind, row: &str, subject: &Subject, other: &
 /// What requests carry of a key of this kind, which is enabled.
 async fn subject_of(stock: &Stock, kind: &Kind, key: &str) -> Subject {
     let alias = format!("alias/of-{key}");
-    let mut subject =
-        Subject { key: key.to_owned(), blob: base64(b"nothing"), free_alias: free_alias(&alias), alias };
+    let mut subject = Subject {
+        key: key.to_owned(),
+        blob: base64(b"nothing"),
+        free_alias: free_alias(&alias),
+        alias,
+        grant: String::new(),
+    };
     let (maker, member) = match kind.usage.as_str() {
         "ENCRYPT_DECRYPT" => ("Encrypt", "CiphertextBlob"),
         "SIGN_VERIFY" => ("Sign", "Signature"),
@@ -370,9 +377,12 @@ async fn check_spec(table: Arc<Table>, kinds: Vec<Kind>) -> (usize, Vec<String>)
         for (row, state) in cells {
             let (imported, related) = (table.is_imported(row, state), table.is_related(row, state));
             let (subject, other) = if related { (&here, &single) } else { (&single, &here) };
-            let asked = request_of(&stock, kind, row, subject, other);
+            let mut asked = request_of(&stock, kind, row, subject, other);
             let rows = stock.rows(kind, state, imported, related);
             stock.put(&rows).await;
+            if ["RetireGrant", "RevokeGrant"].contains(&name_of(row)) {
+                asked["GrantId"] = json!(kms.insert_grant(&subject.key).await);
+            }
             let expected =
                 table.expected(kind, row, state, &arn(kms.caller.account, kms.region, &subject.key));
             let answered = kms.call(operation(row), asked).await.err().as_ref().map(told);
@@ -437,7 +447,8 @@ fn what_is_left_out_is_not_built_and_all_else_has_a_cell_in_every_state() {
         let own: Vec<_> = cells.iter().filter(|((row, _), _)| name_of(row) == operation.name()).collect();
         let left_out = kinds.left_out.contains(operation.name());
         assert_eq!(own.iter().all(|(_, answer)| not_built(answer)), left_out, "{operation}");
-        let takes_no_key = ["CreateKey", "GenerateRandom", "ListKeys"].contains(&operation.name());
+        let takes_no_key =
+            ["CreateKey", "GenerateRandom", "ListKeys", "ListRetirableGrants"].contains(&operation.name());
         for state in KeyState::ALL.into_iter().filter(|state| !kinds.gaps.contains_key(state.as_str())) {
             let has_cell = own.iter().any(|((_, of), _)| of == state.as_str());
             assert!(has_cell || left_out || takes_no_key, "{operation} on {state}");

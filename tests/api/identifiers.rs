@@ -7,8 +7,9 @@ use trent_testkit::{Subject, TestKms, request};
 const UNKNOWN: &str = "12345678-90ab-cdef-1234-567890abcdef";
 
 /// Operations and the members that name a key, as the API's reference lists them. True: aliases are accepted.
-const NAMING: [(Operation, &str, bool); 42] = [
+const NAMING: [(Operation, &str, bool); 46] = [
     (CancelKeyDeletion, "KeyId", false),
+    (CreateGrant, "KeyId", false),
     (Decapsulate, "KeyId", true),
     (Decrypt, "KeyId", true),
     (DeleteImportedKeyMaterial, "KeyId", false),
@@ -32,6 +33,7 @@ const NAMING: [(Operation, &str, bool); 42] = [
     (GetPublicKey, "KeyId", true),
     (ImportKeyMaterial, "KeyId", false),
     (ListAliases, "KeyId", false),
+    (ListGrants, "KeyId", false),
     (ListKeyPolicies, "KeyId", false),
     (ListKeyRotations, "KeyId", false),
     (ListResourceTags, "KeyId", false),
@@ -39,6 +41,8 @@ const NAMING: [(Operation, &str, bool); 42] = [
     (ReEncrypt, "SourceKeyId", true),
     (ReEncrypt, "DestinationKeyId", true),
     (ReplicateKey, "KeyId", false),
+    (RetireGrant, "KeyId", false),
+    (RevokeGrant, "KeyId", false),
     (RotateKeyOnDemand, "KeyId", false),
     (ScheduleKeyDeletion, "KeyId", false),
     (Sign, "KeyId", true),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use trent_testkit::{Client, Dice, base64};
+use trent_testkit::{ACCOUNT, Client, Dice, base64};
 
 use crate::model::{Blob, Key, Known, Share, State, Wanted, policy, tag_list};
 
@@ -197,7 +197,8 @@ impl Caller {
             (State::Enabled, 30..45) => key.change_schedule(client, dice)?,
             (_, 45..55) => key.schedule_deletion(client, dice)?,
             (_, 55..65) => key.put_policy(client, fresh)?,
-            (_, 65..80) => key.describe(client, fresh)?,
+            (_, 65..75) => key.describe(client, fresh)?,
+            (State::Enabled, 75..90) => key.change_grants(client, fresh, dice)?,
             (_, _) => key.change_tags(client, fresh, dice)?,
         }
         self.changes += 1;
@@ -287,6 +288,29 @@ impl Key {
         self.policy.ask(name);
         ask(client, "PutKeyPolicy", &body)?;
         self.policy.answered();
+        Ok(())
+    }
+
+    fn change_grants(&mut self, client: &mut Client, name: String, dice: &mut Dice) -> Done {
+        let mut next = self.grants.get().clone();
+        let there: Vec<String> = next.iter().cloned().collect();
+        if !there.is_empty() && dice.chance(45) {
+            let gone = &there[dice.below(there.len())];
+            let operation = if dice.chance(50) { "RevokeGrant" } else { "RetireGrant" };
+            let body = json!({"KeyId": self.id, "GrantId": self.grant_ids[gone]});
+            next.remove(gone);
+            self.grants.ask(next);
+            ask(client, operation, &body)?;
+        } else {
+            let root = format!("arn:aws:iam::{ACCOUNT}:root");
+            let body =
+                json!({"KeyId": self.id, "GranteePrincipal": root, "Operations": ["Decrypt"], "Name": name});
+            next.insert(name.clone());
+            self.grants.ask(next);
+            let answer = ask(client, "CreateGrant", &body)?;
+            self.grant_ids.insert(name, answer["GrantId"].as_str().unwrap_or_default().to_owned());
+        }
+        self.grants.answered();
         Ok(())
     }
 

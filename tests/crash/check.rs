@@ -127,6 +127,7 @@ impl Key {
     fn check(&mut self, client: &mut Client, listed: &Listed) -> Result<(), String> {
         self.check_metadata(client)?;
         self.check_policy(client)?;
+        self.check_grants(client)?;
         let tags = tags(client, &self.id)?;
         self.tags.found(tags).map_err(|problem| format!("tags: {problem}"))?;
         self.check_rotation(client)?;
@@ -162,6 +163,25 @@ impl Key {
         let policy: Value = serde_json::from_str(&text(&answer["Policy"])).unwrap_or_default();
         let found = text(&policy["Statement"][0]["Sid"]);
         self.policy.found(found).map_err(|problem| format!("policy: {problem}"))
+    }
+
+    fn check_grants(&mut self, client: &mut Client) -> Result<(), String> {
+        let grants = pages(client, "ListGrants", json!({"KeyId": self.id, "Limit": 3}), "Grants")?;
+        let listed = grants.len();
+        let ids: BTreeMap<_, _> =
+            grants.iter().map(|grant| (text(&grant["Name"]), text(&grant["GrantId"]))).collect();
+        if ids.len() != listed {
+            return Err(format!("a grant is listed twice: {grants:?}"));
+        }
+        for (name, id) in &self.grant_ids {
+            if ids.get(name).is_some_and(|found| found != id) {
+                return Err(format!("grant {name} was answered as {id}, and is {:?}", ids.get(name)));
+            }
+        }
+        let found = ids.keys().cloned().collect();
+        self.grants.found(found).map_err(|problem| format!("grants: {problem}"))?;
+        self.grant_ids = ids;
+        Ok(())
     }
 
     fn check_rotation(&mut self, client: &mut Client) -> Result<(), String> {

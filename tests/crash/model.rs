@@ -1,7 +1,7 @@
 //! What a caller knows of the objects it changes: of each value the one last answered for, and the one that was asked
 //! for and not answered. After a kill either may be found, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::time::Instant;
 
@@ -121,6 +121,10 @@ pub(crate) struct Key {
     pub(crate) description: Known<String>,
     pub(crate) tags: Known<BTreeMap<String, String>>,
     pub(crate) policy: Known<String>,
+    /// The names of its grants, each used once.
+    pub(crate) grants: Known<BTreeSet<String>>,
+    /// The ids of those by name, as far as they are known.
+    pub(crate) grant_ids: BTreeMap<String, String>,
     /// The period of automatic rotation, in days.
     pub(crate) rotation: Known<Option<u64>>,
     /// Rotations that were made.
@@ -143,6 +147,8 @@ impl Key {
             description: Known::new(wanted.description),
             tags: Known::new(wanted.tags),
             policy: Known::new(wanted.policy.unwrap_or_else(|| DEFAULT_STATEMENT.to_owned())),
+            grants: Known::new(BTreeSet::new()),
+            grant_ids: BTreeMap::new(),
             rotation: Known::new(None),
             rotations: Known::new(0),
             materials: Vec::new(),

@@ -147,6 +147,7 @@ impl Teller<'_> {
             self.keys.push(key);
         }
         self.import(&mut client);
+        self.grant(&mut client);
         let random = client.ok("GenerateRandom", &json!({"NumberOfBytes": 64}));
         self.told.needles.add("random bytes", &bytes(&random["Plaintext"]));
         let again = json!({"CiphertextBlob": self.blobs[0], "DestinationKeyId": self.keys[1]});
@@ -168,6 +169,24 @@ impl Teller<'_> {
         assert_ne!(status, 200, "{answer}");
         client.ok("ImportKeyMaterial", &parameters.request(&material));
         self.encrypt(client, &key);
+    }
+
+    /// Grant tokens: used, refused when altered, and given back.
+    fn grant(&mut self, client: &mut Client) {
+        let (key, root) = (self.keys[0].clone(), format!("arn:aws:iam::{}:root", trent_testkit::ACCOUNT));
+        let request = json!({"KeyId": key, "GranteePrincipal": root, "Operations": ["Encrypt"]});
+        let token = client.ok("CreateGrant", &request)["GrantToken"].take();
+        // What is the same in all tokens of a Region cannot be told from others.
+        self.told.needles.add("a grant token", &bytes(&token)[1..]);
+        client.ok("DescribeKey", &json!({"KeyId": key, "GrantTokens": [token]}));
+        let altered = format!("{}AAAA", token.as_str().expect("a text"));
+        for request in [json!({"KeyId": key, "GrantTokens": [altered]}), json!({"GrantTokens": [token, 1]})] {
+            let (status, answer) = client.call("DescribeKey", &request).expect("an answer");
+            assert_ne!(status, 200, "{answer}");
+        }
+        client.ok("RetireGrant", &json!({"GrantToken": token}));
+        let (status, answer) = client.call("RetireGrant", &json!({"GrantToken": token})).expect("an answer");
+        assert_ne!(status, 200, "{answer}");
     }
 
     fn encrypt(&mut self, client: &mut Client, key: &Value) {

@@ -26,6 +26,7 @@ macro_rules! actions {
 actions! {
     CancelKeyDeletion = CancelKeyDeletion, "kms:CancelKeyDeletion";
     CreateAlias = CreateAlias, "kms:CreateAlias";
+    CreateGrant = CreateGrant, "kms:CreateGrant";
     CreateKey = CreateKey, "kms:CreateKey";
     Decapsulate = Decapsulate, "kms:Decapsulate";
     Decrypt = Decrypt, "kms:Decrypt";
@@ -52,14 +53,18 @@ actions! {
     GetPublicKey = GetPublicKey, "kms:GetPublicKey";
     ImportKeyMaterial = ImportKeyMaterial, "kms:ImportKeyMaterial";
     ListAliases = ListAliases, "kms:ListAliases";
+    ListGrants = ListGrants, "kms:ListGrants";
     ListKeyPolicies = ListKeyPolicies, "kms:ListKeyPolicies";
     ListKeyRotations = ListKeyRotations, "kms:ListKeyRotations";
     ListKeys = ListKeys, "kms:ListKeys";
     ListResourceTags = ListResourceTags, "kms:ListResourceTags";
+    ListRetirableGrants = ListRetirableGrants, "kms:ListRetirableGrants";
     PutKeyPolicy = PutKeyPolicy, "kms:PutKeyPolicy";
     ReEncryptFrom = ReEncrypt, "kms:ReEncryptFrom";
     ReEncryptTo = ReEncrypt, "kms:ReEncryptTo";
     ReplicateKey = ReplicateKey, "kms:ReplicateKey";
+    RetireGrant = RetireGrant, "kms:RetireGrant";
+    RevokeGrant = RevokeGrant, "kms:RevokeGrant";
     RotateKeyOnDemand = RotateKeyOnDemand, "kms:RotateKeyOnDemand";
     ScheduleKeyDeletion = ScheduleKeyDeletion, "kms:ScheduleKeyDeletion";
     Sign = Sign, "kms:Sign";

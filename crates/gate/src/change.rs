@@ -10,10 +10,10 @@ use trent_domain::state::{self, StateError};
 use trent_keystore::StoreError;
 
 use crate::actions::{
-    Action, CancelKeyDeletion, CreateAlias, DeleteAlias, DeleteImportedKeyMaterial, DisableKey,
+    Action, CancelKeyDeletion, CreateAlias, CreateGrant, DeleteAlias, DeleteImportedKeyMaterial, DisableKey,
     DisableKeyRotation, EnableKey, EnableKeyRotation, ImportKeyMaterial, PutKeyPolicy, ReplicateKey,
-    RotateKeyOnDemand, ScheduleKeyDeletion, TagResource, UntagResource, UpdateAlias, UpdateKeyDescription,
-    UpdatePrimaryRegion,
+    RetireGrant, RevokeGrant, RotateKeyOnDemand, ScheduleKeyDeletion, TagResource, UntagResource,
+    UpdateAlias, UpdateKeyDescription, UpdatePrimaryRegion,
 };
 use crate::authorize::Authorized;
 use crate::replicas;
@@ -39,6 +39,7 @@ pub enum ChangeError {
 pub trait MayChange: Action {}
 impl MayChange for CancelKeyDeletion {}
 impl MayChange for CreateAlias {}
+impl MayChange for CreateGrant {}
 impl MayChange for DeleteAlias {}
 impl MayChange for DeleteImportedKeyMaterial {}
 impl MayChange for DisableKey {}
@@ -48,6 +49,8 @@ impl MayChange for EnableKeyRotation {}
 impl MayChange for ImportKeyMaterial {}
 impl MayChange for PutKeyPolicy {}
 impl MayChange for ReplicateKey {}
+impl MayChange for RetireGrant {}
+impl MayChange for RevokeGrant {}
 impl MayChange for RotateKeyOnDemand {}
 impl MayChange for ScheduleKeyDeletion {}
 impl MayChange for TagResource {}

@@ -8,28 +8,58 @@ use trent_domain::identity::{Caller, Principal};
 use trent_domain::key::Key;
 use trent_domain::operations::{Accounts, rules};
 use trent_policy::{
-    CallerKind, ConditionKeys, Decision, Denial, Document, KeyTarget, NoGrants, Reason, Request, Source,
-    Target, Told, decide,
+    CallerKind, ConditionKeys, Decision, Denial, Document, Grants, KeyTarget, Kind, NoGrants, Reason,
+    Request, Source, Target, Told, decide,
 };
 use trent_protocol::Operation;
 
-use crate::actions::Action;
+use crate::actions::{Action, RetireGrant};
 use crate::condition_keys::{ForKeyPolicy, RequestKeys, Subject};
 use crate::facts::Facts;
 use crate::find::{Found, FoundBy};
 use crate::refusal::{AccessDenied, DeniedOn, Refusal, Statement};
 
 /// May the caller perform `A` on this key?
-pub(crate) fn on_key<A: Action>(found: &Found, facts: &Facts<'_>) -> Result<(), Refusal> {
+pub(crate) fn on_key<A: Action>(
+    found: &Found,
+    grants: &dyn Grants,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    on_key_under::<A>(&found.entry.policy, found, grants, facts)
+}
+
+/// May the caller retire a grant of this key, if `grants` is what gives this permission?
+pub(crate) fn on_retirement(found: &Found, grants: &dyn Grants, facts: &Facts<'_>) -> Result<(), Refusal> {
+    // The key's policy can deny it and cannot allow it.
+    match on_key::<RetireGrant>(found, &NoGrants, facts) {
+        Err(Refusal::Denied(denied)) if matches!(denied.reason, Reason::ExplicitDeny(_)) => {
+            Err(Refusal::Denied(denied))
+        }
+        Ok(()) | Err(_) => {
+            let policy = Document::parse(ALLOWS_NOBODY, Kind::Resource)?;
+            on_key_under::<RetireGrant>(&policy, found, grants, facts)
+        }
+    }
+}
+
+const ALLOWS_NOBODY: &str =
+    r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "none:*", "Resource": "*"}}"#;
+
+fn on_key_under<A: Action>(
+    policy: &Document,
+    found: &Found,
+    grants: &dyn Grants,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
     let keys = RequestKeys::new(facts, A::OPERATION, Some(found.subject()));
     let key_policy_keys = ForKeyPolicy(&keys);
     let key = &found.entry.key;
     let target = KeyTarget {
         arn: &found.entry.arn,
         account: key.account.as_str(),
-        policy: &found.entry.policy,
+        policy,
         keys: &key_policy_keys,
-        grants: &NoGrants,
+        grants,
         cross_account: rules(A::OPERATION).accounts == Accounts::Any,
     };
     let on = || match found.by {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use trent_domain::encryption_context::EncryptionContext;
+use trent_domain::grant::Scope;
 use trent_domain::identifier::Region;
 use trent_domain::identity::Caller;
 use trent_domain::time::Timestamp;
@@ -65,6 +66,8 @@ pub struct Parameters<'a> {
     pub lists: &'a [(&'static str, &'a (dyn ValueList + Sync))],
     /// The encryption context, of operations that have one.
     pub encryption_context: Option<&'a EncryptionContext>,
+    /// What a grant is to allow, where one is to be made.
+    pub grant: Option<&'a Scope>,
     /// The tags that the request gives.
     pub tags: Option<&'a BTreeMap<String, String>>,
     /// The keys of the tags that the request takes away.

@@ -6,6 +6,7 @@ use trent_crypto::ciphertext;
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, AliasArn, KeyArn, KeyId, KeyName, Region};
 use trent_domain::operations::{Names, rules};
+use trent_policy::NoGrants;
 use trent_protocol::Operation;
 
 use crate::actions::Action;
@@ -58,17 +59,17 @@ impl Found {
 impl Gate {
     /// Whether the caller may perform `A` on a key; first reads what its policies ask about the key.
     pub(crate) async fn allow<A: Action>(&self, found: &mut Found, facts: &Facts<'_>) -> Result<(), Refusal> {
-        // No grant has been given out, so no token of one is genuine.
-        if !facts.grant_tokens.is_empty() {
-            return Err(Refusal::GrantToken);
-        }
+        self.check_grant_tokens(facts)?;
         if facts.standing.asks_for_aliases() {
             found.aliases = Some(self.aliases_of(&found.entry).await?);
         }
         if matches!(A::OPERATION, Operation::DisableKey | Operation::ScheduleKeyDeletion) {
             found.idle_days = Some(self.idle_days(&found.entry, facts).await?);
         }
-        on_key::<A>(found, facts)
+        let Err(refusal) = on_key::<A>(found, &NoGrants, facts) else { return Ok(()) };
+        // Grants are looked for only where policies do not suffice. An explicit deny goes before them all the same.
+        let grants = self.matching_grants::<A>(found.entry.key.arn(), facts).await?;
+        if grants.is_empty() { Err(refusal) } else { on_key::<A>(found, &grants, facts) }
     }
 
     pub(crate) async fn find_allowed<A: Action>(

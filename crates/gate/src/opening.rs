@@ -9,6 +9,7 @@ use trent_domain::time::Clock;
 use trent_keystore::{KeyStore, Keyring, NewRingKey, RingName, StoreError};
 
 use crate::cache::{CacheBounds, KeyCache};
+use crate::grants::GrantCache;
 use crate::key_policies::KeyPolicies;
 use crate::usage_log::UsageLog;
 
@@ -23,6 +24,7 @@ pub struct Gate {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Arc<KeyCache>,
+    pub(crate) grants: Arc<GrantCache>,
     pub(crate) policies: KeyPolicies,
     pub(crate) usage: UsageLog,
 }
@@ -84,9 +86,11 @@ impl Gate {
         let Parts { database, keyring, store, random, clock, bounds } = parts;
         open_ring(&*database, &keyring).await?;
         let cache = Arc::new(KeyCache::new(bounds));
+        let grants = Arc::new(GrantCache::new(bounds.grant_bytes));
         database.observe(Arc::clone(&cache) as _);
+        database.observe(Arc::clone(&grants) as _);
         let (policies, usage) = (KeyPolicies::default(), UsageLog::default());
-        Ok(Self { database, keyring, store, random, clock, cache, policies, usage })
+        Ok(Self { database, keyring, store, random, clock, cache, grants, policies, usage })
     }
 
     /// Gives a new database a ring whose material ids are made with a key that is given, so that they are the same in

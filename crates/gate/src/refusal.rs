@@ -11,6 +11,7 @@ use trent_policy::{Malformed, Reason};
 use trent_protocol::{KeyUsage, Operation, Origin};
 
 use crate::change::ChangeError;
+use crate::grants::GrantError;
 
 /// Why a request gets no permit.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +31,12 @@ pub enum Refusal {
     /// A key policy that was stored can no longer be read.
     #[error("a stored key policy cannot be read")]
     Policy(#[from] Malformed),
-    /// A grant token that trent did not give out: it gives out none yet.
+    /// A grant token that trent did not give out for this Region.
     #[error("The grant token is invalid.")]
     GrantToken,
+    /// The grant that a request names is not there.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// The ciphertext is not one that this deployment made, or it is damaged.
     #[error("the ciphertext is invalid")]
     InvalidCiphertext,

@@ -13,7 +13,7 @@ use trent_domain::import::{ExpirationError, ImportError, NothingPending};
 use trent_domain::lifecycle::{TransitionError, WindowOutOfRange};
 use trent_domain::state::StateError;
 use trent_domain::tags::TagError;
-use trent_gate::{ChangeError, InvalidMarker, Refusal, StoreError, UseError};
+use trent_gate::{ChangeError, GrantError, InvalidMarker, Refusal, StoreError, UseError};
 use trent_protocol::{ErrorCode, KeySpec};
 
 /// The text of failures whose cause is not the caller's business.
@@ -105,6 +105,7 @@ impl From<Refusal> for KmsError {
             Refusal::Origin { .. } => ErrorCode::UnsupportedOperation,
             Refusal::UnknownKey(_) | Refusal::UnknownAlias(_) => ErrorCode::NotFound,
             Refusal::Denied(_) => ErrorCode::AccessDenied,
+            Refusal::Grant(error) => return error.into(),
             Refusal::GrantToken => ErrorCode::InvalidGrantToken,
             Refusal::IncorrectKey => ErrorCode::IncorrectKey,
             Refusal::Usage { .. } => ErrorCode::InvalidKeyUsage,
@@ -228,6 +229,16 @@ impl From<ImportError> for KmsError {
 impl From<NothingPending> for KmsError {
     fn from(error: NothingPending) -> Self {
         Self::new(ErrorCode::KmsInvalidState, error.to_string())
+    }
+}
+
+impl From<GrantError> for KmsError {
+    fn from(error: GrantError) -> Self {
+        let code = match error {
+            GrantError::Unknown(_) => ErrorCode::NotFound,
+            GrantError::InvalidId(_) => ErrorCode::InvalidGrantId,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -12,12 +12,13 @@ use tempfile::TempDir;
 use trent_audit::{Client, Recorder};
 use trent_crypto::{Key256, Random, SecretBytes};
 use trent_database::{Database, Embedded};
-use trent_domain::identifier::{AccountId, Region};
+use trent_domain::grant::{Constraints, Grant, GrantOperations, PrincipalId, Scope, Terms};
+use trent_domain::identifier::{AccountId, GrantId, KeyArn, Region};
 use trent_domain::identity::{Caller, User};
 use trent_domain::time::Clock;
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_policy::{Attached, Document, Kind};
-use trent_protocol::Operation;
+use trent_protocol::{GrantOperation, Operation};
 use trent_service::admin::{Command, Reply};
 use trent_service::{
     Bootstrap, CacheBounds, Call, Connection, Exchange, JobReport, KmsError, Options, Parts, Service,
@@ -306,6 +307,30 @@ impl TestKms {
     /// Gives a key another name.
     pub async fn create_alias(&self, name: &str, key: &str) {
         self.ok(Operation::CreateAlias, json!({"AliasName": name, "TargetKeyId": key})).await;
+    }
+
+    /// Puts a grant for a user who does not exist beside a key, which may be in a state in which none is made; gives its id.
+    pub async fn insert_grant(&self, key: &str) -> String {
+        let (account, region) = (self.caller.account, self.region);
+        let mut id = [0; 32];
+        self.random.fill(&mut id).expect("randomness");
+        let operations = GrantOperations::parse(&[GrantOperation::DescribeKey]).expect("an operation");
+        let grant = Grant {
+            id: GrantId(id),
+            key: KeyArn { region, account, id: key.parse().expect("a key id") },
+            created: self.clock.now(),
+            terms: Terms {
+                name: None,
+                grantee: PrincipalId::User { account, id: "AIDANOBODYNOBODYNOBOD".to_owned() },
+                retiring: None,
+                issuer: account,
+                scope: Scope { operations, constraints: Constraints::default() },
+            },
+        };
+        let insert =
+            trent_database::write(&*self.database, "test", move |records| records.insert_grant(&grant));
+        insert.await.and_then(|inserted| inserted).expect("the grant is inserted");
+        GrantId(id).to_string()
     }
 
     /// Encrypts and gives the ciphertext blob in base64.

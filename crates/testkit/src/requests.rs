@@ -19,12 +19,14 @@ pub struct Subject {
     pub alias: String,
     /// An alias name that is free.
     pub free_alias: String,
+    /// A grant of the key, for nobody.
+    pub grant: String,
 }
 
 impl Subject {
     /// A fresh symmetric key with an alias and a ciphertext.
     pub async fn new(kms: &TestKms) -> Self {
-        Self::with(kms, kms, kms.create_key().await, KeyUsage::EncryptDecrypt).await
+        Self::with(kms, kms, kms.create_key().await, Operation::Encrypt).await
     }
 
     /// A fresh key of a kind that `operation` works with, an alias, and what the key made.
@@ -41,19 +43,19 @@ impl Subject {
             return Self::imported(kms, operation).await;
         }
         let (spec, usage) = kind(operation);
-        Self::with(kms, kms, kms.create_key_of(spec, usage.as_str()).await, usage).await
+        Self::with(kms, kms, kms.create_key_of(spec, usage.as_str()).await, operation).await
     }
 
     /// The same, with imported material.
     pub async fn imported(kms: &TestKms, operation: Operation) -> Self {
         let (spec, usage) = kind(operation);
-        Self::with(kms, kms, kms.create_imported_key(spec, usage.as_str()).await, usage).await
+        Self::with(kms, kms, kms.create_imported_key(spec, usage.as_str()).await, operation).await
     }
 
     /// The same, as a multi-Region primary without replicas.
     pub async fn primary(kms: &TestKms, operation: Operation) -> Self {
         let key = create_primary(kms, operation).await;
-        Self::with(kms, kms, key, kind(operation).1).await
+        Self::with(kms, kms, key, operation).await
     }
 
     /// A replica of a fresh primary of the Region of `there`, in the Region of `kms`, and what the primary made.
@@ -61,10 +63,11 @@ impl Subject {
         let key = create_primary(there, operation).await;
         let replicate = json!({"KeyId": key, "ReplicaRegion": kms.region.as_str()});
         there.ok(Operation::ReplicateKey, replicate).await;
-        Self::with(kms, there, key, kind(operation).1).await
+        Self::with(kms, there, key, operation).await
     }
 
-    async fn with(kms: &TestKms, there: &TestKms, key: String, usage: KeyUsage) -> Self {
+    async fn with(kms: &TestKms, there: &TestKms, key: String, operation: Operation) -> Self {
+        let usage = kind(operation).1;
         let alias = format!("alias/of-{key}");
         kms.create_alias(&alias, &key).await;
         let maker = match usage {
@@ -74,7 +77,9 @@ impl Subject {
             KeyUsage::KeyAgreement => Operation::GetPublicKey,
             KeyUsage::EncapsulateDecapsulate => Operation::Encapsulate,
         };
-        let mut subject = Self { free_alias: format!("alias/free-{key}"), key, blob: String::new(), alias };
+        let grant = kms.insert_grant(&key).await;
+        let free_alias = format!("alias/free-{key}");
+        let mut subject = Self { free_alias, key, blob: String::new(), alias, grant };
         let made = there.ok(maker, request(maker, &subject)).await;
         let blobs = ["CiphertextBlob", "Signature", "Mac", "PublicKey", "SharedSecretCiphertextBlob"];
         let blob = blobs.iter().find_map(|member| made[*member].as_str());
@@ -107,9 +112,9 @@ async fn create_primary(kms: &TestKms, operation: Operation) -> String {
 pub fn request(operation: Operation, subject: &Subject) -> Value {
     use Operation as Op;
 
-    let Subject { key, blob, alias, free_alias } = subject;
+    let Subject { key, blob, alias, free_alias, grant } = subject;
     let (message, store) = (base64(MESSAGE), "cks-1234567890abcdef0");
-    let role = "arn:aws:iam::111122223333:role/reader";
+    let account = format!("arn:aws:iam::{}:root", crate::ACCOUNT);
     match operation {
         Op::CreateAlias => json!({"AliasName": free_alias, "TargetKeyId": key}),
         Op::UpdateAlias => json!({"AliasName": alias, "TargetKeyId": key}),
@@ -120,10 +125,9 @@ pub fn request(operation: Operation, subject: &Subject) -> Value {
         }
         Op::UpdateCustomKeyStore => json!({"CustomKeyStoreId": store, "NewCustomKeyStoreName": "renamed"}),
         Op::CreateCustomKeyStore => json!({"CustomKeyStoreName": "store"}),
-        Op::CreateGrant => json!({"KeyId": key, "GranteePrincipal": role, "Operations": ["Decrypt"]}),
-        Op::RevokeGrant => json!({"KeyId": key, "GrantId": "0".repeat(64)}),
-        Op::RetireGrant => json!({"KeyId": key, "GrantId": "0".repeat(64)}),
-        Op::ListRetirableGrants => json!({"RetiringPrincipal": role}),
+        Op::CreateGrant => json!({"KeyId": key, "GranteePrincipal": account, "Operations": ["Decrypt"]}),
+        Op::RetireGrant | Op::RevokeGrant => json!({"KeyId": key, "GrantId": grant}),
+        Op::ListRetirableGrants => json!({"RetiringPrincipal": account}),
         Op::Decrypt => json!({"CiphertextBlob": blob}),
         Op::ReEncrypt => json!({"CiphertextBlob": blob, "DestinationKeyId": key}),
         Op::Encrypt => json!({"KeyId": key, "Plaintext": message}),

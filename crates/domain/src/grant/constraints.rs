@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use trent_protocol::GrantOperation;
+use trent_protocol::{GrantOperation, KeySpec};
 
 use super::operations::has_context;
 use crate::limits::{GRANT_CONSTRAINT_PAIRS_MAX, GRANT_CONSTRAINT_VALUE_CHARACTERS_MAX};
@@ -54,9 +54,14 @@ impl Constraints {
         Ok(Self { equals, subset, source_arn })
     }
 
-    /// Whether there is one on the encryption context.
-    pub fn on_context(&self) -> bool {
-        self.equals.is_some() || self.subset.is_some()
+    /// Whether a key of this spec can have a grant with them.
+    pub fn check(&self, spec: KeySpec) -> Result<(), ConstraintsError> {
+        let on_context = self.equals.is_some() || self.subset.is_some();
+        if on_context && spec != KeySpec::SymmetricDefault {
+            Err(ConstraintsError::NoContext)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether a request of `operation` meets them.

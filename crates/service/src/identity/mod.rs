@@ -11,6 +11,7 @@ mod directory;
 mod documents;
 pub mod file;
 mod on_behalf;
+mod principals;
 mod problem;
 mod session;
 

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod cryptographic;
+mod grants;
 mod import;
 mod keys;
 mod policies;
