@@ -43,10 +43,12 @@ struct Kind {
 
 #[derive(Deserialize)]
 struct Kinds {
-    /// States that no key can be in yet, and the operation that will bring keys into them.
+    /// States that no key can be in yet, and what will bring keys into them.
     gaps: BTreeMap<String, String>,
     /// Operations that are not built.
     left_out: BTreeSet<String>,
+    /// Operations that no key is named to.
+    without_key: BTreeSet<String>,
     kinds: Vec<Kind>,
     usages: BTreeMap<String, String>,
     symmetric_alone: BTreeSet<String>,
@@ -447,15 +449,13 @@ fn what_is_left_out_is_not_built_and_all_else_has_a_cell_in_every_state() {
         let own: Vec<_> = cells.iter().filter(|((row, _), _)| name_of(row) == operation.name()).collect();
         let left_out = kinds.left_out.contains(operation.name());
         assert_eq!(own.iter().all(|(_, answer)| not_built(answer)), left_out, "{operation}");
-        let takes_no_key =
-            ["CreateKey", "GenerateRandom", "ListKeys", "ListRetirableGrants"].contains(&operation.name());
+        let takes_no_key = kinds.without_key.contains(operation.name());
         for state in KeyState::ALL.into_iter().filter(|state| !kinds.gaps.contains_key(state.as_str())) {
             let has_cell = own.iter().any(|((_, of), _)| of == state.as_str());
             assert!(has_cell || left_out || takes_no_key, "{operation} on {state}");
         }
     }
-    for (state, operation) in &kinds.gaps {
-        assert!(kinds.left_out.contains(operation), "{operation} is built: cover the state {state}");
+    for state in kinds.gaps.keys() {
         assert!(!cells.keys().any(|(_, of)| of == state), "{state} is covered");
     }
 }

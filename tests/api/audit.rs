@@ -55,7 +55,8 @@ fn row(operation: Operation) -> (&'static [&'static str], &'static [&'static str
         ListRetirableGrants => (&["retiringPrincipal", "limit"], NONE, NONE),
         CreateGrant => (&["keyId", "operations", "granteePrincipal"], &["grantId"], KEY),
         RetireGrant | RevokeGrant => (&["keyId", "grantId"], KEY_ID, KEY),
-        CreateCustomKeyStore => (&["customKeyStoreName", "customKeyStoreType", "xksProxyUriEndpoint"], STORE, NONE),
+        CreateCustomKeyStore => (&["customKeyStoreName", "customKeyStoreType", "xksProxyUriEndpoint",
+            "xksProxyUriPath", "xksProxyConnectivity"], STORE, NONE),
         UpdateCustomKeyStore => (&["customKeyStoreId", "newCustomKeyStoreName"], NONE, NONE),
         ConnectCustomKeyStore | DeleteCustomKeyStore | DisconnectCustomKeyStore => (STORE, NONE, NONE),
         DescribeCustomKeyStores => (NONE, NONE, NONE),
@@ -84,9 +85,7 @@ fn full(operation: Operation, subject: &Subject, kms: &TestKms) -> Value {
         ImportKeyMaterial => {
             json!({"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": kms.clock.now().plus_days(100).seconds()})
         }
-        CreateCustomKeyStore => json!({"CustomKeyStoreType": "EXTERNAL_KEY_STORE",
-            "XksProxyUriEndpoint": "https://proxy.test", "XksProxyAuthenticationCredential":
-            {"AccessKeyId": "A".repeat(20), "RawSecretAccessKey": "S".repeat(43)}}),
+        CreateCustomKeyStore => return crate::custom_key_stores::external("store"),
         UpdateCustomKeyStore => json!({"KeyStorePassword": "a password"}),
         _ => json!({}),
     };

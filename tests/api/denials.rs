@@ -1,6 +1,7 @@
 //! Who may not: users without rights are told what they lack, and nothing about the key.
 
 use serde_json::{Value, json};
+use trent_domain::operations::{On, rules};
 use trent_protocol::Operation::{self, *};
 use trent_protocol::error_body;
 use trent_testkit::{Subject, TestKms, request};
@@ -15,6 +16,7 @@ fn resource(operation: Operation, subject: &Subject, kms: &TestKms) -> String {
         CreateKey | GenerateRandom | ListAliases | ListKeys | ListRetirableGrants => "*".to_owned(),
         CreateAlias => kms.alias_arn(&subject.free_alias),
         DeleteAlias | UpdateAlias => kms.alias_arn(&subject.alias),
+        _ if rules(operation).on == On::KeyStore => "*".to_owned(),
         _ => kms.arn(&subject.key),
     }
 }

@@ -6,6 +6,7 @@
 
 mod aliases;
 mod cryptographic;
+mod custom_key_stores;
 mod grants;
 mod import;
 mod keys;

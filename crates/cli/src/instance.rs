@@ -99,7 +99,14 @@ impl Plan {
         })?;
         let dev = clock.zip(faults).map(|(clock, faults)| DevDesk::new(clock, faults, Arc::clone(&service)));
         let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), dev)?;
-        let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), {
+        let wanted = {
+            let service = Arc::clone(&service);
+            move || {
+                let service = Arc::clone(&service);
+                async move { service.jobs_wanted().await }
+            }
+        };
+        let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), wanted, {
             let (service, process) = (Arc::clone(&service), process.clone());
             move || run_jobs(Arc::clone(&service), process.clone())
         });
@@ -340,13 +347,25 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    pub(crate) fn start<R: Future<Output = ()> + Send + 'static>(
+    /// Runs them each `interval`, and whenever what `wanted` gives is done.
+    pub(crate) fn start<W, R>(
         interval: Duration,
+        mut wanted: impl FnMut() -> W + Send + 'static,
         mut run: impl FnMut() -> R + Send + 'static,
-    ) -> Self {
+    ) -> Self
+    where
+        W: Future<Output = ()> + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
         let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
-            while timeout(interval, stopped.wait_for(|stopped| *stopped)).await.is_err() {
+            loop {
+                // An attempt to connect a key store does not wait for its turn.
+                tokio::select! {
+                    _ = stopped.wait_for(|stopped| *stopped) => break,
+                    () = tokio::time::sleep(interval) => {}
+                    () = wanted() => {}
+                }
                 // On a task of its own: a run that panics is not the last.
                 if tokio::spawn(run()).await.is_err() {
                     tracing::error!("a job panicked; jobs are run again");
@@ -447,7 +466,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn jobs_go_on_after_one_that_panicked() {
         let runs = Arc::new(AtomicUsize::new(0));
-        let jobs = Jobs::start(Duration::from_secs(5), {
+        let jobs = Jobs::start(Duration::from_secs(5), std::future::pending, {
             let runs = Arc::clone(&runs);
             move || {
                 let before = runs.fetch_add(1, SeqCst);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use trent_crypto::{Key256, Random, SystemRandom};
 use trent_database::{Database, Embedded};
+use trent_domain::limits::KEY_STORES_PER_REGION_MAX;
 use trent_domain::time::Clock;
-use trent_gate::{Gate, OpenError, Parts};
+use trent_gate::{Gate, NoProxies, OpenError, Parts};
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_service::{Bootstrap, Options, Service, Started};
 
@@ -97,6 +98,7 @@ pub(crate) async fn open_service(
         database,
         store: Arc::new(store),
         keyring,
+        proxies: Arc::new(NoProxies),
         random: random(),
         clock,
         bounds: config.cache.bounds(),
@@ -106,6 +108,7 @@ pub(crate) async fn open_service(
         grants_per_key_max: config.limits.grants_per_key.get(),
         regions: config.auth.signatures().regions.map(Arc::from),
         settling_seconds: config.jobs.settling_seconds.as_u32(),
+        key_stores_per_region_max: KEY_STORES_PER_REGION_MAX,
     };
     let (service, started) = Service::open(parts, options, bootstrap).await.map_err(|error| match error {
         OpenError::WrongRootKey => {

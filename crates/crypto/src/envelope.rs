@@ -35,6 +35,9 @@ pub mod label {
     pub const KEY_MATERIAL: &str = "key-material";
     /// The secret of an access key, under the ring's key `access-keys`. Field: `access-key`.
     pub const ACCESS_KEY_SECRET: &str = "access-key-secret";
+    /// The secret that trent shows to what is behind a custom key store, under the domain key of its account and Region.
+    /// Fields: `account`, `region`, `key-store`.
+    pub const KEY_STORE_SECRET: &str = "key-store-secret";
     /// The marker of a paged answer, under the ring's key `markers`. Field: `list`.
     pub const MARKER: &str = "marker";
     /// An import token, under the ring's key `import-tokens`. Field: `key`.

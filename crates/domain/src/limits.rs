@@ -2,6 +2,8 @@
 
 /// Customer managed keys per account and Region, in any state.
 pub const KEYS_PER_REGION_MAX: u64 = 100_000;
+/// Custom key stores per account and Region, of any type and in any state.
+pub const KEY_STORES_PER_REGION_MAX: usize = 10;
 /// Aliases that one key may have.
 pub const ALIASES_PER_KEY_MAX: u64 = 50;
 /// Tags that one key may have.

@@ -25,17 +25,22 @@ macro_rules! actions {
 
 actions! {
     CancelKeyDeletion = CancelKeyDeletion, "kms:CancelKeyDeletion";
+    ConnectCustomKeyStore = ConnectCustomKeyStore, "kms:ConnectCustomKeyStore";
     CreateAlias = CreateAlias, "kms:CreateAlias";
+    CreateCustomKeyStore = CreateCustomKeyStore, "kms:CreateCustomKeyStore";
     CreateGrant = CreateGrant, "kms:CreateGrant";
     CreateKey = CreateKey, "kms:CreateKey";
     Decapsulate = Decapsulate, "kms:Decapsulate";
     Decrypt = Decrypt, "kms:Decrypt";
     DeleteAlias = DeleteAlias, "kms:DeleteAlias";
+    DeleteCustomKeyStore = DeleteCustomKeyStore, "kms:DeleteCustomKeyStore";
     DeleteImportedKeyMaterial = DeleteImportedKeyMaterial, "kms:DeleteImportedKeyMaterial";
     DeriveSharedSecret = DeriveSharedSecret, "kms:DeriveSharedSecret";
+    DescribeCustomKeyStores = DescribeCustomKeyStores, "kms:DescribeCustomKeyStores";
     DescribeKey = DescribeKey, "kms:DescribeKey";
     DisableKey = DisableKey, "kms:DisableKey";
     DisableKeyRotation = DisableKeyRotation, "kms:DisableKeyRotation";
+    DisconnectCustomKeyStore = DisconnectCustomKeyStore, "kms:DisconnectCustomKeyStore";
     EnableKey = EnableKey, "kms:EnableKey";
     EnableKeyRotation = EnableKeyRotation, "kms:EnableKeyRotation";
     Encapsulate = Encapsulate, "kms:Encapsulate";
@@ -70,6 +75,7 @@ actions! {
     Sign = Sign, "kms:Sign";
     TagResource = TagResource, "kms:TagResource";
     UntagResource = UntagResource, "kms:UntagResource";
+    UpdateCustomKeyStore = UpdateCustomKeyStore, "kms:UpdateCustomKeyStore";
     UpdateAlias = UpdateAlias, "kms:UpdateAlias";
     UpdateKeyDescription = UpdateKeyDescription, "kms:UpdateKeyDescription";
     UpdatePrimaryRegion = UpdatePrimaryRegion, "kms:UpdatePrimaryRegion";

@@ -114,6 +114,7 @@ mod generations;
 mod grant_token;
 mod grants;
 mod key_policies;
+mod key_stores;
 mod marker;
 mod opening;
 mod put_policy;
@@ -133,6 +134,7 @@ pub use decision::policy_caller;
 pub use facts::{Connection, Endpoint, Facts, Parameters};
 pub use grants::{GrantError, GrantName, ScopeKeys};
 pub use key_policies::unput_text;
+pub use key_stores::{KeyStoreCredential, Registry};
 pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{CheckpointSigner, Gate, OpenError, Parts};
 pub use refusal::{AccessDenied, DeniedOn, Refusal, Statement};
@@ -141,6 +143,8 @@ pub use secrets::{OpenedSession, SealedSession};
 pub use system::{
     DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, Rotated, SeedKey, SettleKey, SystemPermit,
 };
-pub use trent_keystore::{HAS_SM2, StoreError};
+pub use trent_keystore::{
+    Behalf, ExternalCiphertext, ExternalProxies, HAS_SM2, NoProxies, ProxyAnswer, ProxyTarget, StoreError,
+};
 pub use trent_policy::Standing;
 pub use uses::*;

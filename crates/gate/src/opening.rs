@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use trent_crypto::{Key256, Random};
 use trent_database::{Database, DatabaseError, RingKey, Transaction};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::time::Clock;
-use trent_keystore::{KeyStore, Keyring, NewRingKey, RingName, StoreError};
+use trent_keystore::{ExternalProxies, KeyStore, Keyring, NewRingKey, RingName, StoreError};
 
 use crate::cache::{CacheBounds, KeyCache};
 use crate::grants::GrantCache;
 use crate::key_policies::KeyPolicies;
+use crate::key_stores::Registry;
 use crate::usage_log::UsageLog;
 
 /// The row that tells which root key sealed the ring.
@@ -27,6 +29,8 @@ pub struct Gate {
     pub(crate) grants: Arc<GrantCache>,
     pub(crate) policies: KeyPolicies,
     pub(crate) usage: UsageLog,
+    pub(crate) proxies: Arc<dyn ExternalProxies>,
+    pub(crate) registry: ArcSwap<Registry>,
 }
 
 /// What a gate is made of.
@@ -37,6 +41,8 @@ pub struct Parts {
     pub keyring: Arc<Keyring>,
     /// The store of key material.
     pub store: Arc<dyn KeyStore>,
+    /// What reaches the proxies of external key stores.
+    pub proxies: Arc<dyn ExternalProxies>,
     /// Randomness.
     pub random: Arc<dyn Random>,
     /// Time.
@@ -83,14 +89,27 @@ pub enum OpenError {
 impl Gate {
     /// Opens the gate: on a new database the key ring is made, on any other it is opened with the root key.
     pub async fn open(parts: Parts) -> Result<Self, OpenError> {
-        let Parts { database, keyring, store, random, clock, bounds } = parts;
+        let Parts { database, keyring, store, proxies, random, clock, bounds } = parts;
         open_ring(&*database, &keyring).await?;
         let cache = Arc::new(KeyCache::new(bounds));
         let grants = Arc::new(GrantCache::new(bounds.grant_bytes));
         database.observe(Arc::clone(&cache) as _);
         database.observe(Arc::clone(&grants) as _);
         let (policies, usage) = (KeyPolicies::default(), UsageLog::default());
-        Ok(Self { database, keyring, store, random, clock, cache, grants, policies, usage })
+        let registry = ArcSwap::default();
+        Ok(Self {
+            database,
+            keyring,
+            store,
+            random,
+            clock,
+            cache,
+            grants,
+            policies,
+            usage,
+            proxies,
+            registry,
+        })
     }
 
     /// Gives a new database a ring whose material ids are made with a key that is given, so that they are the same in

@@ -10,11 +10,13 @@
 /// Whether this build has keys of spec SM2.
 pub const HAS_SM2: bool = cfg!(feature = "sm");
 
+mod external;
 mod keyring;
 mod pool;
 mod software;
 mod store;
 
+pub use external::{Behalf, ExternalCiphertext, ExternalProxies, NoProxies, ProxyAnswer, ProxyTarget};
 pub use keyring::{Keyring, NewRingKey, RingName};
 pub use software::SoftwareStore;
 pub use store::{

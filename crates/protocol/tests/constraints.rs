@@ -143,7 +143,7 @@ impl Case<'_> {
 }
 
 fn bare(shape: &str) -> &str {
-    shape.trim_end_matches('!')
+    shape.trim_end_matches(['!', '?'])
 }
 
 // What the model expects of values.
@@ -158,6 +158,7 @@ impl Model {
         for (name, shape) in &members.0 {
             let path = format!("{at}{}{}", name[..1].to_lowercase(), &name[1..]);
             match values.get(name).filter(|value| !value.is_null()) {
+                Some(value) if shape.ends_with('?') && value == "" => {}
                 Some(value) => all.extend(self.violations(&path, bare(shape), value)),
                 None if shape.ends_with('!') => {
                     all.push(format!(

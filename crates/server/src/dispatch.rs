@@ -1,11 +1,10 @@
 //! From operation and body to the encoded answer: one line for each operation of the API.
 //!
-//! Comes after authentication, so a stranger never reaches the JSON parser. Operations that trent does not have
-//! yet are decoded all the same: a wrong request gets the answer that it would get from a service that has them.
+//! Comes after authentication, so a stranger never reaches the JSON parser.
 
 use trent_audit::{Event, Recorded};
 use trent_protocol::{DecodeError, Offer, Operation, Response};
-use trent_service::{Call, Handle, KmsError, Service, unsupported};
+use trent_service::{Call, Handle, KmsError, Service};
 
 use crate::respond::undecodable;
 
@@ -33,22 +32,22 @@ pub async fn dispatch(
     }
     match operation {
         Op::CancelKeyDeletion => run!(api::CancelKeyDeletionRequest),
-        Op::ConnectCustomKeyStore => refuse::<api::ConnectCustomKeyStoreRequest>(body, call, event),
+        Op::ConnectCustomKeyStore => run!(api::ConnectCustomKeyStoreRequest),
         Op::CreateAlias => run!(api::CreateAliasRequest),
-        Op::CreateCustomKeyStore => refuse::<api::CreateCustomKeyStoreRequest>(body, call, event),
+        Op::CreateCustomKeyStore => run!(api::CreateCustomKeyStoreRequest),
         Op::CreateGrant => run!(api::CreateGrantRequest),
         Op::CreateKey => run!(api::CreateKeyRequest),
         Op::Decapsulate => run!(api::DecapsulateRequest),
         Op::Decrypt => run!(api::DecryptRequest),
         Op::DeleteAlias => run!(api::DeleteAliasRequest),
-        Op::DeleteCustomKeyStore => refuse::<api::DeleteCustomKeyStoreRequest>(body, call, event),
+        Op::DeleteCustomKeyStore => run!(api::DeleteCustomKeyStoreRequest),
         Op::DeleteImportedKeyMaterial => run!(api::DeleteImportedKeyMaterialRequest),
         Op::DeriveSharedSecret => run!(api::DeriveSharedSecretRequest),
-        Op::DescribeCustomKeyStores => refuse::<api::DescribeCustomKeyStoresRequest>(body, call, event),
+        Op::DescribeCustomKeyStores => run!(api::DescribeCustomKeyStoresRequest),
         Op::DescribeKey => run!(api::DescribeKeyRequest),
         Op::DisableKey => run!(api::DisableKeyRequest),
         Op::DisableKeyRotation => run!(api::DisableKeyRotationRequest),
-        Op::DisconnectCustomKeyStore => refuse::<api::DisconnectCustomKeyStoreRequest>(body, call, event),
+        Op::DisconnectCustomKeyStore => run!(api::DisconnectCustomKeyStoreRequest),
         Op::EnableKey => run!(api::EnableKeyRequest),
         Op::EnableKeyRotation => run!(api::EnableKeyRotationRequest),
         Op::Encapsulate => run!(api::EncapsulateRequest),
@@ -83,7 +82,7 @@ pub async fn dispatch(
         Op::TagResource => run!(api::TagResourceRequest),
         Op::UntagResource => run!(api::UntagResourceRequest),
         Op::UpdateAlias => run!(api::UpdateAliasRequest),
-        Op::UpdateCustomKeyStore => refuse::<api::UpdateCustomKeyStoreRequest>(body, call, event),
+        Op::UpdateCustomKeyStore => run!(api::UpdateCustomKeyStoreRequest),
         Op::UpdateKeyDescription => run!(api::UpdateKeyDescriptionRequest),
         Op::UpdatePrimaryRegion => run!(api::UpdatePrimaryRegionRequest),
         Op::Verify => run!(api::VerifyRequest),
@@ -99,12 +98,6 @@ async fn run<R: Handle>(
 ) -> Result<Vec<u8>, KmsError> {
     let request = decode::<R>(body, call, event)?;
     Ok(trent_service::run(service, request, call, event).await?.encode())
-}
-
-/// The answer of an operation that trent does not have: after that of a body which is no request.
-fn refuse<R: Recorded>(body: &[u8], call: &Call<'_>, event: &Event) -> Result<Vec<u8>, KmsError> {
-    event.request(&decode::<R>(body, call, event)?);
-    Err(unsupported(R::OPERATION))
 }
 
 fn decode<R: Recorded>(body: &[u8], call: &Call<'_>, event: &Event) -> Result<R, KmsError> {

@@ -32,8 +32,8 @@ pub use identity::{
 };
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, ReloadError, Service, Started};
-pub use pipeline::{Exchange, Handle, run, unsupported};
+pub use pipeline::{Exchange, Handle, run};
 pub use seed::{SeedError, SeedKey, SeedMember, SeedReport};
 pub use sts::{Fetch, Form, NAMESPACE, StsAction, StsCall, StsCode, StsError, Xml};
 pub use trail::KnownTrail;
-pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Standing};
+pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Registry, Standing};

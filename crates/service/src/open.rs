@@ -3,15 +3,15 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use trent_audit::{Checkpoint, Recorder, Trail};
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Rights, Status, User};
-use trent_domain::limits::{GRANTS_PER_KEY_MAX, KEYS_PER_REGION_MAX};
+use trent_domain::limits::{GRANTS_PER_KEY_MAX, KEY_STORES_PER_REGION_MAX, KEYS_PER_REGION_MAX};
 use trent_domain::time::{Clock, Timestamp};
-use trent_gate::{Gate, OpenError, Parts, Standing};
+use trent_gate::{Gate, OpenError, Parts, Registry, Standing};
 use trent_protocol::ErrorCode;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub struct Options {
     pub keys_per_region_max: u64,
     /// Grants per key.
     pub grants_per_key_max: u64,
+    /// Custom key stores per account and Region.
+    pub key_stores_per_region_max: usize,
     /// The Regions that keys may be replicated to; none is every well-formed name.
     pub regions: Option<Arc<[Region]>>,
     /// Seconds that a replica stays `Creating`, and that a change of the primary Region leaves both keys `Updating`.
@@ -39,6 +41,7 @@ impl Default for Options {
         Self {
             keys_per_region_max: KEYS_PER_REGION_MAX,
             grants_per_key_max: GRANTS_PER_KEY_MAX,
+            key_stores_per_region_max: KEY_STORES_PER_REGION_MAX,
             regions: None,
             settling_seconds: 0,
         }
@@ -97,6 +100,7 @@ pub struct Service {
     pub(crate) provider_keys: ProviderKeyCache,
     /// The way to the network, where there is one.
     pub(crate) fetch: OnceLock<Arc<dyn Fetch>>,
+    jobs_wanted: Notify,
 }
 
 impl Service {
@@ -123,6 +127,7 @@ impl Service {
             configured: Mutex::default(),
             provider_keys: ProviderKeyCache::default(),
             fetch: OnceLock::new(),
+            jobs_wanted: Notify::new(),
         };
         let known = trent_database::read(&*service.database, |records| records.accounts()).await?;
         let started = match known.is_empty().then(bootstrap).flatten() {
@@ -152,6 +157,21 @@ impl Service {
     /// Where what it does is recorded.
     pub fn trail(&self) -> &Trail {
         &self.trail
+    }
+
+    /// Asks for the jobs to be run now, rather than when their time has come.
+    pub(crate) fn wake_jobs(&self) {
+        self.jobs_wanted.notify_one();
+    }
+
+    /// Waits until the jobs are to be run before their time.
+    pub async fn jobs_wanted(&self) {
+        self.jobs_wanted.notified().await;
+    }
+
+    /// Replaces what the operator says of the world behind custom key stores.
+    pub fn register(&self, registry: Registry) {
+        self.gate.register(registry);
     }
 
     /// The time now.

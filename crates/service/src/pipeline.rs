@@ -7,7 +7,7 @@ use std::future::Future;
 
 use trent_audit::{CallRecord, Client, Event, Recorded, Recorder, Written};
 use trent_domain::time::Timestamp;
-use trent_protocol::{ErrorCode, Operation};
+use trent_protocol::Operation;
 
 use crate::context::{Call, Context};
 use crate::error::KmsError;
@@ -31,14 +31,6 @@ pub async fn run<R: Handle>(
     let answer = request.handle(&ctx).await?;
     event.answer::<R>(&answer);
     Ok(answer)
-}
-
-/// The answer of an operation that trent does not have yet. Which these are stands in the list of known gaps.
-pub fn unsupported(operation: Operation) -> KmsError {
-    KmsError::new(
-        ErrorCode::UnsupportedOperation,
-        format!("{operation} is not supported by this version of trent."),
-    )
 }
 
 /// A call from the moment its caller is known to the moment it may be answered.

@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::clock::TestClock;
 use crate::faults::FaultyDatabase;
+use crate::proxies::TestProxies;
 use crate::random::SeededRandom;
 
 /// The account of the caller that a [`TestKms`] has at first.
@@ -63,6 +64,8 @@ pub struct TestKms {
     /// The Region that the caller calls.
     pub region: Region,
     recorder: Recorder,
+    /// The proxies of external key stores.
+    pub proxies: Arc<TestProxies>,
     options: Options,
     // Outlives a restart: the same randomness twice would give two keys one id.
     random: Arc<SeededRandom>,
@@ -131,7 +134,8 @@ impl TestKms {
         let dir = Arc::new(tempfile::tempdir().expect("a directory for the database"));
         let (clock, random) = (Arc::new(TestClock::default()), Arc::new(SeededRandom::new(1)));
         let database = wrap(open_database(&dir));
-        let service = open(&database, &clock, &random, options.clone()).await;
+        let proxies = Arc::new(TestProxies::default());
+        let service = open(&database, &clock, &random, &proxies, options.clone()).await;
         let signer = service.access_key(ACCESS_KEY).expect("the administrator's access key");
         let (caller, standing) = (Arc::clone(&signer.caller), Arc::clone(&signer.standing));
         let region = REGION.parse().expect("a Region");
@@ -144,6 +148,7 @@ impl TestKms {
             standing,
             region,
             recorder,
+            proxies,
             options,
             random,
             dir,
@@ -152,12 +157,23 @@ impl TestKms {
 
     /// The service as it is after a restart of the process: nothing is left but the database and the root key.
     pub async fn restart(self) -> Self {
-        let Self { service, database, clock, caller, standing, region, recorder: _, options, random, dir } =
-            self;
+        let Self {
+            service,
+            database,
+            clock,
+            caller,
+            standing,
+            region,
+            recorder: _,
+            proxies,
+            options,
+            random,
+            dir,
+        } = self;
         drop(Arc::into_inner(service).expect("nobody else uses the service"));
         drop(database);
         let database = open_database(&dir);
-        let service = open(&database, &clock, &random, options.clone()).await;
+        let service = open(&database, &clock, &random, &proxies, options.clone()).await;
         let recorder = service.trail().recorder();
         Self {
             service: Arc::new(service),
@@ -167,6 +183,7 @@ impl TestKms {
             standing,
             region,
             recorder,
+            proxies,
             options,
             random,
             dir,
@@ -420,6 +437,7 @@ async fn open(
     database: &Arc<dyn Database>,
     clock: &Arc<TestClock>,
     random: &Arc<SeededRandom>,
+    proxies: &Arc<TestProxies>,
     options: Options,
 ) -> Service {
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) =
@@ -427,7 +445,8 @@ async fn open(
     let keyring = Arc::new(Keyring::new(&Key256::new([7; 32]), Arc::clone(&random)));
     let store = Arc::new(SoftwareStore::new(Arc::clone(&keyring)).expect("threads"));
     let bounds = CacheBounds::default();
-    let parts = Parts { database: Arc::clone(database), keyring, store, random, clock, bounds };
+    let proxies = Arc::clone(proxies) as _;
+    let parts = Parts { database: Arc::clone(database), keyring, store, proxies, random, clock, bounds };
     let (service, _) = Service::open(parts, options, || Some(bootstrap())).await.expect("the service opens");
     service
 }

@@ -11,6 +11,7 @@ pub mod frames;
 mod import;
 mod kms;
 mod process;
+mod proxies;
 mod random;
 mod requests;
 
@@ -24,5 +25,6 @@ pub use process::{
     FIRST_ACCESS_KEY, FIRST_SECRET, PATIENCE, Server, Starting, built_binary, command, finish, serve,
     serve_at_random,
 };
+pub use proxies::{Asked, TestProxies};
 pub use random::SeededRandom;
 pub use requests::{Subject, file_name, request};

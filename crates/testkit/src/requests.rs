@@ -124,7 +124,10 @@ pub fn request(operation: Operation, subject: &Subject) -> Value {
             json!({"CustomKeyStoreId": store})
         }
         Op::UpdateCustomKeyStore => json!({"CustomKeyStoreId": store, "NewCustomKeyStoreName": "renamed"}),
-        Op::CreateCustomKeyStore => json!({"CustomKeyStoreName": "store"}),
+        Op::CreateCustomKeyStore => json!({
+            "CustomKeyStoreName": "store", "CloudHsmClusterId": "cluster-234abcdefABC",
+            "TrustAnchorCertificate": "PEM", "KeyStorePassword": "password",
+        }),
         Op::CreateGrant => json!({"KeyId": key, "GranteePrincipal": account, "Operations": ["Decrypt"]}),
         Op::RetireGrant | Op::RevokeGrant => json!({"KeyId": key, "GrantId": grant}),
         Op::ListRetirableGrants => json!({"RetiringPrincipal": account}),

@@ -99,6 +99,8 @@ pub(super) struct Member<'m> {
     pub(super) name: &'m str,
     pub(super) shape: &'m str,
     pub(super) required: bool,
+    /// Whether the empty text is the same as no member.
+    pub(super) may_be_empty: bool,
     pub(super) kind: Kind<'m>,
 }
 
@@ -116,9 +118,9 @@ impl Model {
     /// The members of a structure, in order.
     pub(super) fn members<'m>(&'m self, structure: &'m Structure) -> anyhow::Result<Vec<Member<'m>>> {
         let resolve = |(name, shape): &'m (String, String)| {
-            let (shape, required) =
-                shape.strip_suffix('!').map_or((shape.as_str(), false), |shape| (shape, true));
-            Ok(Member { name, shape, required, kind: self.kind(shape)? })
+            let bare = shape.trim_end_matches(['!', '?']);
+            let (required, may_be_empty) = (shape.ends_with('!'), shape.ends_with('?'));
+            Ok(Member { name, shape: bare, required, may_be_empty, kind: self.kind(bare)? })
         };
         structure.0.iter().map(resolve).collect()
     }
@@ -190,7 +192,7 @@ impl Model {
 }
 
 fn shape_names(structure: &Structure) -> Vec<String> {
-    structure.0.iter().map(|(_, shape)| shape.trim_end_matches('!').to_owned()).collect()
+    structure.0.iter().map(|(_, shape)| shape.trim_end_matches(['!', '?']).to_owned()).collect()
 }
 
 /// A JSON object in the order in which it is written: the order of members is that of messages.

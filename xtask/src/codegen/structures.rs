@@ -199,7 +199,12 @@ fn check_line(model: &Model, member: &Member<'_>) -> anyhow::Result<String> {
     let need = if member.required { "required" } else { "optional" };
     let path = names::lower_first(member.name);
     let rule = rule(model, member)?;
-    Ok(format!("let {field} = found.{need}(&at.member({path:?}), self.{field}, &{rule});\n"))
+    let value = if member.may_be_empty {
+        format!("self.{field}.filter(|text| !text.as_str().is_empty())")
+    } else {
+        format!("self.{field}")
+    };
+    Ok(format!("let {field} = found.{need}(&at.member({path:?}), {value}, &{rule});\n"))
 }
 
 fn rule(model: &Model, member: &Member<'_>) -> anyhow::Result<String> {

@@ -5,7 +5,7 @@ use super::recorded;
 recorded! {
     CreateCustomKeyStoreRequest {
         "customKeyStoreName": custom_key_store_name, "customKeyStoreType": custom_key_store_type,
-        "cloudHsmClusterId": cloud_hsm_cluster_id, "xksProxyUriEndpoint": xks_proxy_uri_endpoint,
+        "clusterId": cloud_hsm_cluster_id, "xksProxyUriEndpoint": xks_proxy_uri_endpoint,
         "xksProxyUriPath": xks_proxy_uri_path,
         "xksProxyVpcEndpointServiceName": xks_proxy_vpc_endpoint_service_name,
         "xksProxyVpcEndpointServiceOwner": xks_proxy_vpc_endpoint_service_owner,
@@ -13,7 +13,7 @@ recorded! {
     } answers { "customKeyStoreId": custom_key_store_id };
     UpdateCustomKeyStoreRequest {
         "customKeyStoreId": custom_key_store_id, "newCustomKeyStoreName": new_custom_key_store_name,
-        "cloudHsmClusterId": cloud_hsm_cluster_id, "xksProxyUriEndpoint": xks_proxy_uri_endpoint,
+        "clusterId": cloud_hsm_cluster_id, "xksProxyUriEndpoint": xks_proxy_uri_endpoint,
         "xksProxyUriPath": xks_proxy_uri_path,
         "xksProxyVpcEndpointServiceName": xks_proxy_vpc_endpoint_service_name,
         "xksProxyVpcEndpointServiceOwner": xks_proxy_vpc_endpoint_service_owner,

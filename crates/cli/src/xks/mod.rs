@@ -52,7 +52,7 @@ impl Plan {
             misuse(format!("{error}; is another proxy running? --listen names another address"))
         })?;
         let admin = AdminSocket::of(data_dir.path(), Desk(Arc::clone(&proxy)))?;
-        let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), {
+        let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), std::future::pending, {
             let proxy = Arc::clone(&proxy);
             move || delete_due_keys(Arc::clone(&proxy))
         });

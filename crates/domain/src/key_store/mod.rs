@@ -4,7 +4,10 @@
 //! asked of it, is not here. Secrets of a record are sealed.
 
 mod connection;
+mod external_key;
+mod failure;
 mod proxy;
+mod service;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +19,10 @@ use crate::identifier::{AccountId, Region};
 use crate::time::Timestamp;
 
 pub use connection::{Connection, InvalidConnectionState, Property};
+pub use external_key::{ExternalKey, ExternalKeyError, UnfitExternalKey, check_external_key};
+pub use failure::ProxyFailure;
 pub use proxy::{Credential, Endpoint, EndpointError, Proxy, Reach, Taken};
+pub use service::{DomainVerification, EndpointService, LoadBalancer, ServiceError, find_service};
 
 const ID_PREFIX: &str = "cks-";
 const ID_DIGITS: usize = 17;

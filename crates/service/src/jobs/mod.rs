@@ -7,6 +7,7 @@ mod expire_imported_material;
 mod flush_last_usage;
 mod rotate_due_keys;
 mod round;
+mod settle_key_stores;
 mod settle_keys;
 
 use trent_domain::time::Timestamp;
@@ -21,6 +22,8 @@ pub struct JobReport {
     pub deleted: usize,
     /// Keys whose passing state has ended.
     pub settled: usize,
+    /// Custom key stores whose connection was established, failed, or was taken down.
+    pub key_stores: usize,
     /// Keys that got new material.
     pub rotated: usize,
     /// Keys that lost imported material at the end of its validity.
@@ -44,6 +47,7 @@ impl Service {
         }
         let deleted = self.delete_expired_keys().await;
         let settled = self.settle_keys().await;
+        let key_stores = self.settle_key_stores().await;
         let rotated = self.rotate_due_keys().await;
         let expired = self.expire_imported_material().await;
         let usages = self.flush_last_usage().await;
@@ -52,6 +56,7 @@ impl Service {
         Ok(JobReport {
             deleted: deleted?,
             settled: settled?,
+            key_stores: key_stores?,
             rotated: rotated?,
             expired: expired?,
             usages: usages?,

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod cryptographic;
+mod custom_key_stores;
 mod grants;
 mod import;
 mod keys;

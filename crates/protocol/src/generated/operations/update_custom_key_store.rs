@@ -112,7 +112,7 @@ impl Check for RawUpdateCustomKeyStoreRequest<'_> {
         );
         let xks_proxy_vpc_endpoint_service_name = found.optional(
             &at.member("xksProxyVpcEndpointServiceName"),
-            self.xks_proxy_vpc_endpoint_service_name,
+            self.xks_proxy_vpc_endpoint_service_name.filter(|text| !text.as_str().is_empty()),
             &rules::XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME,
         );
         let xks_proxy_vpc_endpoint_service_owner = found.optional(

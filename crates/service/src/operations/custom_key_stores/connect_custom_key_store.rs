@@ -1,0 +1,21 @@
+//! ConnectCustomKeyStore: begins an attempt, and answers before it has ended. A job goes on with it.
+
+use trent_domain::key_store::KeyStore;
+use trent_gate::ConnectCustomKeyStore;
+use trent_protocol::{ConnectCustomKeyStoreRequest, ConnectCustomKeyStoreResponse};
+
+use super::record;
+use crate::context::Context;
+use crate::error::KmsError;
+use crate::pipeline::Handle;
+
+impl Handle for ConnectCustomKeyStoreRequest {
+    async fn handle(self, ctx: &Context<'_>) -> Result<ConnectCustomKeyStoreResponse, KmsError> {
+        let permit = ctx.gate().authorize_account::<ConnectCustomKeyStore>(&ctx.facts())?;
+        let (place, now) = ((permit.account(), permit.region()), ctx.now);
+        let begin = move |store: &mut KeyStore| Ok(store.connect(now)?);
+        record::change("connect custom key store", self.custom_key_store_id, place, begin, ctx).await?;
+        ctx.service.wake_jobs();
+        Ok(ConnectCustomKeyStoreResponse {})
+    }
+}

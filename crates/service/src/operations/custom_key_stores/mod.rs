@@ -1,0 +1,13 @@
+//! Custom key stores: their records and their connections. The keys in them are like all others, see `keys`.
+
+mod connect_custom_key_store;
+mod create_custom_key_store;
+mod delete_custom_key_store;
+mod describe_custom_key_stores;
+mod disconnect_custom_key_store;
+mod update_custom_key_store;
+
+mod checks;
+mod entry;
+mod parameters;
+mod record;
