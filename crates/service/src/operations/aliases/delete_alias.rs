@@ -11,8 +11,12 @@ use crate::pipeline::Handle;
 impl Handle for DeleteAliasRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
         let name = AliasName::parse(&self.alias_name)?;
-        let permit = ctx.noted(ctx.gate().authorize_alias_deletion(&name, &ctx.facts()).await)?;
-        ctx.note_alias(&name);
+        let permit = ctx.gate().authorize_alias_deletion(&name, &ctx.facts()).await;
+        // The alias is what the operation is about, and stands first in its record.
+        if permit.is_ok() {
+            ctx.note_alias(&name);
+        }
+        let permit = ctx.noted(permit)?;
         permit
             .change("delete alias", move |key, transaction| {
                 let (account, region) = (key.account, key.region);
