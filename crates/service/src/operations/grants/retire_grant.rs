@@ -10,7 +10,9 @@ use crate::pipeline::Handle;
 
 impl Handle for RetireGrantRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
-        let (permit, id) = ctx.gate().authorize_retirement(name(&self)?, &ctx.facts()).await?;
+        let permit = ctx.gate().authorize_retirement(name(&self)?, &ctx.facts()).await;
+        let (permit, id) = permit.map_err(|refusal| ctx.refused(refusal))?;
+        ctx.event.resource(permit.arn_text());
         if self.dry_run == Some(true) {
             return Err(UseError::DryRun.into());
         }
