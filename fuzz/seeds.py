@@ -52,6 +52,18 @@ def sealed_record():
         yield b"\3" + bytes.fromhex(case["record"])
 
 
+def transfer():
+    yield b"\0trent-transfer\x01" + bytes(1224) + b"\x01" + bytes(50)
+    # Sealed by the target itself: alterations at the start, in each part, at the end.
+    for place in (0, 14, 15, 31, 151, 1239, 1287):
+        yield b"\1\0\0\1" + place.to_bytes(2)
+        yield b"\1\1\1\0" + place.to_bytes(2) + b"\3\0" + place.to_bytes(2)
+    start = b"\2# a comment\ntrent-transfer-recipient 1\nid " + b"00" * 16
+    yield start + b"\np384 " + b"30" * 120 + b"\nml-kem-768 " + b"30" * 1206 + b"\n"
+    yield start
+    yield b"\3\x01" + (7).to_bytes(4) + bytes([1, 0x22, 0, 0, 0, 0, 48]) + bytes([1, 0x52, 0, 0, 0, 0, 64])
+
+
 def xks_message():
     who = (
         '"requestMetadata":{"awsPrincipalArn":"mArKmArKmArK","kmsKeyArn":"arn:aws:kms:us-east-2:123456789012:/key/1",'
@@ -237,6 +249,7 @@ def main():
     write("private_key", private_key())
     write("request_json", request_json())
     write("sealed_record", sealed_record())
+    write("transfer", transfer())
     write("xks_message", xks_message())
 
 

@@ -50,6 +50,10 @@ pub mod label {
     pub const PROXY_CREDENTIAL: &str = "proxy-credential";
     /// A session token, under the ring's key `sessions/<number>`. Field: `access-key`.
     pub const SESSION_TOKEN: &str = "session-token";
+    /// What one deployment seals for another ([`crate::transfer`]). Field: `header`.
+    pub const TRANSFER: &str = "transfer";
+    /// The private keys of a recipient of transfers, under the ring's key `transfers`. Field: `id`.
+    pub const TRANSFER_RECIPIENT: &str = "transfer-recipient";
     /// The empty envelope by which a passphrase is known to be right ([`crate::root`]).
     pub const PASSPHRASE_VERIFIER: &str = "passphrase-verifier";
 }

@@ -24,6 +24,7 @@ pub mod material_id;
 pub mod random;
 pub mod root;
 pub mod secret;
+pub mod transfer;
 
 mod der;
 #[cfg(test)]
