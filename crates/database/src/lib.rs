@@ -10,6 +10,7 @@
 //! itself and nothing else; a write is finished even if whoever asked for it is gone; a row that breaks a rule of
 //! its table is an error naming it, never a default.
 
+mod bundle;
 #[cfg(test)]
 mod contract;
 mod embedded;
@@ -24,6 +25,7 @@ use trent_domain::grant::Grant;
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key_store::KeyStoreId;
 
+pub use bundle::{Bundle, BundleError};
 pub use embedded::{Embedded, SCHEMA_VERSION};
 pub use error::DatabaseError;
 pub use job::{ReadJob, WriteJob, read, write};

@@ -58,6 +58,10 @@ pub trait Records {
         limit: usize,
     ) -> Result<Vec<KeyId>>;
 
+    /// At most `limit` keys of all accounts and Regions, in order of the text of their ids, then of their Regions, after
+    /// `after`.
+    fn every_key(&self, after: Option<(Region, KeyId)>, limit: usize) -> Result<Vec<(Region, KeyId)>>;
+
     /// How many customer managed keys an account has in a Region.
     fn customer_key_count(&self, account: AccountId, region: Region) -> Result<u64>;
 

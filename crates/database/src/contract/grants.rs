@@ -34,7 +34,7 @@ fn grant(number: u8, key: &Key, grantee: &str) -> Grant {
 }
 
 /// A grant that uses all that a record can hold.
-fn full_grant(number: u8, key: &Key, grantee: &str) -> Grant {
+pub(crate) fn full_grant(number: u8, key: &Key, grantee: &str) -> Grant {
     let mut grant = grant(number, key, grantee);
     let pairs = |value: &str| Pairs::from([("a \"k\u{e9}y\"".to_owned(), value.to_owned())]);
     grant.terms.name = Some("orders:2026/a-b".to_owned());

@@ -71,6 +71,27 @@ pub(crate) async fn are_listed_in_pages(subject: Subject) {
     assert_eq!(listed, expected);
 }
 
+pub(crate) async fn of_all_accounts_and_regions_are_told_a_page_at_a_time(subject: Subject) {
+    let here = full_key(3);
+    let there = Key { region: region("us-east-1"), ..here.clone() };
+    let foreign = Key { account: account("444455556666"), ..plain_key(2) };
+    let keys = [plain_key(1), foreign, here, there];
+    subject.insert(&keys).await;
+    let mut expected = keys.map(|key| (key.region, key.id));
+    expected.sort_by_key(|(region, id)| (id.to_string(), region.to_string()));
+    let mut told = Vec::new();
+    loop {
+        let after = told.last().copied();
+        let page = subject.read(move |records| records.every_key(after, 1)).await;
+        assert!(page.len() <= 1);
+        if page.is_empty() {
+            break;
+        }
+        told.extend(page);
+    }
+    assert_eq!(told, expected);
+}
+
 pub(crate) async fn are_counted_without_those_of_services(subject: Subject) {
     let managed = Key { manager: KeyManager::Aws, ..plain_key(3) };
     subject.insert(&[plain_key(1), plain_key(2), managed.clone()]).await;

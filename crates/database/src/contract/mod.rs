@@ -82,7 +82,7 @@ macro_rules! contract {
             key_stores: [come_back_as_they_were, are_changed_once_for_each_version, have_names_of_their_own, hold_keys],
             keys: [
                 come_back_as_they_were, are_changed_once_for_each_version, are_known_by_region_and_id,
-                are_listed_in_pages, are_counted_without_those_of_services, are_due_when_their_time_has_come,
+                are_listed_in_pages, of_all_accounts_and_regions_are_told_a_page_at_a_time, are_counted_without_those_of_services, are_due_when_their_time_has_come,
                 that_are_due_are_told_a_page_at_a_time,
                 go_with_their_aliases_and_usage, remember_the_later_usage, are_broken_without_their_relations,
             ],
@@ -102,16 +102,16 @@ macro_rules! contract {
 }
 pub(crate) use contract;
 
-fn account(digits: &str) -> AccountId {
+pub(crate) fn account(digits: &str) -> AccountId {
     digits.parse().expect("an account id")
 }
 
-fn region(name: &str) -> Region {
+pub(crate) fn region(name: &str) -> Region {
     name.parse().expect("a Region name")
 }
 
 /// A key with nothing special about it: `number` tells it from others.
-fn plain_key(number: u8) -> Key {
+pub(crate) fn plain_key(number: u8) -> Key {
     Key {
         id: KeyId::from_parts([number; 16], false),
         account: account("111122223333"),
@@ -134,7 +134,7 @@ fn plain_key(number: u8) -> Key {
 }
 
 /// A key that uses all that a record can hold.
-fn full_key(number: u8) -> Key {
+pub(crate) fn full_key(number: u8) -> Key {
     let rotation = Rotation { at: Timestamp::from_millis(5), kind: RotationType::OnDemand };
     Key {
         id: KeyId::from_parts([number; 16], true),
@@ -176,7 +176,7 @@ fn imported(number: u8, standing: Standing, sealed_bytes: usize) -> Material {
     Material { imported, sealed: vec![number; sealed_bytes], ..material(number) }
 }
 
-fn alias(name: &str, target: &Key) -> Alias {
+pub(crate) fn alias(name: &str, target: &Key) -> Alias {
     Alias {
         account: target.account,
         region: target.region,

@@ -90,7 +90,7 @@ struct RotationBody {
     kind: RotationType,
 }
 
-pub(super) fn write_key(key: &Key) -> Result<String, DatabaseError> {
+pub(crate) fn write_key(key: &Key) -> Result<String, DatabaseError> {
     let body = KeyBody {
         v: VERSION,
         spec: key.spec,
@@ -110,7 +110,7 @@ pub(super) fn write_key(key: &Key) -> Result<String, DatabaseError> {
     serde_json::to_string(&body).map_err(DatabaseError::engine)
 }
 
-pub(super) fn read_key(row: &KeyRow) -> Result<Key, DatabaseError> {
+pub(crate) fn read_key(row: &KeyRow) -> Result<Key, DatabaseError> {
     let broken =
         |column| DatabaseError::Broken { table: "keys", column, id: format!("{}/{}", row.region, row.id) };
     let body: KeyBody<'_> = serde_json::from_str(&row.body).map_err(|_| broken("body"))?;

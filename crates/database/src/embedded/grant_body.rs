@@ -31,7 +31,7 @@ struct GrantBody<'a> {
     source_arn: Option<Cow<'a, str>>,
 }
 
-pub(super) fn write(terms: &Terms) -> Result<String, DatabaseError> {
+pub(crate) fn write(terms: &Terms) -> Result<String, DatabaseError> {
     let Terms { issuer, scope: Scope { operations, constraints }, .. } = terms;
     let body = GrantBody {
         v: VERSION,
@@ -44,7 +44,7 @@ pub(super) fn write(terms: &Terms) -> Result<String, DatabaseError> {
     serde_json::to_string(&body).map_err(DatabaseError::engine)
 }
 
-pub(super) fn read(text: &str) -> Option<(AccountId, Scope)> {
+pub(crate) fn read(text: &str) -> Option<(AccountId, Scope)> {
     let body: GrantBody<'_> = serde_json::from_str(text).ok()?;
     if body.v != VERSION {
         return None;

@@ -13,12 +13,12 @@ use crate::records::DueKey;
 type Result<T> = std::result::Result<T, DatabaseError>;
 
 /// A row as it is in the table.
-pub(super) struct KeyRow {
-    pub(super) id: String,
-    pub(super) region: String,
-    pub(super) account: String,
-    pub(super) version: i64,
-    pub(super) body: String,
+pub(crate) struct KeyRow {
+    pub(crate) id: String,
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) version: i64,
+    pub(crate) body: String,
 }
 
 pub(super) fn find(connection: &Connection, region: Region, id: KeyId) -> Result<Option<Key>> {
@@ -56,6 +56,25 @@ pub(super) fn list(
         ids.push(id.parse().map_err(|_| broken("id", &id))?);
     }
     Ok(ids)
+}
+
+/// The keys of all accounts and Regions.
+pub(super) fn every(
+    connection: &Connection,
+    after: Option<(Region, KeyId)>,
+    limit: usize,
+) -> Result<Vec<(Region, KeyId)>> {
+    let text =
+        "SELECT region, id FROM keys WHERE (id, region) > (:id, :region) ORDER BY id, region LIMIT :limit";
+    let mut statement = connection.prepare_cached(text)?;
+    // Nothing comes before empty texts.
+    let (region, id) = after.map(|(region, id)| (region.to_string(), id.to_string())).unwrap_or_default();
+    let mut found = statement.query(named_params! {":id": id, ":region": region, ":limit": rows(limit)})?;
+    let mut places = Vec::new();
+    while let Some(row) = found.next()? {
+        places.push(read_place(row, 0)?);
+    }
+    Ok(places)
 }
 
 pub(super) fn count(connection: &Connection, account: AccountId, region: Region) -> Result<u64> {

@@ -5,13 +5,13 @@
 
 mod aliases;
 mod backup;
-mod body;
+pub(crate) mod body;
 mod connection;
-mod grant_body;
+pub(crate) mod grant_body;
 mod grants;
 mod identities;
 mod key_stores;
-mod keys;
+pub(crate) mod keys;
 mod proxy;
 mod readers;
 mod ring;

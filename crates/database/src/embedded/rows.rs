@@ -54,6 +54,10 @@ impl Records for Rows<'_> {
         keys::list(self.connection, account, region, after, limit)
     }
 
+    fn every_key(&self, after: Option<(Region, KeyId)>, limit: usize) -> Result<Vec<(Region, KeyId)>> {
+        keys::every(self.connection, after, limit)
+    }
+
     fn customer_key_count(&self, account: AccountId, region: Region) -> Result<u64> {
         keys::count(self.connection, account, region)
     }
