@@ -3,6 +3,7 @@
 mod audit;
 mod dev;
 mod identities;
+mod transfer;
 mod xks;
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub(crate) use identities::{
     AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
     RecordCommand, RightsCommand, RoleCommand, UserCommand,
 };
+pub(crate) use transfer::{ExportArguments, ImportArguments};
 pub(crate) use xks::{
     RulesArguments, XksCheckArguments, XksCommand, XksKeyCommand, XksProxyArguments, XksProxyCommand,
     XksStoreCommand,
@@ -46,6 +48,10 @@ pub(crate) enum Command {
     Backup(BackupArguments),
     /// Make a data directory from a backup.
     Restore(RestoreArguments),
+    /// Seal keys for another deployment. The server must be stopped; nothing is changed.
+    Export(ExportArguments),
+    /// Take over keys that another deployment has sealed for this one. The server must be stopped.
+    Import(ImportArguments),
     /// Say what is wrong with an installation, and what to do.
     Doctor(DoctorArguments),
     /// Serve external keys by the XKS proxy API, to AWS KMS or another trent. Its data are in DATA_DIR/xks.

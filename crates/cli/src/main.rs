@@ -19,6 +19,7 @@ mod logging;
 mod metrics;
 mod output;
 mod root_key;
+mod stopped;
 mod version;
 mod wiring;
 mod xks;
@@ -43,6 +44,8 @@ fn main() -> ExitCode {
         Command::Rekey(arguments) => commands::rekey::run(&arguments, &environment),
         Command::Backup(arguments) => commands::backup::run(&arguments, &environment),
         Command::Restore(arguments) => commands::restore::run(&arguments),
+        Command::Export(arguments) => commands::export::run(&arguments, &environment),
+        Command::Import(arguments) => commands::import::run(&arguments, &environment),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, &environment),
         Command::XksProxy(arguments) => commands::xks_proxy::run(arguments, environment),
         Command::Xks(XksCommand::Check(arguments)) => commands::xks_check::run(&arguments),

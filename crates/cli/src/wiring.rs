@@ -12,6 +12,7 @@ use trent_gate::{Gate, NoProxies, OpenError, Parts};
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_service::{Bootstrap, Options, Service, Started};
 
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::misuse;
 use crate::root_key::{Fingerprint, Places, Source, complete, hex};
@@ -93,16 +94,7 @@ pub(crate) async fn open_service(
     trail: Option<trent_audit::Settings>,
     bootstrap: impl FnOnce() -> Option<Bootstrap>,
 ) -> Result<(Arc<Service>, Started)> {
-    let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
-    let parts = Parts {
-        database,
-        store: Arc::new(store),
-        keyring,
-        proxies: Arc::new(NoProxies),
-        random: random(),
-        clock,
-        bounds: config.cache.bounds(),
-    };
+    let parts = parts(database, keyring, config, clock)?;
     let options = Options {
         keys_per_region_max: config.limits.keys_per_region.get(),
         grants_per_key_max: config.limits.grants_per_key.get(),
@@ -110,15 +102,41 @@ pub(crate) async fn open_service(
         settling_seconds: config.jobs.settling_seconds.as_u32(),
         key_stores_per_region_max: KEY_STORES_PER_REGION_MAX,
     };
-    let (service, started) = Service::open(parts, options, bootstrap).await.map_err(|error| match error {
-        OpenError::WrongRootKey => {
-            misuse(format!("{error}; put the right one in place; nothing was changed"))
-        }
-        other => anyhow::Error::new(other).context("the service cannot be opened"),
-    })?;
+    let (service, started) = Service::open(parts, options, bootstrap).await.map_err(not_opened)?;
     let service = match trail {
         Some(settings) => service.open_trail(settings).await.map_err(anyhow::Error::msg)?,
         None => service,
     };
     Ok((Arc::new(service), started))
+}
+
+/// Opens the gate of a deployment that is stopped, for those who need no service.
+pub(crate) async fn open_gate(
+    database: Arc<dyn Database>,
+    keyring: Arc<Keyring>,
+    config: &Config,
+) -> Result<Gate> {
+    let parts = parts(database, keyring, config, Arc::new(SystemClock))?;
+    Gate::open(parts).await.map_err(not_opened)
+}
+
+fn parts(
+    database: Arc<dyn Database>,
+    keyring: Arc<Keyring>,
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<Parts> {
+    let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
+    let bounds = config.cache.bounds();
+    let proxies = Arc::new(NoProxies);
+    Ok(Parts { database, store: Arc::new(store), keyring, proxies, random: random(), clock, bounds })
+}
+
+fn not_opened(error: OpenError) -> anyhow::Error {
+    match error {
+        OpenError::WrongRootKey => {
+            misuse(format!("{error}; put the right one in place; nothing was changed"))
+        }
+        other => anyhow::Error::new(other).context("the service cannot be opened"),
+    }
 }

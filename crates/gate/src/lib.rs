@@ -96,6 +96,18 @@
 //! }
 //! ```
 //!
+//! A gate that is shared, as that of a server is, hands no keys over:
+//!
+//! ```compile_fail
+//! use std::sync::Arc;
+//! use trent_crypto::transfer::RecipientKey;
+//! use trent_gate::{Gate, Selection};
+//!
+//! async fn leaks(gate: Arc<Gate>, to: &RecipientKey) {
+//!     let _ = gate.export(Selection::All, to).await;
+//! }
+//! ```
+//!
 //! Invariants: nothing is answered from a cached record once a change to it has been answered; state is
 //! looked at only after permission; a change is judged again on the row inside its transaction.
 
@@ -122,6 +134,7 @@ mod refusal;
 mod replicas;
 mod secrets;
 mod system;
+mod transfer;
 mod usage_log;
 mod uses;
 
@@ -143,6 +156,7 @@ pub use secrets::{OpenedSession, SealedSession};
 pub use system::{
     DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, Rotated, SeedKey, SettleKey, SystemPermit,
 };
+pub use transfer::{Exported, Imported, MoveError, Selection};
 pub use trent_keystore::{
     Behalf, ExternalCiphertext, ExternalProxies, HAS_SM2, NoProxies, ProxyAnswer, ProxyTarget, StoreError,
 };

@@ -170,7 +170,7 @@ impl Gate {
     }
 
     /// Makes a key of the ring unless it exists, and takes it into the ring.
-    async fn ensure(&self, name: RingName) -> Result<(), OpenError> {
+    pub(crate) async fn ensure(&self, name: RingName) -> Result<(), OpenError> {
         if self.keyring.has(name) {
             return Ok(());
         }

@@ -40,6 +40,8 @@ pub enum RingName {
     ExternalKeys,
     /// Seals session tokens, and makes the secrets that go with them. The highest number seals; the others open.
     Sessions(u32),
+    /// Seals the private keys of recipients of transfers.
+    Transfers,
 }
 
 impl RingName {
@@ -66,6 +68,7 @@ impl fmt::Display for RingName {
             Self::GrantTokens => f.write_str("grant-tokens"),
             Self::ExternalKeys => f.write_str("external-keys"),
             Self::Sessions(number) => write!(f, "sessions/{number}"),
+            Self::Transfers => f.write_str("transfers"),
         }
     }
 }
@@ -83,6 +86,7 @@ impl std::str::FromStr for RingName {
             "audit-checkpoints" => Ok(Self::AuditCheckpoints),
             "grant-tokens" => Ok(Self::GrantTokens),
             "external-keys" => Ok(Self::ExternalKeys),
+            "transfers" => Ok(Self::Transfers),
             _ if text.starts_with("sessions/") => {
                 let number = text.strip_prefix("sessions/").and_then(|number| number.parse().ok());
                 number.map(Self::Sessions).ok_or_else(unknown)

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use trent_crypto::{CanonicalContext, RandomError, SealError, SecretBytes};
+use trent_crypto::{CanonicalContext, Key256, RandomError, SealError, SecretBytes};
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::rotation::Material;
@@ -135,6 +135,12 @@ pub trait KeyStore: Send + Sync {
 
     /// The same material, sealed for the key that is related to `key` in another Region.
     fn reseal(&self, key: &Key, material: &Material, region: Region) -> Result<Vec<u8>, StoreError>;
+
+    /// The same material, sealed under a key that goes to another deployment with it.
+    fn hand_over(&self, key: &Key, material: &Material, under: &Key256) -> Result<Vec<u8>, StoreError>;
+
+    /// Material that another deployment has handed over, sealed as this one keeps it.
+    fn take_over(&self, key: &Key, material: &Material, under: &Key256) -> Result<Vec<u8>, StoreError>;
 
     /// Makes a key pair for a caller, who keeps it; `account` is that of the key that it is made with.
     fn generate_pair(&self, account: AccountId, spec: DataKeyPairSpec) -> Answer<'_, Pair>;

@@ -6,6 +6,8 @@ pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod rekey;
 pub(crate) mod restore;
 pub(crate) mod serve;

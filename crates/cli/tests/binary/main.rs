@@ -24,3 +24,5 @@ mod root_key;
 mod start;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod transfer;

@@ -8,10 +8,10 @@ mod symmetric;
 
 use std::sync::Arc;
 
-use trent_crypto::envelope::label;
+use trent_crypto::envelope::{self, label};
 use trent_crypto::mac::MacKey;
 use trent_crypto::material_id::{material_id, pair_id};
-use trent_crypto::{BlobKeyId, Purpose, SecretBytes};
+use trent_crypto::{BlobKeyId, Key256, Purpose, SecretBytes};
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::key::Key;
 use trent_domain::rotation::Material;
@@ -147,6 +147,22 @@ impl KeyStore for SoftwareStore {
         bound_to(owner, &material.id, |purpose| self.keyring.seal(domain(owner), purpose, opened.expose()))
     }
 
+    fn hand_over(&self, key: &Key, material: &Material, under: &Key256) -> Result<Vec<u8>, StoreError> {
+        let (opened, random) = (self.unseal(key, material)?, self.keyring.random());
+        bound_to(Owner::of(key), &material.id, |purpose| {
+            Ok(envelope::seal(under.expose(), purpose, opened.expose(), random)?)
+        })
+    }
+
+    fn take_over(&self, key: &Key, material: &Material, under: &Key256) -> Result<Vec<u8>, StoreError> {
+        let owner = Owner::of(key);
+        bound_to(owner, &material.id, |purpose| {
+            let opened = envelope::open(under.expose(), purpose, &material.sealed);
+            let opened = opened.map_err(|_| StoreError::Unsealable { what: format!("{purpose:?}") })?;
+            self.keyring.seal(domain(owner), purpose, opened.expose())
+        })
+    }
+
     fn generate_pair(&self, account: AccountId, spec: DataKeyPairSpec) -> Answer<'_, Pair> {
         Box::pin(async move {
             let pair = self.stock.take(Some(account), pairs::data_spec(spec)?).await?;
@@ -182,8 +198,8 @@ fn blob_key_id(id: KeyId) -> BlobKeyId {
 mod tests {
     use std::collections::BTreeMap;
 
+    use trent_crypto::SystemRandom;
     use trent_crypto::asymmetric::{EncryptionAlgorithm, KeyPairSpec, PublicKey};
-    use trent_crypto::{Key256, SystemRandom};
     use trent_domain::algorithms::usages;
     use trent_domain::lifecycle::Lifecycle;
     use trent_domain::time::Timestamp;

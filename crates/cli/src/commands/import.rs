@@ -1,0 +1,87 @@
+//! `trent import`: makes a pair of keys that others seal for, and takes over what was sealed.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use trent_crypto::transfer::encode_recipient;
+use trent_gate::{Imported, MoveError};
+
+use crate::arguments::ImportArguments;
+use crate::config::{Config, Environment, IdentityFile};
+use crate::data_dir::write_durably;
+use crate::output::say;
+use crate::root_key::hex;
+use crate::stopped::{check_new, with_gate};
+
+pub(crate) fn run(arguments: &ImportArguments, environment: &Environment) -> Result<ExitCode> {
+    let config = arguments.load(environment)?;
+    match (&arguments.new_recipient, &arguments.file) {
+        (Some(public), _) => new_recipient(arguments, &config, environment, public),
+        (None, Some(file)) => import(arguments, &config, environment, file),
+        (None, None) => bail!("a file is needed"),
+    }
+}
+
+fn new_recipient(
+    arguments: &ImportArguments,
+    config: &Config,
+    environment: &Environment,
+    public: &Path,
+) -> Result<ExitCode> {
+    check_new(public)?;
+    let recipient = with_gate(config, &arguments.root_key, environment, |gate| async move {
+        Ok(gate.new_recipient().await?)
+    })?;
+    let shown = public.display();
+    write_durably(public, encode_recipient(&recipient).as_bytes())
+        .with_context(|| format!("{shown} cannot be written"))?;
+    say(format_args!("Wrote recipient {} to {shown}.", hex(&recipient.id())));
+    say(format_args!("Take it to the other deployment: trent export --to {shown} --out FILE --all"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn import(
+    arguments: &ImportArguments,
+    config: &Config,
+    environment: &Environment,
+    file: &Path,
+) -> Result<ExitCode> {
+    let shown = file.display();
+    let sealed = fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
+    let configured = IdentityFile::of(&config.identity).read(environment)?;
+    let configured = configured.accounts.iter().map(|account| account.account.id).collect();
+    let imported = with_gate(config, &arguments.root_key, environment, |gate| async move {
+        Ok(gate.import(&sealed, configured, arguments.dry_run).await)
+    })?;
+    match imported {
+        Ok(imported) => {
+            tell(&imported, arguments.dry_run);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            if let MoveError::Conflicts(conflicts) = &error {
+                for conflict in conflicts {
+                    say(format_args!("There already: {conflict}"));
+                }
+            }
+            Err(anyhow::Error::new(error).context(format!("{shown}: nothing was imported")))
+        }
+    }
+}
+
+fn tell(imported: &Imported, trial: bool) {
+    let Imported { keys, aliases, grants, accounts, other_material_ids } = imported;
+    let did = if trial { "Would import" } else { "Imported" };
+    say(format_args!("{did} {keys} keys, {aliases} aliases and {grants} grants."));
+    for account in accounts {
+        let made = if trial { "would be made" } else { "was made" };
+        say(format_args!("Account {account} {made}; there is nobody in it yet."));
+    }
+    if *other_material_ids {
+        say(
+            "Ids of imported material are made here with another key: what is deleted of it cannot be imported again.",
+        );
+    }
+}
