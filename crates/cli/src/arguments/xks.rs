@@ -219,7 +219,7 @@ pub(crate) struct XksCheckArguments {
     /// The proxy configuration file of the store.
     #[arg(long, value_name = "FILE")]
     pub(crate) configuration: PathBuf,
-    /// The endpoint, such as https://proxy.example.com.
+    /// The endpoint, such as `https://proxy.example.com`.
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: String,
     /// The Region to sign for.
