@@ -117,7 +117,7 @@ pub(crate) struct Journal {
     before_write: Option<BeforeWrite>,
 }
 
-/// See [`Journal`].
+/// Asked before each write: tests make disks full with it.
 pub type BeforeWrite = std::sync::Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
 
 struct Current {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The metadata travel with the ciphertext, and must be part of the associated data, which the caller puts together.
-//! Why derive: see [`crate::message`]; a busy store would come to 2^32 messages in a month.
+//! Why derive: see `message.rs`; a busy store would come to 2^32 messages in a month.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 

@@ -6,7 +6,7 @@ use crate::facts::Facts;
 ///
 /// The one seam between decisions and grants: an implementation matches operation, grantee and constraints of its
 /// records against the request, honours grant tokens, and calls `found` for each grant that allows it. Which of them
-/// suffices, given boundaries, session policies and accounts, is decided in [`decide`](crate::decide).
+/// suffices, given boundaries, session policies and accounts, is decided in [`decide`](crate::decide()).
 pub trait Grants {
     /// Calls `found` with every grant that allows the request.
     fn matching<'g>(&'g self, facts: &Facts<'_>, found: &mut dyn FnMut(Grant<'g>));

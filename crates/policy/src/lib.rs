@@ -2,7 +2,7 @@
 //!
 //! [`Document::parse`] turns text into a compiled [`Document`] or says what is [`Malformed`];
 //! [`Document::evaluate`] answers, for the [`Facts`] of one request, which of its statements deny, allow
-//! and delegate. [`decide`] combines what all documents say that bear on a request: those of the caller's
+//! and delegate. [`decide`](decide()) combines what all documents say that bear on a request: those of the caller's
 //! [`Standing`], the key policy, and the grants on the key, which come through the trait [`Grants`].
 //!
 //! Pure: no clock, no storage, no waiting, no logging. All facts arrive with the call; what an absent one

@@ -1,7 +1,7 @@
 //! The compiled documents that bear on a caller, whatever the request is about.
 //!
 //! Whoever knows the identities makes one [`Standing`] for each principal or session when they change, and hands
-//! it to [`decide`](crate::decide) with every request: nothing is looked up or compiled while a request waits.
+//! it to [`decide`](crate::decide()) with every request: nothing is looked up or compiled while a request waits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
