@@ -18,6 +18,7 @@ mod instance;
 mod logging;
 mod metrics;
 mod output;
+mod proxies;
 mod root_key;
 mod stopped;
 mod version;

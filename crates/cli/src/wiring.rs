@@ -8,13 +8,14 @@ use trent_crypto::{Key256, Random, SystemRandom};
 use trent_database::{Database, Embedded};
 use trent_domain::limits::KEY_STORES_PER_REGION_MAX;
 use trent_domain::time::Clock;
-use trent_gate::{Gate, NoProxies, OpenError, Parts};
+use trent_gate::{Gate, OpenError, Parts};
 use trent_keystore::{Keyring, SoftwareStore};
-use trent_service::{Bootstrap, Options, Service, Started};
+use trent_service::{Bootstrap, Options, Registry, Service, Started};
 
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::misuse;
+use crate::proxies::HttpsProxies;
 use crate::root_key::{Fingerprint, Places, Source, complete, hex};
 
 /// The row of the database that tells which root key sealed it.
@@ -103,6 +104,7 @@ pub(crate) async fn open_service(
         key_stores_per_region_max: KEY_STORES_PER_REGION_MAX,
     };
     let (service, started) = Service::open(parts, options, bootstrap).await.map_err(not_opened)?;
+    service.register(Registry { services: config.xks.vpc_endpoint_service.clone() });
     let service = match trail {
         Some(settings) => service.open_trail(settings).await.map_err(anyhow::Error::msg)?,
         None => service,
@@ -128,7 +130,7 @@ fn parts(
 ) -> Result<Parts> {
     let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
     let bounds = config.cache.bounds();
-    let proxies = Arc::new(NoProxies);
+    let proxies = Arc::new(HttpsProxies::new(&config.xks)?);
     Ok(Parts { database, store: Arc::new(store), keyring, proxies, random: random(), clock, bounds })
 }
 

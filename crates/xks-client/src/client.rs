@@ -161,7 +161,7 @@ impl Client {
                 host = self.host,
                 api = api.name(),
                 kms_request_id = metadata.kms_request_id,
-                kind = failure.metric_name(),
+                kind = failure.kind().name(),
                 detail = ?failure.detail(),
                 "a call to an external key store proxy failed"
             );

@@ -18,7 +18,7 @@ mod tls;
 mod wire;
 
 pub use client::{CallOutcome, Client, Endpoint, Observer, Settings};
-pub use failure::{Asked, Failure};
+pub use failure::Failure;
 pub use network::{Network, Override, is_private};
 pub use tls::{ClientCertificate, TlsError, TlsOptions, Version, client_config};
 pub use wire::{Message, Peer, Reply, Target, Wire, WireError};

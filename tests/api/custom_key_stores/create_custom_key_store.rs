@@ -94,7 +94,7 @@ async fn nothing_is_kept_of_a_store_whose_proxy_cannot_be_used() {
     for (failure, code) in cases {
         kms.proxies.fail(Some(failure));
         let refused = refused(&kms, external("one")).await;
-        assert_eq!(refused, format!("{code}: {}", failure.message()), "{failure:?}");
+        assert_eq!(refused, format!("{code}: {}", failure.of_store().message()), "{failure:?}");
     }
     let none = kms.ok(DescribeCustomKeyStores, json!({})).await;
     assert_eq!(none, json!({"CustomKeyStores": [], "Truncated": false}));

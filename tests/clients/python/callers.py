@@ -35,6 +35,9 @@ class CommandLine:
 
     def __init__(self, trent, directory):
         self.trent, self.answered = trent, set()
+        # Without this the command line would fetch what looks like an address.
+        self.config = directory / "aws-config"
+        self.config.write_text("[default]\ncli_follow_urlparam = false\n")
         self.model, self.files = trent.client().meta.service_model, (directory / f"{n}" for n in itertools.count())
 
     def __call__(self, operation, region=REGION, **request):
@@ -42,7 +45,8 @@ class CommandLine:
         line = [AWS, "kms", xform_name(operation, "-")]
         for name, value in request.items():
             line += self.argument(model.input_shape.members[name], f"--{xform_name(name, '-')}", value)
-        environment = self.trent.environment(region) | (NEWER_MODEL if operation in NEWER else {})
+        environment = self.trent.environment(region) | {"AWS_CONFIG_FILE": str(self.config)}
+        environment |= NEWER_MODEL if operation in NEWER else {}
         done = subprocess.run(
             line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
         )

@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from server import READY_SECONDS, STOP_SECONDS, bare_environment, binary
-from xks_proxy import REGION, Authority, Proxy
+from xks_proxy import HOST, REGION, Authority, Proxy
 
-HOST = "xks.example.test"
 WHO = {
     "awsPrincipalArn": "arn:aws:iam::123456789012:user/Alice",
     "kmsKeyArn": "arn:aws:kms:us-east-1:123456789012:/key/1234",

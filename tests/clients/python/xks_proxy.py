@@ -39,6 +39,9 @@ STATUSES = {
 }
 
 
+HOST = "xks.example.test"
+
+
 class Refused(Exception):
     """An error of the API."""
 
@@ -60,6 +63,7 @@ class Authority:
     """Makes certificates."""
 
     def __init__(self, directory: Path):
+        directory.mkdir(exist_ok=True)
         self.directory = directory
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of these tests")])
@@ -124,6 +128,7 @@ class Proxy:
             "disabled": Key(enabled=False),
         }
         self.faults = set()
+        self.region = REGION
         self.seen = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
@@ -249,7 +254,7 @@ class Proxy:
         except ValueError:
             raise Refused("AuthenticationFailedException") from None
         skew = abs((datetime.datetime.now(datetime.timezone.utc) - then).total_seconds())
-        right = scope == [date[:8], REGION, "kms-xks-proxy", "aws4_request"]
+        right = scope == [date[:8], self.region, "kms-xks-proxy", "aws4_request"]
         right &= {"host", "x-amz-date"} <= set(names) <= set(headers)
         right &= skew <= 300 or "skew" in self.faults
         secret = self.credentials.get(name)
@@ -342,3 +347,26 @@ class Proxy:
         if "wrong-plaintext" in self.faults:
             plaintext = bytes(len(plaintext))
         return {"plaintext": base64.b64encode(plaintext).decode()}
+
+
+def configuration(proxy, authority):
+    """What trent is told so that it finds the proxy under its name, and trusts it."""
+    return f"""
+[xks]
+extra_trust_roots = ["{authority.file}"]
+request_timeout_ms = 300
+connect_override = [{{ host = "{HOST}", connect_to = ["127.0.0.1:{proxy.port}"] }}]
+"""
+
+
+def request(proxy, name="store", **members):
+    """A request for a key store at the proxy."""
+    (access_key_id, secret), *_ = proxy.credentials.items()
+    return {
+        "CustomKeyStoreName": name,
+        "CustomKeyStoreType": "EXTERNAL_KEY_STORE",
+        "XksProxyConnectivity": "PUBLIC_ENDPOINT",
+        "XksProxyUriEndpoint": f"https://{HOST}",
+        "XksProxyUriPath": proxy.path,
+        "XksProxyAuthenticationCredential": {"AccessKeyId": access_key_id, "RawSecretAccessKey": secret},
+    } | members

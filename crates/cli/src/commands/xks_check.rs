@@ -16,10 +16,7 @@ use trent_xks_client::{Network, Override};
 use crate::arguments::XksCheckArguments;
 use crate::clock::SystemClock;
 use crate::failure::misuse;
-
-/// Where systems keep the roots they trust: Debian, Red Hat, Alpine and BSD.
-const SYSTEM_ROOTS: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+use crate::proxies::system_roots;
 
 pub(crate) fn run(arguments: &XksCheckArguments) -> Result<ExitCode> {
     let plan = plan(arguments)?;
@@ -100,7 +97,7 @@ fn configuration(path: &Path) -> Result<ProxyConfiguration> {
 }
 
 fn roots(extra: Option<&Path>) -> Result<Vec<u8>> {
-    let mut roots = SYSTEM_ROOTS.iter().find_map(|path| fs::read(path).ok()).unwrap_or_default();
+    let mut roots = system_roots();
     if let Some(extra) = extra {
         roots.push(b'\n');
         roots.extend(read(extra)?);

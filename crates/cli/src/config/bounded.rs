@@ -25,6 +25,10 @@ impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
         u32::try_from(self.0).unwrap_or(u32::MAX)
     }
 
+    pub(crate) const fn millis(self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0)
+    }
+
     pub(crate) const fn seconds(self) -> std::time::Duration {
         std::time::Duration::from_secs(self.0)
     }

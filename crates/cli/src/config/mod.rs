@@ -21,6 +21,7 @@ mod log;
 mod ops;
 mod root_key;
 mod setting;
+mod xks;
 mod xks_proxy;
 
 use serde::Deserialize;
@@ -34,6 +35,7 @@ pub(crate) use load::load;
 pub(crate) use log::{LogFormat, LogSection};
 pub(crate) use root_key::{Provider, RootKeySection};
 pub(crate) use setting::default_file;
+pub(crate) use xks::XksSection;
 
 use audit::AuditSection;
 use auth::AuthSection;
@@ -58,12 +60,13 @@ pub(crate) struct Config {
     pub(crate) limits: LimitsSection,
     pub(crate) cache: CacheSection,
     pub(crate) jobs: JobsSection,
+    pub(crate) xks: XksSection,
     pub(crate) xks_proxy: XksProxySection,
     pub(crate) log: LogSection,
 }
 
 /// All sections, in the order of the default file.
-const SECTIONS: [&Section; 12] = [
+const SECTIONS: [&Section; 13] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
@@ -74,6 +77,7 @@ const SECTIONS: [&Section; 12] = [
     &limits::SECTION,
     &cache::SECTION,
     &jobs::SECTION,
+    &xks::SECTION,
     &xks_proxy::SECTION,
     &log::SECTION,
 ];
@@ -92,6 +96,7 @@ impl Config {
             ("limits", self.limits != other.limits),
             ("cache", self.cache != other.cache),
             ("jobs", self.jobs != other.jobs),
+            ("xks", self.xks != other.xks),
             ("xks_proxy", self.xks_proxy != other.xks_proxy),
             ("log.format", self.log.format != other.log.format),
         ];

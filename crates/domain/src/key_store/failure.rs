@@ -125,6 +125,18 @@ impl ProxyFailure {
         }
     }
 
+    /// The same, of a request about the proxy as a whole: it is that which is not well, and words about keys make no sense.
+    #[must_use]
+    pub const fn of_store(self) -> Self {
+        match self {
+            Self::InvalidState => Self::Unhealthy,
+            Self::KeyNotFound | Self::InvalidKeyUsage | Self::InvalidCiphertext | Self::InnerCiphertext => {
+                Self::Malformed
+            }
+            other => other,
+        }
+    }
+
     /// The code that CreateCustomKeyStore and UpdateCustomKeyStore answer when the proxy's health cannot be had.
     pub const fn while_configuring(self) -> ErrorCode {
         match self {

@@ -67,7 +67,7 @@ impl Service {
         })?;
         let behalf = Behalf::health(Operation::ConnectCustomKeyStore.name(), self.new_request_id());
         let health = self.gate.proxy_health(store, &credential, behalf).await;
-        health.map_err(ProxyFailure::while_connecting)
+        health.map_err(|failure: ProxyFailure| failure.of_store().while_connecting())
     }
 }
 

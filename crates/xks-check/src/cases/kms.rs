@@ -6,7 +6,7 @@ use trent_crypto::SecretBytes;
 use trent_xks::request::{Decrypt, Encrypt, RequestMetadata};
 use trent_xks::{Credential, SecretAccessKey};
 use trent_xks_client::{
-    Asked, Client, ClientCertificate, Endpoint, Failure, Settings, Target, TlsOptions, Version, client_config,
+    Client, ClientCertificate, Endpoint, Failure, Settings, Target, TlsOptions, Version, client_config,
 };
 
 use super::demand;
@@ -24,9 +24,11 @@ pub(crate) async fn run(bench: &Bench<'_>, suite: &mut Suite<'_>) {
     };
     let found = match client.health("ConnectCustomKeyStore", REQUEST_ID).await {
         Ok(_) => Ok(()),
-        Err(failure) => {
-            Err(format!("{}: {}", failure.connection_error_code().as_str(), failure.message(Asked::OfStore)))
-        }
+        Err(failure) => Err(format!(
+            "{}: {}",
+            failure.kind().of_store().while_connecting().as_str(),
+            failure.kind().of_store().message()
+        )),
     };
     suite.must("a key store can be connected", within, found);
     let key = &bench.plan.keys.ordinary;
@@ -61,8 +63,8 @@ async fn round_trip(client: &Client, bench: &Bench<'_>) -> Found {
 }
 
 fn told(failure: &Failure) -> String {
-    let message = failure.message(Asked::OfUse);
-    format!("{}: {message} ({})", failure.metric_name(), failure.detail().escape_debug())
+    let message = failure.kind().message();
+    format!("{}: {message} ({})", failure.kind().name(), failure.detail().escape_debug())
 }
 
 fn who(operation: &str) -> RequestMetadata {

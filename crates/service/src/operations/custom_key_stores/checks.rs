@@ -63,7 +63,10 @@ pub(super) async fn check_proxy(
     }
     let behalf = Behalf::health(operation.name(), ctx.call.request_id);
     let health = ctx.gate().proxy_health(store, credential, behalf).await;
-    health.map_err(|failure| KmsError::new(failure.while_configuring(), failure.message()))
+    health.map_err(|failure| {
+        let failure = failure.of_store();
+        KmsError::new(failure.while_configuring(), failure.message())
+    })
 }
 
 impl From<Taken> for KmsError {
