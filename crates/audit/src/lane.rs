@@ -69,8 +69,10 @@ impl Lane {
         queue.ends.push(end);
         queue.pushed += 1;
         let ticket = queue.pushed;
+        // Before the writer can take the record away: what waits must never be counted below nothing.
+        self.shared.queue(end - start);
         drop(queue);
-        self.shared.announce(end - start);
+        self.shared.announce();
         if self.shared.waits { Written(Some(Waiting { lane: self.clone(), ticket })) } else { Written::now() }
     }
 

@@ -73,8 +73,13 @@ impl Shared {
         !self.failing.load(Relaxed) && self.queued.load(Relaxed) < QUEUED_BYTES_MAX
     }
 
-    pub(crate) fn announce(&self, bytes: usize) {
+    /// Counts bytes that wait from now on.
+    pub(crate) fn queue(&self, bytes: usize) {
         self.queued.fetch_add(bytes, Relaxed);
+    }
+
+    /// Tells the writer that something waits.
+    pub(crate) fn announce(&self) {
         if !self.pending.swap(true, AcqRel) {
             self.wake();
         }

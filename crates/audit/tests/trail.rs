@@ -316,6 +316,33 @@ fn many_wait_for_one_sync() {
 }
 
 #[test]
+fn what_waits_is_never_counted_below_nothing() {
+    let dir = TempDir::new().unwrap();
+    let trail = open(Settings::in_dir(dir.path()), None);
+    let done = AtomicBool::new(false);
+    let most = thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut most = 0;
+            while !done.load(SeqCst) {
+                most = most.max(trail.stats().queued_bytes);
+            }
+            most
+        });
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                let recorder = trail.recorder();
+                scope.spawn(move || (0..2_000).for_each(|number| write(&recorder, number).unwrap()))
+            })
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        done.store(true, SeqCst);
+        watcher.join().unwrap()
+    });
+    // Four records of some hundred bytes: requests would be refused if it were counted as all there can be.
+    assert!(most < 1 << 20, "{most}");
+}
+
+#[test]
 fn a_waiter_that_goes_away_wakes_the_others() {
     let dir = TempDir::new().unwrap();
     let trail = open(Settings::in_dir(dir.path()), None);
