@@ -71,10 +71,13 @@ impl Plan {
         let data_dir = DataDir::open(&self.data_dir)?;
         // One thread for signals, jobs and the admin socket; requests have threads of their own.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.serve(&data_dir))
+        let (code, service) = runtime.block_on(self.serve(&data_dir))?;
+        drop(runtime);
+        service.into_iter().for_each(close);
+        Ok(code)
     }
 
-    async fn serve(mut self, data_dir: &DataDir) -> Result<ExitCode> {
+    async fn serve(mut self, data_dir: &DataDir) -> Result<(ExitCode, Option<Arc<Service>>)> {
         // Before anything else, so that no signal that comes early takes its default course.
         let mut signals = Signals::new()?;
         let mut identities = IdentityFile::of(&self.config.identity);
@@ -134,11 +137,11 @@ impl Plan {
         tokio::select! {
             () = ending => {
                 tracing::info!("stopped");
-                Ok(ExitCode::SUCCESS)
+                Ok((ExitCode::SUCCESS, Some(Arc::clone(&service))))
             }
             () = signals.stop_at_once() => {
                 tracing::warn!("stopped at once: a second signal came");
-                Ok(ExitCode::FAILURE)
+                Ok((ExitCode::FAILURE, None))
             }
         }
     }
@@ -338,6 +341,19 @@ impl Signals {
     pub(crate) async fn stop_at_once(&mut self) {
         while let Asked::Reload = self.next().await {}
     }
+}
+
+/// Closes the database: here, once every other thread has let go of the service, for which it does not wait long.
+///
+/// A process that ends while the database is open loses nothing, but leaves its log to the next one.
+fn close(service: Arc<Service>) {
+    for _ in 0..200 {
+        if Arc::strong_count(&service) == 1 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(service);
 }
 
 /// Runs the jobs again and again.
