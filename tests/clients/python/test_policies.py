@@ -49,7 +49,11 @@ def test_locking_everybody_out_takes_a_bypass(kms, key, refused):
     message = "The new key policy will not allow you to update the key policy in the future."
     assert told == ("MalformedPolicyDocumentException", message)
     kms.put_key_policy(KeyId=key, PolicyName="default", Policy=locked, BypassPolicyLockoutSafetyCheck=True)
-    assert json.loads(kms.get_key_policy(KeyId=key)["Policy"]) == json.loads(locked)
+    # It is in force at once: what it names can be done, and nothing else, by the administrator neither.
+    kms.encrypt(KeyId=key, Plaintext=b"text")
+    code, told = refused(kms.get_key_policy, KeyId=key)
+    assert code == "AccessDeniedException"
+    assert told.endswith("because no resource-based policy allows the kms:GetKeyPolicy action")
 
 
 def test_a_document_that_is_no_policy_is_refused(kms, key, refused):
