@@ -1,7 +1,7 @@
 //! External key store proxies that live in this process: they encrypt for real, remember what they were asked, and fail
 //! when they are told to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -48,6 +48,7 @@ struct State {
     stalled: bool,
     garbles: bool,
     asked: Vec<Asked>,
+    kept: BTreeSet<KeyStoreId>,
     calls: u32,
 }
 
@@ -79,6 +80,11 @@ impl TestProxies {
         self.state().garbles = garbles;
     }
 
+    /// The key stores that connections are kept for.
+    pub fn kept(&self) -> Vec<KeyStoreId> {
+        self.state().kept.iter().cloned().collect()
+    }
+
     /// What was asked since the last time.
     pub fn take_asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.state().asked)
@@ -96,6 +102,7 @@ impl TestProxies {
         text: &[u8],
         behalf: Behalf<'_>,
     ) -> Result<Option<ExternalKey>, ProxyFailure> {
+        self.state().kept.insert(target.store.clone());
         self.state().asked.push(Asked {
             api,
             host: target.proxy.endpoint.host().to_owned(),
@@ -195,7 +202,9 @@ impl ExternalProxies for TestProxies {
         })
     }
 
-    fn forget(&self, _: &KeyStoreId) {}
+    fn forget(&self, store: &KeyStoreId) {
+        self.state().kept.remove(store);
+    }
 }
 
 // The external key is its name.

@@ -96,6 +96,7 @@ async fn nothing_is_kept_of_a_store_whose_proxy_cannot_be_used() {
         let refused = refused(&kms, external("one")).await;
         assert_eq!(refused, format!("{code}: {}", failure.of_store().message()), "{failure:?}");
     }
+    assert_eq!(kms.proxies.kept(), [], "no connection is left behind");
     let none = kms.ok(DescribeCustomKeyStores, json!({})).await;
     assert_eq!(none, json!({"CustomKeyStores": [], "Truncated": false}));
 }

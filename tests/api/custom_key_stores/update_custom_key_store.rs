@@ -111,4 +111,5 @@ async fn members_belong_to_the_type_and_to_each_other() {
         "XksProxyVpcEndpointServiceName": "",
     });
     kms.ok(UpdateCustomKeyStore, to(&id, public)).await;
+    assert_eq!(kms.proxies.kept(), [], "what is disconnected keeps no connection");
 }

@@ -63,6 +63,10 @@ pub(super) async fn check_proxy(
     }
     let behalf = Behalf::health(operation.name(), ctx.call.request_id);
     let health = ctx.gate().proxy_health(store, credential, behalf).await;
+    // What was only tried leaves no connection behind: a store that is not made would never be disconnected.
+    if health.is_err() || store.connection != Connection::Connected {
+        ctx.gate().forget_key_store(&store.id);
+    }
     health.map_err(|failure| {
         let failure = failure.of_store();
         KmsError::new(failure.while_configuring(), failure.message())
