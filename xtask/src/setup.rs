@@ -120,6 +120,13 @@ fn missing_packages() -> Vec<&'static str> {
     if !succeeds(&mut command("strace", &["-V"])) {
         missing.push("strace");
     }
+    // Tokens for the tests of PKCS#11, and a client of them that is not trent.
+    if !succeeds(&mut command("softhsm2-util", &["--version"])) {
+        missing.push("softhsm2");
+    }
+    if !Path::new("/usr/bin/pkcs11-tool").exists() {
+        missing.push("opensc");
+    }
     if !succeeds(&mut command("python3", &["-c", "import venv, ensurepip"])) {
         missing.extend(["python3", "python3-venv"]);
     }
