@@ -11,7 +11,7 @@ use super::tree::Tree;
 use crate::process::{cargo, output};
 
 /// A crate of the workspace and those of it that it may depend on; `*` stands for all.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("protocol", &[]),
     ("policy", &[]),
     ("sigv4", &[]),
@@ -60,6 +60,8 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "protocol",
         ],
     ),
+    // Of no use outside tests, so that nobody may ship with it.
+    ("softhsm", &[]),
     ("testkit", &["*"]),
     ("tests", &["*"]),
     ("benches", &["*"]),
@@ -73,9 +75,10 @@ const GUARDED: [(&str, &[&str]); 2] = [
 ];
 
 /// Crates from outside that only these of ours may ship with.
-const OUTSIDE: [(&str, &[&str]); 8] = [
+const OUTSIDE: [(&str, &[&str]); 9] = [
     ("rusqlite", &["database"]),
     ("tokio-postgres", &["database"]),
+    ("cryptoki", &["pkcs11"]),
     ("hyper", &["server", "xks-client", "benches"]),
     ("hyper-util", &["server", "xks-client", "benches"]),
     ("http", &["server", "xks-client", "benches"]),

@@ -1,0 +1,188 @@
+//! AES-GCM in a token, with the ways in which modules treat the IV.
+//!
+//! An IV that is used twice with one key gives the key's authentication away. So nothing that a module made leaves
+//! here before its IV has been seen to be what its mode promises.
+
+use cryptoki::context::Function;
+use cryptoki::error::{Error as Cause, RvError};
+use cryptoki::mechanism::aead::GcmParams;
+use cryptoki::mechanism::vendor_defined::VendorDefinedMechanism;
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+use cryptoki_sys::CK_GCM_PARAMS;
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::key::{KeyId, find};
+use crate::token::Token;
+
+/// Bytes of an IV.
+pub const IV_BYTES: usize = 12;
+/// Bytes of a tag.
+pub const TAG_BYTES: usize = 16;
+const TAG_BITS: u64 = 128;
+
+/// Who chooses the IV, and where it comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IvMode {
+    /// The caller passes one that the token's random generator has made.
+    Caller,
+    /// The caller passes zeros, which the token writes its own over.
+    ZeroInPlace,
+    /// The caller passes none; the token puts its own behind ciphertext and tag.
+    Appended,
+}
+
+/// What a token made of a plaintext.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The IV.
+    pub iv: [u8; IV_BYTES],
+    /// Ciphertext and tag.
+    pub ciphertext: Vec<u8>,
+}
+
+impl Token {
+    /// Encrypts with a key of this token.
+    ///
+    /// # Errors
+    /// [`Error::IvMode`] when the module has done something else with the IV than `mode` says.
+    pub fn encrypt(&self, id: &KeyId, mode: IvMode, plaintext: &[u8], aad: &[u8]) -> Result<Sealed, Error> {
+        self.sessions.run(|open| {
+            let key = open.handle(id, |session| find(session, id))?;
+            let sealed = encrypt(&open.session, key, mode, plaintext, aad);
+            if sealed.is_err() {
+                open.forget(id);
+            }
+            sealed
+        })
+    }
+
+    /// Decrypts with a key of this token. `mode` is that of the module, which is tried where it gives no clear answer.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCiphertext`] when anything is not as it was.
+    pub fn decrypt(
+        &self,
+        id: &KeyId,
+        mode: IvMode,
+        sealed: &Sealed,
+        aad: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        if sealed.ciphertext.len() < TAG_BYTES {
+            return Err(Error::InvalidCiphertext);
+        }
+        let decrypted = self.sessions.run(|open| {
+            let key = open.handle(id, |session| find(session, id))?;
+            let decrypted = decrypt(&open.session, key, sealed, aad);
+            if decrypted.is_err() {
+                open.forget(id);
+            }
+            decrypted
+        });
+        match decrypted {
+            // Many tokens have no word for a wrong tag. One that is well otherwise means that.
+            Err(Error::Device(_)) if self.is_well(id, mode) => Err(Error::InvalidCiphertext),
+            other => other,
+        }
+    }
+
+    /// Whether the token encrypts and decrypts with this key.
+    fn is_well(&self, id: &KeyId, mode: IvMode) -> bool {
+        let probe = || {
+            self.sessions.run(|open| {
+                let key = open.handle(id, |session| find(session, id))?;
+                let sealed = encrypt(&open.session, key, mode, b"probe", &[])?;
+                decrypt(&open.session, key, &sealed, &[])
+            })
+        };
+        self.facts().is_ok() && probe().is_ok_and(|plaintext| plaintext.as_slice() == b"probe")
+    }
+}
+
+fn encrypt(
+    session: &Session,
+    key: ObjectHandle,
+    mode: IvMode,
+    plaintext: &[u8],
+    aad: &[u8],
+) -> Result<Sealed, Error> {
+    match mode {
+        IvMode::Caller => {
+            let mut iv = [0; IV_BYTES];
+            session.generate_random_slice(&mut iv)?;
+            let chosen = iv;
+            let ciphertext = with_iv(session, key, &mut iv, plaintext, aad)?;
+            if iv != chosen {
+                return Err(Error::IvMode("it has written over the IV that it was given"));
+            }
+            exactly(plaintext, TAG_BYTES, &ciphertext)?;
+            Ok(Sealed { iv: genuine(iv)?, ciphertext })
+        }
+        IvMode::ZeroInPlace => {
+            let mut iv = [0; IV_BYTES];
+            let ciphertext = with_iv(session, key, &mut iv, plaintext, aad)?;
+            exactly(plaintext, TAG_BYTES, &ciphertext)?;
+            Ok(Sealed { iv: genuine(iv)?, ciphertext })
+        }
+        IvMode::Appended => {
+            let mut ciphertext = without_iv(session, key, plaintext, aad)?;
+            exactly(plaintext, TAG_BYTES + IV_BYTES, &ciphertext)?;
+            let iv = ciphertext.split_off(plaintext.len() + TAG_BYTES);
+            let iv = iv.try_into().map_err(|_| Error::IvMode("it has appended no IV"))?;
+            Ok(Sealed { iv: genuine(iv)?, ciphertext })
+        }
+    }
+}
+
+/// An IV of zeros is one that nobody has chosen: the next one would be the same.
+fn genuine(iv: [u8; IV_BYTES]) -> Result<[u8; IV_BYTES], Error> {
+    if iv == [0; IV_BYTES] { Err(Error::IvMode("its IV is all zeros")) } else { Ok(iv) }
+}
+
+fn exactly(plaintext: &[u8], more: usize, made: &[u8]) -> Result<(), Error> {
+    let expected = plaintext.len() + more;
+    if made.len() == expected { Ok(()) } else { Err(Error::IvMode("what it has made has another length")) }
+}
+
+fn with_iv(
+    session: &Session,
+    key: ObjectHandle,
+    iv: &mut [u8; IV_BYTES],
+    plaintext: &[u8],
+    aad: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let mechanism = Mechanism::AesGcm(GcmParams::new(iv, aad, TAG_BITS.into())?);
+    Ok(session.encrypt(&mechanism, key, plaintext)?)
+}
+
+fn without_iv(session: &Session, key: ObjectHandle, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, Error> {
+    // `GcmParams` has no way to pass no IV: an empty slice is a pointer that is not null.
+    let parameters = CK_GCM_PARAMS {
+        pIv: std::ptr::null_mut(),
+        ulIvLen: 0,
+        ulIvBits: 0,
+        pAAD: aad.as_ptr().cast_mut(),
+        ulAADLen: aad.len().try_into().map_err(|_| Error::Other("too much additional data".to_owned()))?,
+        ulTagBits: TAG_BITS,
+    };
+    let mechanism = VendorDefinedMechanism::new(MechanismType::AES_GCM, Some(&parameters));
+    Ok(session.encrypt(&Mechanism::VendorDefined(mechanism), key, plaintext)?)
+}
+
+fn decrypt(
+    session: &Session,
+    key: ObjectHandle,
+    sealed: &Sealed,
+    aad: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut iv = sealed.iv;
+    let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, aad, TAG_BITS.into())?);
+    match session.decrypt(&mechanism, key, &sealed.ciphertext) {
+        Ok(plaintext) => Ok(Zeroizing::new(plaintext)),
+        // Not where the operation begins: there it is the device that has failed.
+        Err(Cause::Pkcs11(RvError::SignatureInvalid, Function::Decrypt)) => Err(Error::InvalidCiphertext),
+        Err(other) => Err(other.into()),
+    }
+}

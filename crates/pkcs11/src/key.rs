@@ -1,0 +1,221 @@
+//! AES-256 keys in a token: made there, found by their identifier, destroyed.
+
+use cryptoki::error::{Error as Cause, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+
+use crate::error::Error;
+use crate::token::Token;
+
+/// Bytes of an identifier.
+pub const KEY_ID_BYTES: usize = 16;
+/// Bytes of a key.
+const KEY_BYTES: u64 = 32;
+
+/// The identifier of a key in a token (`CKA_ID`): random, so that no other key has it.
+pub type KeyId = [u8; KEY_ID_BYTES];
+
+/// What a token says of a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Its label.
+    pub label: String,
+    /// Bytes of its value.
+    pub bytes: u64,
+    /// Whether it was made in this token.
+    pub local: bool,
+    /// Whether its value is never shown.
+    pub sensitive: bool,
+    /// Whether that has always been so.
+    pub always_sensitive: bool,
+    /// Whether it may leave the token wrapped.
+    pub extractable: bool,
+    /// Whether it never could.
+    pub never_extractable: bool,
+    /// Whether it encrypts.
+    pub encrypt: bool,
+    /// Whether it decrypts.
+    pub decrypt: bool,
+}
+
+impl Attributes {
+    /// What keeps this from being a key that was made in a token and cannot leave it.
+    fn flaw(&self) -> Option<&'static str> {
+        let wanted = [
+            (self.bytes == KEY_BYTES, "it has another length"),
+            (self.local, "it was not made in the token"),
+            (self.sensitive && self.always_sensitive, "its value can be, or could be, read"),
+            (!self.extractable && self.never_extractable, "it can, or could, leave the token"),
+            (self.encrypt && self.decrypt, "it does not encrypt and decrypt"),
+        ];
+        wanted.into_iter().find_map(|(holds, flaw)| (!holds).then_some(flaw))
+    }
+}
+
+impl Token {
+    /// Makes an AES-256 key that never leaves the token, and reads back that it is one.
+    ///
+    /// # Errors
+    /// [`Error::KeyUnfit`] when the token made another kind of key; it is destroyed then.
+    pub fn generate(&self, id: &KeyId, label: &str) -> Result<Attributes, Error> {
+        self.sessions.run(|open| {
+            let session = &open.session;
+            let handle = generate(session, id, label)?;
+            let made = attributes(session, handle)?;
+            match made.flaw() {
+                None => Ok(made),
+                Some(flaw) => {
+                    session.destroy_object(handle)?;
+                    Err(Error::KeyUnfit(flaw))
+                }
+            }
+        })
+    }
+
+    /// What the token says of a key.
+    ///
+    /// # Errors
+    /// [`Error::KeyNotFound`], [`Error::KeyAmbiguous`].
+    pub fn find(&self, id: &KeyId) -> Result<Attributes, Error> {
+        self.sessions.run(|open| {
+            // Looked for again: whoever asks wants to know whether it is there now.
+            open.forget(id);
+            let handle = open.handle(id, |session| find(session, id))?;
+            attributes(&open.session, handle)
+        })
+    }
+
+    /// Destroys a key.
+    ///
+    /// # Errors
+    /// [`Error::KeyNotFound`]; [`Error::Refused`] where the token keeps what it has.
+    pub fn destroy(&self, id: &KeyId) -> Result<(), Error> {
+        self.sessions.run(|open| {
+            open.forget(id);
+            let handle = find(&open.session, id)?;
+            Ok(open.session.destroy_object(handle)?)
+        })
+    }
+}
+
+pub(crate) fn find(session: &Session, id: &KeyId) -> Result<ObjectHandle, Error> {
+    let wanted = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::AES),
+        Attribute::Token(true),
+        Attribute::Id(id.to_vec()),
+    ];
+    match session.find_objects(&wanted)?.as_slice() {
+        [one] => Ok(*one),
+        // To a stranger private keys are not there, and that says nothing about the key.
+        [] if !is_logged_in(session)? => Err(Error::NotLoggedIn),
+        [] => Err(Error::KeyNotFound),
+        _ => Err(Error::KeyAmbiguous),
+    }
+}
+
+fn is_logged_in(session: &Session) -> Result<bool, Error> {
+    use cryptoki::session::SessionState::{RoUser, RwUser};
+    Ok(matches!(session.get_session_info()?.session_state(), RoUser | RwUser))
+}
+
+fn generate(session: &Session, id: &KeyId, label: &str) -> Result<ObjectHandle, Error> {
+    let mut template = vec![
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::AES),
+        Attribute::ValueLen(KEY_BYTES.into()),
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Encrypt(true),
+        Attribute::Decrypt(true),
+        Attribute::Sign(false),
+        Attribute::Verify(false),
+        Attribute::Wrap(false),
+        Attribute::Unwrap(false),
+        Attribute::Derive(false),
+        Attribute::Label(label.as_bytes().to_vec()),
+        Attribute::Id(id.to_vec()),
+        Attribute::Modifiable(false),
+    ];
+    match session.generate_key(&Mechanism::AesKeyGen, &template) {
+        // Some tokens know nothing of keys that cannot be changed.
+        Err(Cause::Pkcs11(
+            RvError::AttributeTypeInvalid
+            | RvError::AttributeValueInvalid
+            | RvError::AttributeReadOnly
+            | RvError::TemplateInconsistent,
+            _,
+        )) => {
+            template.pop();
+            Ok(session.generate_key(&Mechanism::AesKeyGen, &template)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+fn attributes(session: &Session, handle: ObjectHandle) -> Result<Attributes, Error> {
+    let asked = [
+        AttributeType::Label,
+        AttributeType::ValueLen,
+        AttributeType::Local,
+        AttributeType::Sensitive,
+        AttributeType::AlwaysSensitive,
+        AttributeType::Extractable,
+        AttributeType::NeverExtractable,
+        AttributeType::Encrypt,
+        AttributeType::Decrypt,
+    ];
+    // What a token leaves out counts as the answer that is not wanted.
+    let mut read = Attributes { extractable: true, ..Attributes::default() };
+    for attribute in session.get_attributes(handle, &asked)? {
+        match attribute {
+            Attribute::Label(label) => read.label = String::from_utf8_lossy(&label).into_owned(),
+            Attribute::ValueLen(bytes) => read.bytes = *bytes,
+            Attribute::Local(is) => read.local = is,
+            Attribute::Sensitive(is) => read.sensitive = is,
+            Attribute::AlwaysSensitive(is) => read.always_sensitive = is,
+            Attribute::Extractable(is) => read.extractable = is,
+            Attribute::NeverExtractable(is) => read.never_extractable = is,
+            Attribute::Encrypt(is) => read.encrypt = is,
+            Attribute::Decrypt(is) => read.decrypt = is,
+            _ => {}
+        }
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_or_could_be_elsewhere_is_unfit() {
+        let fit = Attributes {
+            label: String::new(),
+            bytes: KEY_BYTES,
+            local: true,
+            sensitive: true,
+            always_sensitive: true,
+            extractable: false,
+            never_extractable: true,
+            encrypt: true,
+            decrypt: true,
+        };
+        assert_eq!(fit.flaw(), None);
+        let unfit = [
+            Attributes { bytes: 16, ..fit.clone() },
+            Attributes { local: false, ..fit.clone() },
+            Attributes { sensitive: false, ..fit.clone() },
+            Attributes { always_sensitive: false, ..fit.clone() },
+            Attributes { extractable: true, ..fit.clone() },
+            Attributes { never_extractable: false, ..fit.clone() },
+            Attributes { decrypt: false, ..fit },
+        ];
+        for attributes in unfit {
+            assert!(attributes.flaw().is_some(), "{attributes:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A module: a library of a vendor, loaded and started.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::slot::Slot;
+
+use crate::error::Error;
+use crate::token::Token;
+
+/// A loaded module. It is loaded once in a process: login and what it has read of its environment are the process's.
+#[derive(Debug, Clone)]
+pub struct Module(pub(crate) Pkcs11);
+
+/// What a token says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// The serial number, by which it is addressed. Slots have numbers that change.
+    pub serial: String,
+    /// Its name.
+    pub label: String,
+    /// Who made it, and what it is.
+    pub model: String,
+    /// Whether the user has a PIN.
+    pub has_user_pin: bool,
+    /// Whether too many wrong PINs have been tried.
+    pub is_pin_locked: bool,
+}
+
+impl Module {
+    /// Loads the library at `path`, which runs its code in this process, and starts it.
+    ///
+    /// # Errors
+    /// [`Error::Module`] where that does not work.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let broken = |error: cryptoki::error::Error| Error::Module(error.to_string());
+        let library = Pkcs11::new(path).map_err(broken)?;
+        library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).map_err(broken)?;
+        Ok(Self(library))
+    }
+
+    /// The tokens that are there now.
+    ///
+    /// # Errors
+    /// Those of the module. A token that does not answer for itself is left out.
+    pub fn tokens(&self) -> Result<Vec<TokenFacts>, Error> {
+        let slots = self.0.get_slots_with_token()?;
+        Ok(slots.into_iter().filter_map(|slot| self.facts(slot).ok()).collect())
+    }
+
+    /// The token with a serial number. At most `sessions_max` sessions will be open with it.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotPresent`], or those of the module.
+    pub fn token(&self, serial: &str, sessions_max: usize) -> Result<Arc<Token>, Error> {
+        let slots = self.0.get_slots_with_token()?;
+        let is_it = |slot: &Slot| self.facts(*slot).is_ok_and(|facts| facts.serial == serial);
+        let slot = slots.into_iter().find(is_it).ok_or(Error::TokenNotPresent)?;
+        Ok(Arc::new(Token::new(self.clone(), slot, serial, sessions_max)))
+    }
+
+    pub(crate) fn facts(&self, slot: Slot) -> Result<TokenFacts, Error> {
+        let info = self.0.get_token_info(slot)?;
+        Ok(TokenFacts {
+            serial: info.serial_number().to_owned(),
+            label: info.label().to_owned(),
+            model: format!("{} {}", info.manufacturer_id(), info.model()),
+            has_user_pin: info.user_pin_initialized(),
+            is_pin_locked: info.user_pin_locked(),
+        })
+    }
+}

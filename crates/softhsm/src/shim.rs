@@ -1,0 +1,51 @@
+//! A module that stands before SoftHSM's and, when told to, hangs, crashes or answers with an error.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::tokens::Tokens;
+
+const SOURCE: &str = include_str!("shim.c");
+
+/// The built module, and the folder that its orders are read from at every call.
+pub struct Shim {
+    module: PathBuf,
+    orders: PathBuf,
+}
+
+impl Shim {
+    /// Builds the module into the folder of these tokens.
+    pub fn new(tokens: &Tokens) -> Self {
+        let shim = Self { module: tokens.folder().join("shim.so"), orders: tokens.orders() };
+        if !shim.module.exists() {
+            fs::create_dir_all(&shim.orders).expect("a folder for orders");
+            let source = tokens.folder().join("shim.c");
+            fs::write(&source, SOURCE).expect("a source file");
+            let mut compiler = Command::new("cc");
+            compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&shim.module);
+            let done = compiler.arg(&source).arg("-ldl").status().expect("cc; `cargo xtask setup`");
+            assert!(done.success(), "the shim does not compile");
+        }
+        shim
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Path {
+        &self.module
+    }
+
+    /// From now on, `function` (such as `C_Encrypt`) does this: `hang`, `crash`, `wait 200` (milliseconds), `fail 30`
+    /// (the code in hexadecimal digits), `own-iv` (of C_Encrypt, as modules do that choose the IV).
+    pub fn order(&self, function: &str, what: &str) {
+        // In one step: the module may be reading.
+        let draft = self.orders.join("draft");
+        fs::write(&draft, what).expect("an order");
+        fs::rename(draft, self.orders.join(function)).expect("an order");
+    }
+
+    /// From now on, `function` does as SoftHSM does.
+    pub fn revoke(&self, function: &str) {
+        fs::remove_file(self.orders.join(function)).expect("an order to revoke");
+    }
+}
