@@ -73,7 +73,10 @@ impl Plan {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (code, service) = runtime.block_on(self.serve(&data_dir))?;
         drop(runtime);
-        service.into_iter().for_each(close);
+        // Threads of the server may hold the service a moment longer than the drain.
+        if let Some(service) = service {
+            service.close_database();
+        }
         Ok(code)
     }
 
@@ -341,19 +344,6 @@ impl Signals {
     pub(crate) async fn stop_at_once(&mut self) {
         while let Asked::Reload = self.next().await {}
     }
-}
-
-/// Closes the database: here, once every other thread has let go of the service, for which it does not wait long.
-///
-/// A process that ends while the database is open loses nothing, but leaves its log to the next one.
-fn close(service: Arc<Service>) {
-    for _ in 0..200 {
-        if Arc::strong_count(&service) == 1 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    drop(service);
 }
 
 /// Runs the jobs again and again.

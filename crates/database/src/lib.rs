@@ -41,6 +41,10 @@ pub trait Database: Send + Sync {
 
     /// Has every later commit published to `observer`, before whoever asked for it is answered.
     fn observe(&self, observer: Arc<dyn Observer>);
+
+    /// Does what is queued, and closes; what comes later is refused with [`DatabaseError::Closed`]. Blocks until that is
+    /// done. Whoever still holds the database does not keep it open.
+    fn close(&self);
 }
 
 /// Learns what commits have changed.

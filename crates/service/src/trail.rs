@@ -97,6 +97,13 @@ impl Service {
         self.keep_checkpoint().await
     }
 
+    /// Closes the database, whoever still holds the service. Blocks until what was queued is done.
+    ///
+    /// A process that ends without this loses nothing, but leaves the database's log to the next one.
+    pub fn close_database(&self) {
+        self.database.close();
+    }
+
     /// Records what a job did.
     pub(crate) async fn record(&self, event: &Internal) -> Result<(), KmsError> {
         let written = self.recorder.internal(event, self.now(), self.new_event_id());

@@ -64,4 +64,8 @@ impl Database for FaultyDatabase {
     fn observe(&self, observer: Arc<dyn Observer>) {
         self.inner.observe(observer);
     }
+
+    fn close(&self) {
+        self.inner.close();
+    }
 }

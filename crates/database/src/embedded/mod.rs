@@ -39,7 +39,7 @@ use writer::Writer;
 /// The file of a data directory.
 const FILE: &str = "trent.db";
 
-/// The database of one data directory. Closed when dropped, after what was queued is done.
+/// The database of one data directory. Closed at the latest when dropped, after what was queued is done.
 pub struct Embedded {
     writer: Writer,
     readers: Readers,
@@ -117,5 +117,17 @@ impl Database for Embedded {
 
     fn observe(&self, observer: Arc<dyn Observer>) {
         self.writer.observe(observer);
+    }
+
+    fn close(&self) {
+        // The last connection to be closed brings the write-ahead log home, which one that only reads cannot.
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.close();
     }
 }

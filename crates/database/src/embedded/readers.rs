@@ -22,40 +22,40 @@ type Jobs = Arc<Mutex<Receiver<Box<dyn ReadJob>>>>;
 
 /// The reading threads, and the queue that leads to them.
 pub(super) struct Readers {
-    queue: Option<SyncSender<Box<dyn ReadJob>>>,
-    threads: Vec<JoinHandle<()>>,
+    queue: Mutex<Option<SyncSender<Box<dyn ReadJob>>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Readers {
     pub(super) fn start(path: &Path) -> Result<Self, DatabaseError> {
         let (queue, jobs) = sync_channel(QUEUE);
         let jobs = Arc::new(Mutex::new(jobs));
-        let mut readers = Self { queue: Some(queue), threads: Vec::with_capacity(THREADS) };
+        let mut threads = Vec::with_capacity(THREADS);
         for number in 1..=THREADS {
             let (connection, jobs) = (open_to_read(path)?, Jobs::clone(&jobs));
             let thread = std::thread::Builder::new()
                 .name(format!("database-reader-{number}"))
                 .spawn(move || work(&connection, &jobs))
                 .map_err(DatabaseError::engine)?;
-            readers.threads.push(thread);
+            threads.push(thread);
         }
-        Ok(readers)
+        Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(threads) })
     }
 
     pub(super) fn submit(&self, job: Box<dyn ReadJob>) {
-        let Some(queue) = &self.queue else { return job.fail(DatabaseError::Closed) };
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(queue) = queue else { return job.fail(DatabaseError::Closed) };
         match queue.try_send(job) {
             Ok(()) => {}
             Err(TrySendError::Full(job)) => job.fail(DatabaseError::Busy),
             Err(TrySendError::Disconnected(job)) => job.fail(DatabaseError::Closed),
         }
     }
-}
 
-impl Drop for Readers {
-    fn drop(&mut self) {
-        self.queue = None;
-        for thread in self.threads.drain(..) {
+    /// Reads what is queued, and ends.
+    pub(super) fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread that reads the database has panicked");
             }

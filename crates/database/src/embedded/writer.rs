@@ -22,9 +22,9 @@ type Observers = Arc<Mutex<Vec<Arc<dyn Observer>>>>;
 
 /// The writing thread, and the queue that leads to it.
 pub(super) struct Writer {
-    queue: Option<SyncSender<Box<dyn WriteJob>>>,
+    queue: Mutex<Option<SyncSender<Box<dyn WriteJob>>>>,
     observers: Observers,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
@@ -36,11 +36,12 @@ impl Writer {
             .name("database-writer".to_owned())
             .spawn(move || work(&connection, &jobs, &told))
             .map_err(DatabaseError::engine)?;
-        Ok(Self { queue: Some(queue), observers, thread: Some(thread) })
+        Ok(Self { queue: Mutex::new(Some(queue)), observers, thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) fn submit(&self, job: Box<dyn WriteJob>) {
-        let Some(queue) = &self.queue else { return job.finish(Err(DatabaseError::Closed)) };
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(queue) = queue else { return job.finish(Err(DatabaseError::Closed)) };
         match queue.try_send(job) {
             Ok(()) => {}
             Err(TrySendError::Full(job)) => job.finish(Err(DatabaseError::Busy)),
@@ -51,15 +52,12 @@ impl Writer {
     pub(super) fn observe(&self, observer: Arc<dyn Observer>) {
         self.observers.lock().unwrap_or_else(PoisonError::into_inner).push(observer);
     }
-}
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // What is queued is still done: the thread ends when the queue is closed and empty.
-        self.queue = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+    /// Writes what is queued, and ends.
+    pub(super) fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that writes the database has panicked");
         }
     }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::{DatabaseError, Embedded, read, write};
+use crate::{Database, DatabaseError, Embedded, read, write};
 
 async fn put(database: &Embedded, name: &'static str) {
     write(database, "test", move |records| records.put_setting(name, name.as_bytes()))
@@ -35,6 +36,21 @@ async fn files_are_their_owners_alone() {
     Embedded::backup(dir.path(), &dir.path().join("copy")).unwrap();
     let modes = permissions(dir.path());
     assert!(modes.len() >= 3 && modes.iter().all(|mode| *mode == 0o600), "{modes:?}");
+}
+
+#[tokio::test]
+async fn what_is_closed_is_whole_in_its_file_whoever_still_holds_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = Arc::new(Embedded::open(dir.path()).unwrap());
+    let held = Arc::clone(&database);
+    put(&database, "one").await;
+    database.close();
+    let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["trent.db"], "no log is left to whoever opens it next");
+    assert!(has(dir.path(), "one").await);
+    let refused = read(&*held, |_| Ok(())).await;
+    assert!(matches!(refused, Err(DatabaseError::Closed)), "{refused:?}");
+    held.close();
 }
 
 #[tokio::test]
