@@ -25,5 +25,6 @@ mod isolation;
 mod kinds;
 mod paging;
 mod permissions;
+mod quotas;
 mod sm2;
 mod wire;

@@ -26,7 +26,7 @@ use crate::dev::{Desk as DevDesk, MovableClock};
 use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
 use crate::logging::LogLevel;
-use crate::metrics::{AuditMetrics, ProcessMetrics};
+use crate::metrics::{AuditMetrics, ProcessMetrics, QuotaMetrics};
 use crate::root_key::{Places, Source};
 use crate::wiring;
 
@@ -95,6 +95,7 @@ impl Plan {
         let (metrics, process) = (Metrics::new(), ProcessMetrics::default());
         process.register(&metrics);
         AuditMetrics::register(service.trail(), &metrics);
+        QuotaMetrics::register(&service, &metrics);
         process.look_at_memory(&service);
         process.look_at_certificate(self.config.http.tls_certificate.as_deref());
         // Of `trent dev` alone.
@@ -455,6 +456,10 @@ impl Reload {
         let config = (self.plan.read_again)()?;
         self.configure_identities().await?;
         self.plan.level.set(&config.log.level)?;
+        if config.quotas != self.plan.config.quotas {
+            self.service.limit_requests(config.quotas.rules());
+            self.plan.config.quotas = config.quotas.clone();
+        }
         let restart = config.needs_restart_for(&self.plan.config);
         if !restart.is_empty() {
             tracing::warn!(sections = restart.join(", "), "changes in these sections need a restart");

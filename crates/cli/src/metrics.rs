@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use trent_audit::Trail;
 use trent_domain::time::Clock;
@@ -117,6 +118,34 @@ impl Collector for AuditMetrics {
         ] {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(value).encode(metric)?;
+        }
+        Ok(())
+    }
+}
+
+/// What quotas have refused, asked for when somebody looks.
+pub(crate) struct QuotaMetrics(Arc<Service>);
+
+impl QuotaMetrics {
+    /// Registers them.
+    pub(crate) fn register(service: &Arc<Service>, metrics: &Metrics) {
+        metrics.register(|registry| registry.register_collector(Box::new(Self(Arc::clone(service)))));
+    }
+}
+
+impl fmt::Debug for QuotaMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuotaMetrics").finish_non_exhaustive()
+    }
+}
+
+impl Collector for QuotaMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Requests refused by a quota";
+        let mut metric = encoder.encode_descriptor("quota_throttled", help, None, MetricType::Counter)?;
+        for throttled in self.0.throttled() {
+            let labels = [("account", throttled.account.as_str()), ("limit", &throttled.limit)];
+            ConstCounter::new(throttled.count).encode(metric.encode_family(&labels)?)?;
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use trent_crypto::{Key256, Random, SystemRandom};
 use trent_database::{Database, Embedded};
-use trent_domain::limits::KEY_STORES_PER_REGION_MAX;
 use trent_domain::time::Clock;
 use trent_gate::{Gate, OpenError, Parts};
 use trent_keystore::{Keyring, SoftwareStore};
@@ -101,9 +100,12 @@ pub(crate) async fn open_service(
         grants_per_key_max: config.limits.grants_per_key.get(),
         regions: config.auth.signatures().regions.map(Arc::from),
         settling_seconds: config.jobs.settling_seconds.as_u32(),
-        key_stores_per_region_max: KEY_STORES_PER_REGION_MAX,
+        key_stores_per_region_max: config.limits.custom_key_stores.as_usize(),
+        policy_bytes_max: config.limits.key_policy_bytes.as_usize(),
+        on_demand_rotations_max: config.limits.on_demand_rotations.as_usize(),
     };
     let (service, started) = Service::open(parts, options, bootstrap).await.map_err(not_opened)?;
+    service.limit_requests(config.quotas.rules());
     service.register(Registry { services: config.xks.vpc_endpoint_service.clone() });
     let service = match trail {
         Some(settings) => service.open_trail(settings).await.map_err(anyhow::Error::msg)?,

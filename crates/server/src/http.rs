@@ -116,7 +116,11 @@ impl Kms {
         let call = self.call(&head, &body, origin, exchange)?;
         let service = &*self.api.service;
         let recorded = Exchange::begin(service, &self.recorder, operation, &call, client(&head, origin))?;
-        let outcome = match self.meet_faults(operation, &body, &call, deadline).await {
+        let admitted = match recorded.admit() {
+            Ok(()) => self.meet_faults(operation, &body, &call, deadline).await,
+            Err(throttled) => Err(throttled.into()),
+        };
+        let outcome = match admitted {
             Ok(()) => guarded(deadline, dispatch(service, operation, &body.bytes, &call, recorded.event()))
                 .await
                 .map_err(Refusal::Failure)

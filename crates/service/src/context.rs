@@ -10,11 +10,12 @@ use trent_domain::identity::Caller;
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
 use trent_gate::{Action, Authorized, Connection, Facts, Gate, Parameters, Refusal, Standing};
-use trent_protocol::TrackedOperation;
+use trent_protocol::{Operation, TrackedOperation};
 use uuid::Uuid;
 
 use crate::error::KmsError;
 use crate::open::Service;
+use crate::quotas::Quotas;
 
 /// One request, authenticated.
 #[derive(Debug, Clone)]
@@ -38,6 +39,9 @@ pub struct Context<'a> {
     pub(crate) now: Timestamp,
     /// What the record of this request will say.
     pub(crate) event: &'a Event,
+    pub(crate) operation: Operation,
+    /// What requests are limited to, if they are.
+    pub(crate) quotas: Option<Arc<Quotas>>,
 }
 
 impl<'a> Context<'a> {
@@ -107,13 +111,22 @@ impl<'a> Context<'a> {
     ) -> Result<Authorized<'a, A>, KmsError> {
         let permit = permit.map_err(|refusal| self.refused(refusal))?;
         self.event.resource(permit.arn_text());
+        self.count(|quotas| quotas.key_found(self.operation, permit.key(), self.call, self.now))?;
         Ok(permit)
     }
 
     /// Notes the key that no permit was given for.
     pub(crate) fn refused(&self, refusal: Refusal) -> KmsError {
         refusal.resource().iter().for_each(|arn| self.event.resource(arn));
-        refusal.into()
+        match self.count(|quotas| quotas.key_not_found(self.operation, self.call, self.now)) {
+            Ok(()) => refusal.into(),
+            Err(throttled) => throttled,
+        }
+    }
+
+    /// Counts the request in the quotas, if there are any.
+    pub(crate) fn count(&self, count: impl FnOnce(&Quotas) -> Result<(), KmsError>) -> Result<(), KmsError> {
+        self.quotas.as_deref().map_or(Ok(()), count)
     }
 
     /// Notes an alias of the caller's account.

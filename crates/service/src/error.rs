@@ -74,7 +74,8 @@ impl KmsError {
         Self::new(ErrorCode::UnsupportedOperation, text)
     }
 
-    fn throttled() -> Self {
+    /// There were too many requests.
+    pub(crate) fn throttled() -> Self {
         let text =
             "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.";
         Self::new(ErrorCode::Throttling, text)

@@ -18,6 +18,7 @@ mod open;
 mod operations;
 mod page;
 mod pipeline;
+mod quotas;
 mod seed;
 mod sts;
 mod trail;
@@ -33,6 +34,7 @@ pub use identity::{
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, ReloadError, Service, Started};
 pub use pipeline::{Exchange, Handle, run};
+pub use quotas::{Bucket, QuotaRules, Throttled};
 pub use seed::{SeedError, SeedKey, SeedMember, SeedReport};
 pub use sts::{Fetch, Form, NAMESPACE, StsAction, StsCall, StsCode, StsError, Xml};
 pub use trail::KnownTrail;

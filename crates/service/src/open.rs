@@ -9,7 +9,10 @@ use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Rights, Status, User};
-use trent_domain::limits::{GRANTS_PER_KEY_MAX, KEY_STORES_PER_REGION_MAX, KEYS_PER_REGION_MAX};
+use trent_domain::limits::{
+    GRANTS_PER_KEY_MAX, KEY_STORES_PER_REGION_MAX, KEYS_PER_REGION_MAX, ON_DEMAND_ROTATIONS_MAX,
+    POLICY_BYTES_MAX,
+};
 use trent_domain::time::{Clock, Timestamp};
 use trent_gate::{Gate, OpenError, Parts, Registry, Standing};
 use trent_protocol::ErrorCode;
@@ -19,6 +22,7 @@ use crate::error::KmsError;
 use crate::identity::{
     Configured, Directory, IdentityProblem, SessionError, SigningIdentity, Spoken, Stored, assemble,
 };
+use crate::quotas::{Desk as QuotaDesk, QuotaRules, Throttled};
 use crate::sts::{Fetch, ProviderKeyCache};
 
 /// What an operator may set.
@@ -30,6 +34,10 @@ pub struct Options {
     pub grants_per_key_max: u64,
     /// Custom key stores per account and Region.
     pub key_stores_per_region_max: usize,
+    /// Bytes of a key policy.
+    pub policy_bytes_max: usize,
+    /// On-demand rotations of one key.
+    pub on_demand_rotations_max: usize,
     /// The Regions that keys may be replicated to; none is every well-formed name.
     pub regions: Option<Arc<[Region]>>,
     /// Seconds that a replica stays `Creating`, and that a change of the primary Region leaves both keys `Updating`.
@@ -42,6 +50,8 @@ impl Default for Options {
             keys_per_region_max: KEYS_PER_REGION_MAX,
             grants_per_key_max: GRANTS_PER_KEY_MAX,
             key_stores_per_region_max: KEY_STORES_PER_REGION_MAX,
+            policy_bytes_max: POLICY_BYTES_MAX,
+            on_demand_rotations_max: ON_DEMAND_ROTATIONS_MAX,
             regions: None,
             settling_seconds: 0,
         }
@@ -85,6 +95,7 @@ pub struct Service {
     pub(crate) gate: Gate,
     pub(crate) database: Arc<dyn Database>,
     pub(crate) options: Options,
+    pub(crate) quotas: QuotaDesk,
     pub(crate) trail: Trail,
     /// Records what has no request.
     pub(crate) recorder: Recorder,
@@ -117,6 +128,7 @@ impl Service {
             gate,
             database,
             options,
+            quotas: QuotaDesk::default(),
             trail: Trail::default(),
             recorder: Recorder::default(),
             kept_checkpoint: Mutex::default(),
@@ -167,6 +179,16 @@ impl Service {
     /// Waits until the jobs are to be run before their time.
     pub async fn jobs_wanted(&self) {
         self.jobs_wanted.notified().await;
+    }
+
+    /// Limits the requests of callers, from now on by these rules.
+    pub fn limit_requests(&self, rules: QuotaRules) {
+        self.quotas.put(rules);
+    }
+
+    /// The requests that were refused by such rules since the start.
+    pub fn throttled(&self) -> Vec<Throttled> {
+        self.quotas.throttled()
     }
 
     /// Replaces what the operator says of the world behind custom key stores.

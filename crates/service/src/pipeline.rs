@@ -1,7 +1,5 @@
 //! What happens around every operation: the context is made, the handler runs, its answer is given back, and what was
 //! done is recorded before anybody is answered.
-//!
-//! The caller's request quota will be this file's too.
 
 use std::future::Future;
 
@@ -27,7 +25,8 @@ pub async fn run<R: Handle>(
     event: &Event,
 ) -> Result<R::Response, KmsError> {
     event.request(&request);
-    let ctx = Context { service, call, now: service.now(), event };
+    let quotas = service.quotas.current();
+    let ctx = Context { service, call, now: service.now(), event, operation: R::OPERATION, quotas };
     let answer = request.handle(&ctx).await?;
     event.answer::<R>(&answer);
     Ok(answer)
@@ -66,6 +65,17 @@ impl<'a> Exchange<'a> {
         let event = Event::new(service.new_event_id(), recorder.is_on());
         let at = service.now();
         Ok(Self { service, recorder, operation, call, client, at, event, recorded: false })
+    }
+
+    /// Whether the caller may make this request now, by the quotas.
+    ///
+    /// # Errors
+    /// There were too many of late.
+    pub fn admit(&self) -> Result<(), KmsError> {
+        match self.service.quotas.current() {
+            Some(quotas) => quotas.admit(self.operation, self.call, self.at),
+            None => Ok(()),
+        }
     }
 
     /// What the operation notes for its record.

@@ -259,7 +259,10 @@ impl TestKms {
             Call { caller, standing, region: self.region, request_id, connection: Connection::default() };
         let client = Client { user_agent: Some("testkit"), ..Client::default() };
         let exchange = Exchange::begin(&self.service, &self.recorder, operation, &call, client)?;
-        let outcome = trent_server::dispatch(&self.service, operation, body, &call, exchange.event()).await;
+        let outcome = match exchange.admit() {
+            Ok(()) => trent_server::dispatch(&self.service, operation, body, &call, exchange.event()).await,
+            throttled => throttled.map(|()| Vec::new()),
+        };
         let error = outcome.as_ref().err().map(|error| (error.code.name(), error.message.as_deref()));
         exchange.finish(error).await?;
         let answer = outcome?;

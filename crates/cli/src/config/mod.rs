@@ -19,6 +19,7 @@ mod limits;
 mod load;
 mod log;
 mod ops;
+mod quotas;
 mod root_key;
 mod setting;
 mod xks;
@@ -43,6 +44,7 @@ use cache::CacheSection;
 use jobs::JobsSection;
 use limits::LimitsSection;
 use ops::OpsSection;
+use quotas::QuotasSection;
 use setting::Section;
 use xks_proxy::XksProxySection;
 
@@ -58,6 +60,7 @@ pub(crate) struct Config {
     pub(crate) auth: AuthSection,
     pub(crate) audit: AuditSection,
     pub(crate) limits: LimitsSection,
+    pub(crate) quotas: QuotasSection,
     pub(crate) cache: CacheSection,
     pub(crate) jobs: JobsSection,
     pub(crate) xks: XksSection,
@@ -66,7 +69,7 @@ pub(crate) struct Config {
 }
 
 /// All sections, in the order of the default file.
-const SECTIONS: [&Section; 13] = [
+const SECTIONS: [&Section; 14] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
@@ -75,6 +78,7 @@ const SECTIONS: [&Section; 13] = [
     &auth::SECTION,
     &audit::SECTION,
     &limits::SECTION,
+    &quotas::SECTION,
     &cache::SECTION,
     &jobs::SECTION,
     &xks::SECTION,

@@ -31,6 +31,7 @@ pub(super) async fn generate<A: MayGenerateDataKeyPair>(
     operation: TrackedOperation,
     ctx: &Context<'_>,
 ) -> Result<DataKeyPair, KmsError> {
+    ctx.count(|quotas| quotas.pair(order.key_pair_spec, ctx.call, ctx.now))?;
     let context = EncryptionContext::parse(order.encryption_context)?;
     let asked = [
         ("datakeypairspec", order.key_pair_spec.as_str()),

@@ -38,6 +38,13 @@ impl Handle for ReEncryptRequest {
             .map_err(|refusal| ctx.refused(refusal))?;
         ctx.event.resource(source.arn_text());
         ctx.event.resource(destination.arn_text());
+        ctx.count(|quotas| {
+            quotas.key_found(ctx.operation, source.key(), ctx.call, ctx.now)?;
+            match source.arn_text() == destination.arn_text() {
+                true => Ok(()),
+                false => quotas.key_used(destination.key(), ctx.call, ctx.now),
+            }
+        })?;
         // Both algorithms are judged before the ciphertext is.
         source.check_algorithm(from, &source_context)?;
         destination.check_algorithm(to, &destination_context)?;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use trent_domain::key::Key;
-use trent_domain::limits::POLICY_BYTES_MAX;
 use trent_gate::{Facts, Parameters};
 use trent_policy::{Document, Kind, PrincipalError};
 use trent_protocol::ErrorCode;
@@ -23,8 +22,9 @@ pub(crate) async fn accept(
     bypass: Option<bool>,
     ctx: &Context<'_>,
 ) -> Result<Arc<str>, KmsError> {
-    if text.len() > POLICY_BYTES_MAX {
-        let text = format!("The key policy has {} bytes; the quota is {POLICY_BYTES_MAX}.", text.len());
+    let max = ctx.service.options.policy_bytes_max;
+    if text.len() > max {
+        let text = format!("The key policy has {} bytes; the quota is {max}.", text.len());
         return Err(KmsError::new(ErrorCode::LimitExceeded, text));
     }
     let directory = ctx.service.directory();

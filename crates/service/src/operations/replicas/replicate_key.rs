@@ -10,7 +10,7 @@ use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::tags;
 use trent_gate::{Facts, Parameters, ReplicaTags};
-use trent_protocol::{ErrorCode, Origin, ReplicateKeyRequest, ReplicateKeyResponse, Tag};
+use trent_protocol::{ErrorCode, Operation, Origin, ReplicateKeyRequest, ReplicateKeyResponse, Tag};
 
 use super::region;
 use crate::context::Context;
@@ -23,6 +23,8 @@ use crate::pipeline::Handle;
 impl Handle for ReplicateKeyRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<ReplicateKeyResponse, KmsError> {
         let region = region(&self.replica_region)?;
+        // What AWS counts a replica as, beside the request itself.
+        ctx.count(|quotas| quotas.elsewhere(Operation::CreateKey, 2, region, ctx.call, ctx.now))?;
         let tags = tags::parse(self.tags.into_iter().flatten().map(|tag| (tag.tag_key, tag.tag_value)))?;
         let tagged = if tags.is_empty() { ReplicaTags::None } else { ReplicaTags::Some };
         let bypass = self.bypass_policy_lockout_safety_check;

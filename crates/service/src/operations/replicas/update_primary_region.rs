@@ -12,6 +12,7 @@ use crate::pipeline::Handle;
 impl Handle for UpdatePrimaryRegionRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<NoOutput, KmsError> {
         let region = region(&self.primary_region)?;
+        ctx.count(|quotas| quotas.elsewhere(ctx.operation, 1, region, ctx.call, ctx.now))?;
         let asked = [("primaryregion", region.as_str())];
         let facts = Facts { parameters: Parameters::of(&asked), ..ctx.facts() };
         let permit = ctx.noted(ctx.gate().authorize_promotion(&self.key_id, region, &facts).await)?;

@@ -3,7 +3,7 @@
 
 use trent_domain::identifier::MaterialId;
 use trent_domain::key::Key;
-use trent_domain::limits::{ON_DEMAND_ROTATIONS_MAX, ROTATION_CONFLICT_MINUTES};
+use trent_domain::limits::ROTATION_CONFLICT_MINUTES;
 use trent_domain::rotation::Rotation;
 use trent_domain::time::Timestamp;
 use trent_gate::{RotateKeyOnDemand, Rotated};
@@ -17,13 +17,13 @@ use crate::trail;
 impl Handle for RotateKeyOnDemandRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<RotateKeyOnDemandResponse, KmsError> {
         let permit = ctx.authorize::<RotateKeyOnDemand>(&self.key_id, None).await?;
-        let now = ctx.now;
-        check(permit.key(), now)?;
+        let (now, max) = (ctx.now, ctx.service.options.on_demand_rotations_max);
+        check(permit.key(), max, now)?;
         let rotation = Rotation { at: now, kind: RotationType::OnDemand };
         if permit.key().origin == Origin::External {
             let current = permit
                 .change("rotate key to imported material", move |key, _| {
-                    check(key, now)?;
+                    check(key, max, now)?;
                     key.rotate_to_pending(rotation)?;
                     Ok::<_, KmsError>(key.current_material().map(|material| material.id))
                 })
@@ -35,7 +35,7 @@ impl Handle for RotateKeyOnDemandRequest {
         let current = Some(material.id);
         permit
             .change("rotate key on demand", move |key, _| {
-                check(key, now)?;
+                check(key, max, now)?;
                 key.materials.push(material.clone());
                 Ok::<_, KmsError>(())
             })
@@ -58,9 +58,9 @@ fn follow(before: &Key, current: Option<MaterialId>, ctx: &Context<'_>) {
     trail::rotation("ON_DEMAND", &rotated).into_iter().for_each(|event| ctx.event.follow(event));
 }
 
-fn check(key: &Key, now: Timestamp) -> Result<(), KmsError> {
+fn check(key: &Key, max: usize, now: Timestamp) -> Result<(), KmsError> {
     let arn = key.arn();
-    if key.on_demand_rotations() >= ON_DEMAND_ROTATIONS_MAX {
+    if key.on_demand_rotations() >= max {
         return Err(KmsError::new(
             ErrorCode::LimitExceeded,
             format!(
