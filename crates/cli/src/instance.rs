@@ -27,6 +27,7 @@ use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
 use crate::logging::LogLevel;
 use crate::metrics::{AuditMetrics, ProcessMetrics, QuotaMetrics};
+use crate::proxies::{HttpsProxies, KeyStoreMetrics};
 use crate::root_key::{Places, Source};
 use crate::wiring;
 
@@ -85,7 +86,9 @@ impl Plan {
         let mut signals = Signals::new()?;
         let mut identities = IdentityFile::of(&self.config.identity);
         let configured = identities.read(&self.environment)?;
-        let Opened { service, started, clock } = self.open(data_dir.path(), &configured).await?;
+        let key_stores = KeyStoreMetrics::default();
+        let Opened { service, started, clock } =
+            self.open(data_dir.path(), &configured, key_stores.clone()).await?;
         service.fetch_with(Arc::new(WebClient));
         configure(&service, &identities, configured).await?;
         if let Some(seed) = self.seed.take() {
@@ -96,6 +99,7 @@ impl Plan {
         process.register(&metrics);
         AuditMetrics::register(service.trail(), &metrics);
         QuotaMetrics::register(&service, &metrics);
+        key_stores.register(&metrics);
         process.look_at_memory(&service);
         process.look_at_certificate(self.config.http.tls_certificate.as_deref());
         // Of `trent dev` alone.
@@ -106,17 +110,7 @@ impl Plan {
         })?;
         let dev = clock.zip(faults).map(|(clock, faults)| DevDesk::new(clock, faults, Arc::clone(&service)));
         let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), dev)?;
-        let wanted = {
-            let service = Arc::clone(&service);
-            move || {
-                let service = Arc::clone(&service);
-                async move { service.jobs_wanted().await }
-            }
-        };
-        let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), wanted, {
-            let (service, process) = (Arc::clone(&service), process.clone());
-            move || run_jobs(Arc::clone(&service), process.clone())
-        });
+        let jobs = self.start_jobs(&service, &process);
         self.say_how_to_use(data_dir.path(), &server, started);
         say_ready(&self.config.http, &server);
 
@@ -130,7 +124,9 @@ impl Plan {
                 tracing::warn!(connections = cut, "requests that took too long were cut");
             }
             drop(admin);
-            jobs.stop().await;
+            for jobs in jobs {
+                jobs.stop().await;
+            }
             if let Err(error) = service.flush_last_usage().await {
                 tracing::error!(%error, "the last usages of keys could not be written");
             }
@@ -150,7 +146,33 @@ impl Plan {
         }
     }
 
-    async fn open(&self, data_dir: &Path, configured: &Configured) -> Result<Opened> {
+    fn start_jobs(&self, service: &Arc<Service>, process: &ProcessMetrics) -> [Jobs; 2] {
+        let interval = self.config.jobs.interval_seconds.seconds();
+        let wanted = {
+            let service = Arc::clone(service);
+            move || {
+                let service = Arc::clone(&service);
+                async move { service.jobs_wanted().await }
+            }
+        };
+        let jobs = Jobs::start(interval, wanted, {
+            let (service, process) = (Arc::clone(service), process.clone());
+            move || run_jobs(Arc::clone(&service), process.clone())
+        });
+        // Apart from the others: no proxy keeps a deletion waiting.
+        let checks = Jobs::start(interval, std::future::pending, {
+            let service = Arc::clone(service);
+            move || check_key_stores(Arc::clone(&service))
+        });
+        [jobs, checks]
+    }
+
+    async fn open(
+        &self,
+        data_dir: &Path,
+        configured: &Configured,
+        key_stores: KeyStoreMetrics,
+    ) -> Result<Opened> {
         let database = wiring::open_database(data_dir)?;
         let places = Places::of(&self.config.root_key, data_dir);
         let root_key = wiring::open_root_key(&*database, &self.root_key, &places).await?;
@@ -176,8 +198,10 @@ impl Plan {
             None => Arc::new(SystemClock),
         };
         let trail = self.config.audit.settings(data_dir, self.mode != Mode::Serve);
+        let proxies = HttpsProxies::new(&self.config.xks, key_stores)?;
         let (service, started) =
-            wiring::open_service(database, root_key.keyring, &self.config, time, trail, bootstrap).await?;
+            wiring::open_service(database, root_key.keyring, &self.config, time, trail, proxies, bootstrap)
+                .await?;
         failure.map_or(Ok(Opened { service, started, clock }), Err)
     }
 
@@ -396,6 +420,12 @@ async fn run_jobs(service: Arc<Service>, process: ProcessMetrics) {
     process.jobs_have_run(&outcome, &service);
     if let Err(error) = outcome {
         tracing::error!(%error, "a job failed; it is run again");
+    }
+}
+
+async fn check_key_stores(service: Arc<Service>) {
+    if let Err(error) = service.check_key_stores().await {
+        tracing::error!(%error, "custom key stores could not be looked after; it is tried again");
     }
 }
 

@@ -158,6 +158,7 @@ fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxies::KeyStoreMetrics;
 
     #[test]
     fn the_book_explains_every_metric() {
@@ -165,6 +166,7 @@ mod tests {
         let process = ProcessMetrics::default();
         process.register(&metrics);
         AuditMetrics::register(&Trail::default(), &metrics);
+        KeyStoreMetrics::default().register(&metrics);
         let text = metrics.encode().unwrap();
         let book = include_str!("../../../docs/book/metrics.md");
         let mut names = 0;

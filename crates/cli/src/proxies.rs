@@ -2,6 +2,8 @@
 //!
 //! A client goes by what the record of its store says; when that has changed, so has the client.
 
+mod metrics;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -22,6 +24,8 @@ use crate::clock::SystemClock;
 use crate::config::XksSection;
 use crate::failure::misuse;
 
+pub(crate) use metrics::KeyStoreMetrics;
+
 /// Where systems keep the roots they trust: Debian, Red Hat, Alpine and BSD.
 const SYSTEM_ROOTS: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -37,6 +41,7 @@ pub(crate) struct HttpsProxies {
     reached: Option<Target>,
     settings: Settings,
     clients: Mutex<HashMap<KeyStoreId, Kept>>,
+    metrics: KeyStoreMetrics,
 }
 
 /// A client, and what it was made of.
@@ -48,7 +53,7 @@ struct Kept {
 
 impl HttpsProxies {
     /// Reads the files that the configuration names.
-    pub(crate) fn new(section: &XksSection) -> Result<Self> {
+    pub(crate) fn new(section: &XksSection, metrics: KeyStoreMetrics) -> Result<Self> {
         let mut roots = if section.replace_trust_roots { Vec::new() } else { system_roots() };
         for path in &section.extra_trust_roots {
             roots.push(b'\n');
@@ -72,6 +77,7 @@ impl HttpsProxies {
                 retries: section.timeout_retries.as_u32(),
             },
             clients: Mutex::default(),
+            metrics,
         })
     }
 
@@ -114,7 +120,8 @@ impl HttpsProxies {
             reached.network = Arc::new(Network { overrides, allow_private: false });
         }
         let endpoint = Endpoint { uri_path, region: region.as_str().to_owned(), credential };
-        Ok(Client::new(endpoint, reached, self.settings, Arc::new(SystemClock), None))
+        let observer = self.metrics.of(store, proxy.credential.set);
+        Ok(Client::new(endpoint, reached, self.settings, Arc::new(SystemClock), Some(observer)))
     }
 }
 
@@ -188,6 +195,7 @@ impl ExternalProxies for HttpsProxies {
 
     fn forget(&self, store: &KeyStoreId) {
         self.clients.lock().remove(store);
+        self.metrics.forget(store);
     }
 }
 

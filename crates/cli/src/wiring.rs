@@ -14,7 +14,7 @@ use trent_service::{Bootstrap, Options, Registry, Service, Started};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::misuse;
-use crate::proxies::HttpsProxies;
+use crate::proxies::{HttpsProxies, KeyStoreMetrics};
 use crate::root_key::{Fingerprint, Places, Source, complete, hex};
 
 /// The row of the database that tells which root key sealed it.
@@ -92,9 +92,10 @@ pub(crate) async fn open_service(
     config: &Config,
     clock: Arc<dyn Clock>,
     trail: Option<trent_audit::Settings>,
+    proxies: HttpsProxies,
     bootstrap: impl FnOnce() -> Option<Bootstrap>,
 ) -> Result<(Arc<Service>, Started)> {
-    let parts = parts(database, keyring, config, clock)?;
+    let parts = parts(database, keyring, config, clock, proxies)?;
     let options = Options {
         keys_per_region_max: config.limits.keys_per_region.get(),
         grants_per_key_max: config.limits.grants_per_key.get(),
@@ -103,6 +104,7 @@ pub(crate) async fn open_service(
         key_stores_per_region_max: config.limits.custom_key_stores.as_usize(),
         policy_bytes_max: config.limits.key_policy_bytes.as_usize(),
         on_demand_rotations_max: config.limits.on_demand_rotations.as_usize(),
+        health_check_seconds: config.xks.health_check_seconds.as_u32(),
     };
     let (service, started) = Service::open(parts, options, bootstrap).await.map_err(not_opened)?;
     service.limit_requests(config.quotas.rules());
@@ -120,7 +122,8 @@ pub(crate) async fn open_gate(
     keyring: Arc<Keyring>,
     config: &Config,
 ) -> Result<Gate> {
-    let parts = parts(database, keyring, config, Arc::new(SystemClock))?;
+    let proxies = HttpsProxies::new(&config.xks, KeyStoreMetrics::default())?;
+    let parts = parts(database, keyring, config, Arc::new(SystemClock), proxies)?;
     Gate::open(parts).await.map_err(not_opened)
 }
 
@@ -129,11 +132,12 @@ fn parts(
     keyring: Arc<Keyring>,
     config: &Config,
     clock: Arc<dyn Clock>,
+    proxies: HttpsProxies,
 ) -> Result<Parts> {
     let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
     let bounds = config.cache.bounds();
-    let proxies = Arc::new(HttpsProxies::new(&config.xks)?);
-    Ok(Parts { database, store: Arc::new(store), keyring, proxies, random: random(), clock, bounds })
+    let (store, proxies) = (Arc::new(store), Arc::new(proxies));
+    Ok(Parts { database, store, keyring, proxies, random: random(), clock, bounds })
 }
 
 fn not_opened(error: OpenError) -> anyhow::Error {

@@ -22,6 +22,7 @@ use crate::error::KmsError;
 use crate::identity::{
     Configured, Directory, IdentityProblem, SessionError, SigningIdentity, Spoken, Stored, assemble,
 };
+use crate::jobs::HealthChecks;
 use crate::quotas::{Desk as QuotaDesk, QuotaRules, Throttled};
 use crate::sts::{Fetch, ProviderKeyCache};
 
@@ -42,6 +43,8 @@ pub struct Options {
     pub regions: Option<Arc<[Region]>>,
     /// Seconds that a replica stays `Creating`, and that a change of the primary Region leaves both keys `Updating`.
     pub settling_seconds: u32,
+    /// Seconds between two checks of the health of a connected external key store; 0 for none.
+    pub health_check_seconds: u32,
 }
 
 impl Default for Options {
@@ -54,6 +57,7 @@ impl Default for Options {
             on_demand_rotations_max: ON_DEMAND_ROTATIONS_MAX,
             regions: None,
             settling_seconds: 0,
+            health_check_seconds: 300,
         }
     }
 }
@@ -112,6 +116,7 @@ pub struct Service {
     /// The way to the network, where there is one.
     pub(crate) fetch: OnceLock<Arc<dyn Fetch>>,
     jobs_wanted: Notify,
+    pub(crate) health_checks: HealthChecks,
 }
 
 impl Service {
@@ -140,6 +145,7 @@ impl Service {
             provider_keys: ProviderKeyCache::default(),
             fetch: OnceLock::new(),
             jobs_wanted: Notify::new(),
+            health_checks: HealthChecks::default(),
         };
         let known = trent_database::read(&*service.database, |records| records.accounts()).await?;
         let started = match known.is_empty().then(bootstrap).flatten() {

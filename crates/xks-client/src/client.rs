@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 use trent_crypto::SecretBytes;
-use trent_crypto::certificate::Certificate;
 use trent_domain::time::Clock;
 use trent_sigv4::{Credentials, Request, body_sha256, sign};
 use trent_xks::request::{Decrypt, Encrypt, Plain, RequestMetadata};
@@ -15,6 +14,7 @@ use trent_xks::{Api, Credential, ErrorBody, ExternalKeyId, Malformed, Route, SER
 
 use crate::breaker::Breaker;
 use crate::failure::Failure;
+use crate::observer::{CallOutcome, Observer};
 use crate::wire::{Message, Reply, Target, Wire, WireError};
 
 /// A key store at its proxy.
@@ -41,28 +41,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self { attempt: Duration::from_millis(250), retries: 1 }
     }
-}
-
-/// What came of a call, for metrics.
-#[derive(Debug, Clone, Copy)]
-pub struct CallOutcome<'a> {
-    /// The call.
-    pub api: Api,
-    /// What the caller asked of KMS.
-    pub kms_operation: &'a str,
-    /// From the first attempt to the end of the last.
-    pub took: Duration,
-    /// What was wrong, if anything.
-    pub failure: Option<&'a Failure>,
-}
-
-/// Learns what comes of calls. Must be quick.
-pub trait Observer: Send + Sync {
-    /// A call has ended.
-    fn called(&self, outcome: &CallOutcome<'_>);
-
-    /// The certificate of the proxy, on whose connection a call was made.
-    fn certified(&self, certificate: &Certificate);
 }
 
 /// The client of one key store.
@@ -104,6 +82,9 @@ impl Client {
         let body = Plain { request_metadata: metadata }.to_json();
         self.call(Api::Health, &path, body, metadata, |body| {
             let health = Health::parse(body)?;
+            if let Some(observer) = &self.observer {
+                observer.told(&health);
+            }
             Ok(if health.is_serving() { Ok(health) } else { Err(Failure::Unhealthy) })
         })
         .await?
@@ -152,8 +133,15 @@ impl Client {
         metadata: &RequestMetadata,
         read: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Failure> {
-        let started = Instant::now();
-        let replied = self.attempts(path, &Bytes::from(body)).await;
+        let (replied, took) = match self.breaker.admit() {
+            Ok(()) => {
+                let started = Instant::now();
+                let replied = self.attempts(path, &Bytes::from(body)).await;
+                let was_asked = !matches!(replied, Err(Failure::Busy));
+                (replied, was_asked.then(|| started.elapsed()))
+            }
+            Err(failure) => (Err(failure), None),
+        };
         let result = replied.and_then(|reply| accept(api, &reply, read));
         let failure = result.as_ref().err();
         if let Some(failure) = failure {
@@ -167,7 +155,6 @@ impl Client {
             );
         }
         if let Some(observer) = &self.observer {
-            let took = started.elapsed();
             observer.called(&CallOutcome { api, kms_operation: &metadata.kms_operation, took, failure });
             if let Some(certificate) = self.wire.peer().and_then(|peer| peer.certificate) {
                 observer.certified(&certificate);
@@ -176,11 +163,10 @@ impl Client {
         result
     }
 
-    /// Asks, and once more after a time-out.
+    /// Asks, the breaker having let it, and once more after a time-out.
     async fn attempts(&self, path: &str, body: &Bytes) -> Result<Reply, Failure> {
         let mut retries = self.settings.retries;
         loop {
-            self.breaker.admit()?;
             match self.attempt(path, body).await {
                 Ok(reply) => {
                     self.breaker.answered();
@@ -197,6 +183,7 @@ impl Client {
                         return Err(failure);
                     }
                     retries -= 1;
+                    self.breaker.admit()?;
                 }
             }
         }

@@ -14,11 +14,13 @@ mod client;
 mod connect;
 mod failure;
 mod network;
+mod observer;
 mod tls;
 mod wire;
 
-pub use client::{CallOutcome, Client, Endpoint, Observer, Settings};
+pub use client::{Client, Endpoint, Settings};
 pub use failure::Failure;
 pub use network::{Network, Override, is_private};
+pub use observer::{CallOutcome, Observer};
 pub use tls::{ClientCertificate, TlsError, TlsOptions, Version, client_config};
 pub use wire::{Message, Peer, Reply, Target, Wire, WireError};

@@ -5,6 +5,7 @@ mod create_custom_key_store;
 mod delete_custom_key_store;
 mod describe_custom_key_stores;
 mod disconnect_custom_key_store;
+mod health_checks;
 mod update_custom_key_store;
 
 use serde_json::{Value, json};

@@ -13,6 +13,7 @@ use super::setting::{Default as D, Section, Setting};
 pub(crate) struct XksSection {
     pub(crate) request_timeout_ms: Bounded<10, 60_000>,
     pub(crate) timeout_retries: Bounded<0, 5>,
+    pub(crate) health_check_seconds: Bounded<0, 86_400>,
     pub(crate) extra_trust_roots: Vec<PathBuf>,
     pub(crate) replace_trust_roots: bool,
     pub(crate) allow_private_addresses: bool,
@@ -35,6 +36,7 @@ impl Default for XksSection {
         Self {
             request_timeout_ms: Bounded::new(250),
             timeout_retries: Bounded::new(1),
+            health_check_seconds: Bounded::new(300),
             extra_trust_roots: Vec::new(),
             replace_trust_roots: false,
             allow_private_addresses: false,
@@ -57,6 +59,12 @@ pub(super) const SECTION: Section = Section {
             name: "timeout_retries",
             default: D::Is("1"),
             comment: "How often a request that got no answer in time is sent again: 0 to 5. AWS: once.",
+        },
+        Setting {
+            name: "health_check_seconds",
+            default: D::Is("300"),
+            comment: "Seconds between two checks of the health of a connected proxy, for metrics alone: 1 to 86400; 0 for\n\
+                      none.",
         },
         Setting {
             name: "extra_trust_roots",

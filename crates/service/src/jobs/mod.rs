@@ -2,6 +2,7 @@
 //!
 //! A job can be interrupted and repeated; each key is judged again in its own transaction.
 
+mod check_key_stores;
 mod delete_expired_keys;
 mod expire_imported_material;
 mod flush_last_usage;
@@ -9,8 +10,11 @@ mod rotate_due_keys;
 mod round;
 mod settle_key_stores;
 mod settle_keys;
+mod side_by_side;
 
 use trent_domain::time::Timestamp;
+
+pub(crate) use check_key_stores::HealthChecks;
 
 use crate::error::KmsError;
 use crate::open::Service;

@@ -2,14 +2,11 @@
 //!
 //! All key stores are looked at side by side: a proxy that does not answer keeps no other waiting.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::Poll;
-
 use trent_domain::key_store::{Connection, KeyStore, ProxyFailure, ServiceError};
 use trent_gate::Behalf;
 use trent_protocol::{ConnectionErrorCode, Operation};
 
+use super::side_by_side::side_by_side;
 use crate::error::KmsError;
 use crate::open::Service;
 
@@ -49,7 +46,10 @@ impl Service {
         let ended = ended.await??;
         if ended {
             match connected {
-                Some(Ok(())) => tracing::info!(key_store = %store.id, "custom key store connected"),
+                Some(Ok(())) => {
+                    self.health_checks.checked(&store.id, self.now());
+                    tracing::info!(key_store = %store.id, "custom key store connected");
+                }
                 Some(Err(code)) => {
                     tracing::warn!(key_store = %store.id, %code, "custom key store not connected");
                 }
@@ -69,20 +69,4 @@ impl Service {
         let health = self.gate.proxy_health(store, &credential, behalf).await;
         health.map_err(|failure: ProxyFailure| failure.of_store().while_connecting())
     }
-}
-
-/// What all of these answer, each of them having gone on while the others waited.
-async fn side_by_side<T>(all: Vec<impl Future<Output = T>>) -> Vec<T> {
-    let mut all: Vec<Pin<Box<_>>> = all.into_iter().map(Box::pin).collect();
-    let mut answers: Vec<Option<T>> = all.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (one, answer) in all.iter_mut().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
-            if let Poll::Ready(ready) = one.as_mut().poll(context) {
-                *answer = Some(ready);
-            }
-        }
-        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    answers.into_iter().flatten().collect()
 }
