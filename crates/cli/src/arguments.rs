@@ -3,6 +3,7 @@
 mod audit;
 mod dev;
 mod identities;
+mod policy;
 mod transfer;
 mod xks;
 
@@ -22,6 +23,7 @@ pub(crate) use identities::{
     AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
     RecordCommand, RightsCommand, RoleCommand, UserCommand,
 };
+pub(crate) use policy::{CheckArguments, ExplainArguments, PolicyWords};
 pub(crate) use transfer::{ExportArguments, ImportArguments};
 pub(crate) use xks::{
     RulesArguments, XksCheckArguments, XksCommand, XksKeyCommand, XksProxyArguments, XksProxyCommand,
@@ -65,6 +67,9 @@ pub(crate) enum Command {
     /// Verify, search and export the record of what was done.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Policies: check one before it is put, ask why somebody may or may not.
+    #[command(subcommand)]
+    Policy(PolicyWords),
     /// Administer the server that runs: accounts, users, access keys; of `trent dev` clock and faults too.
     Admin(AdminArguments),
 }

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Xks(XksCommand::Check(arguments)) => commands::xks_check::run(&arguments),
         Command::Config(command) => commands::config::run(&command),
         Command::Audit(command) => commands::audit::run(&command, &environment),
+        Command::Policy(words) => commands::policy::run(words, &environment),
         Command::Admin(arguments) => commands::admin::run(arguments, &environment),
     };
     match done {

@@ -1,5 +1,7 @@
 //! The actions that the gate decides on: one type each, so that a permit for one cannot be used for another.
 
+use trent_domain::operations::{On, rules};
+use trent_policy::KnownAction;
 use trent_protocol::Operation;
 
 /// An action of the IAM vocabulary, `kms:…`.
@@ -10,8 +12,24 @@ pub trait Action: 'static {
     const NAME: &'static str;
 }
 
+/// The actions that there are, as policies see them.
+pub fn known_actions() -> Vec<KnownAction> {
+    let known = |&(name, operation): &(&'static str, Operation)| {
+        let on = rules(operation).on;
+        KnownAction {
+            name,
+            in_key_policies: on == On::Key,
+            about_key: on == On::Key || name == RetireGrant::NAME,
+        }
+    };
+    ACTIONS.iter().map(known).collect()
+}
+
 macro_rules! actions {
-    ($($action:ident = $operation:ident, $name:literal;)*) => {$(
+    ($($action:ident = $operation:ident, $name:literal;)*) => {
+        /// All actions, with the operations that perform them.
+        pub(crate) const ACTIONS: &[(&str, Operation)] = &[$(($name, Operation::$operation)),*];
+        $(
         #[doc = concat!("The action `", $name, "`.")]
         #[derive(Debug)]
         pub enum $action {}

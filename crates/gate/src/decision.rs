@@ -129,7 +129,7 @@ pub(crate) fn could_put_policy(
     decide(&request(ACTION, facts, &keys, Target::Key(target))).is_allowed()
 }
 
-fn request<'a>(
+pub(crate) fn request<'a>(
     action: &'a str,
     facts: &Facts<'a>,
     keys: &'a dyn ConditionKeys,
@@ -176,7 +176,7 @@ fn answer(
     }
 }
 
-fn refused(
+pub(crate) fn refused(
     action: &'static str,
     facts: &Facts<'_>,
     denial: &Denial<'_>,

@@ -199,7 +199,7 @@ impl Gate {
     }
 
     /// Whole days since the key was last used; since it was created, if it never was.
-    async fn idle_days(&self, entry: &Entry, facts: &Facts<'_>) -> Result<i64, Refusal> {
+    pub(crate) async fn idle_days(&self, entry: &Entry, facts: &Facts<'_>) -> Result<i64, Refusal> {
         let usage = self.last_usage(entry.key.region, entry.key.id).await?;
         let since = usage.map_or(entry.key.created, |usage| usage.at);
         Ok(facts.now.seconds().saturating_sub(since.seconds()).max(0) / SECONDS_PER_DAY)

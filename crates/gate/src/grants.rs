@@ -84,9 +84,19 @@ impl Gate {
         key: KeyArn,
         facts: &Facts<'_>,
     ) -> Result<Matches, Refusal> {
+        self.matching_grants_for(A::NAME, key, facts).await
+    }
+
+    /// The same, for an action by its name.
+    pub(crate) async fn matching_grants_for(
+        &self,
+        action: &str,
+        key: KeyArn,
+        facts: &Facts<'_>,
+    ) -> Result<Matches, Refusal> {
         static NO_CONTEXT: Pairs = BTreeMap::new();
         let mut matches = Matches::default();
-        let Some(operation) = operation::<A>() else { return Ok(matches) };
+        let Some(operation) = operation(action) else { return Ok(matches) };
         let source = facts.caller.source().and_then(|source| source.arn.as_deref());
         let context = facts.parameters.encryption_context.map_or(&NO_CONTEXT, |context| context.pairs());
         let wanted = Use { operation, context, source_arn: source, child: facts.parameters.grant };
@@ -134,8 +144,8 @@ impl Gate {
 }
 
 /// What grants call an action; none where they cannot give it.
-fn operation<A: Action>() -> Option<GrantOperation> {
-    A::NAME.strip_prefix("kms:").and_then(GrantOperation::parse)
+fn operation(action: &str) -> Option<GrantOperation> {
+    action.strip_prefix("kms:").and_then(GrantOperation::parse)
 }
 
 /// All that a caller is to grants.

@@ -12,6 +12,8 @@
 //!
 //! Another account is told nothing about the key's side: neither what its policy says nor whether it exists.
 
+pub(crate) mod explain;
+
 use crate::decision::{Allowance, By, Clause, Decision, Denial, Reason, Source, Told};
 use crate::document::{Document, Evaluation};
 use crate::facts::{Caller, CallerKind, ConditionKeys, Facts};

@@ -116,6 +116,24 @@ impl Document {
         &self.source
     }
 
+    /// The statements.
+    pub(crate) fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// The conditions of a statement as written, in the order of the compiled ones: operator and key.
+    pub(crate) fn condition_names(&self, statement: usize) -> Vec<(&str, &str)> {
+        let written = self.source.member("Statement").and_then(|all| all.as_list().get(statement));
+        let Some(Json::Object(operators)) = written.and_then(|own| own.member("Condition")) else {
+            return Vec::new();
+        };
+        let keys = operators.iter().flat_map(|(operator, keys)| match keys {
+            Json::Object(keys) => keys.iter().map(|(key, _)| (operator.as_str(), key.as_str())).collect(),
+            _ => Vec::new(),
+        });
+        keys.collect()
+    }
+
     /// The principals of the statements that have some, with the statements' indexes.
     pub(crate) fn principals(&self) -> impl Iterator<Item = (usize, &Principals)> {
         let all = self.statements.iter().enumerate();

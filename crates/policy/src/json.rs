@@ -52,6 +52,14 @@ impl Json {
         }
     }
 
+    /// A member of an object.
+    pub(crate) fn member(&self, name: &str) -> Option<&Json> {
+        match self {
+            Json::Object(members) => members.iter().find(|(own, _)| own == name).map(|(_, json)| json),
+            _ => None,
+        }
+    }
+
     /// The value as a list: a bare value stands for a list of one.
     pub(crate) fn as_list(&self) -> &[Json] {
         match self {

@@ -3,7 +3,7 @@
 use crate::arn::{AccountScope, ArnPattern};
 use crate::condition::{self, Condition};
 use crate::document::Kind;
-use crate::facts::{Facts, Values};
+use crate::facts::{ConditionKeys, Facts, Values};
 use crate::json::{Json, duplicate};
 use crate::malformed::{At, Malformed, Problem, excerpt};
 use crate::pattern::{Case, Meaning, Pattern};
@@ -48,6 +48,24 @@ enum Resource {
     Nothing,
 }
 
+/// Why a statement about the action does not apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Miss<'a> {
+    /// It means somebody else.
+    Principal,
+    /// It is about another resource.
+    Resource,
+    /// The request lacks the condition key of a variable.
+    Variable(&'a str),
+    /// A condition is not met.
+    Condition {
+        /// The operator and the key, as written.
+        asked: (&'a str, &'a str),
+        /// The values that the request has for the key; none if it has no such key.
+        values: Vec<String>,
+    },
+}
+
 impl Statement {
     /// Compiles a statement. `variables` says whether the document's version has them.
     pub(crate) fn compile(json: &Json, kind: Kind, variables: bool, at: At<'_>) -> Result<Self, Malformed> {
@@ -72,10 +90,50 @@ impl Statement {
 
     /// Whether the request is one the statement is about, the caller left aside.
     pub(crate) fn covers(&self, facts: &Facts<'_>) -> bool {
-        self.actions.covers(|action| action.matches(facts.action, Case::IgnoreAscii, facts.keys))
+        self.names_action(facts.action, facts.keys)
             && self.required.iter().all(|key| matches!(facts.keys.values(key), Some(Values::One(_))))
             && self.resources.as_ref().is_none_or(|all| all.covers(|resource| resource.matches(facts)))
             && self.conditions.iter().all(|condition| condition.is_met(facts.keys))
+    }
+
+    /// Why the statement does not apply to a request for one of its actions; `None` if it is not about the action.
+    /// `names` are the operators and keys of the conditions as written.
+    pub(crate) fn misses<'a>(
+        &'a self,
+        facts: &Facts<'_>,
+        names: Vec<(&'a str, &'a str)>,
+    ) -> Option<Vec<Miss<'a>>> {
+        self.names_action(facts.action, facts.keys).then_some(())?;
+        let mut misses = Vec::new();
+        let means_caller = match self.effect {
+            Effect::Deny => self.denies(facts),
+            Effect::Allow => {
+                self.allow_reach(facts).is_none_or(|reach| reach.direct.is_some() || reach.account)
+            }
+        };
+        if !means_caller {
+            misses.push(Miss::Principal);
+        }
+        if self.resources.as_ref().is_some_and(|all| !all.covers(|resource| resource.matches(facts))) {
+            misses.push(Miss::Resource);
+        }
+        let lacking =
+            self.required.iter().find(|key| !matches!(facts.keys.values(key), Some(Values::One(_))));
+        misses.extend(lacking.map(|key| Miss::Variable(key)));
+        let conditions = self.conditions.iter().zip(names);
+        misses.extend(conditions.filter(|(condition, _)| !condition.is_met(facts.keys)).map(
+            |(condition, asked)| {
+                let values = facts.keys.values(condition.key());
+                let values = values.iter().flat_map(|values| values.iter()).map(str::to_owned).collect();
+                Miss::Condition { asked, values }
+            },
+        ));
+        Some(misses)
+    }
+
+    /// Whether an action is among those of the statement.
+    pub(crate) fn names_action(&self, action: &str, keys: &dyn ConditionKeys) -> bool {
+        self.actions.covers(|pattern| pattern.matches(action, Case::IgnoreAscii, keys))
     }
 
     /// Whether a condition is about this key, given in lower case.

@@ -18,6 +18,7 @@ mod open;
 mod operations;
 mod page;
 mod pipeline;
+mod policy_check;
 mod quotas;
 mod seed;
 mod sts;
@@ -34,6 +35,7 @@ pub use identity::{
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, ReloadError, Service, Started};
 pub use pipeline::{Exchange, Handle, run};
+pub use policy_check::{PolicyKind, PolicyRemark, PolicyReport, check_policy};
 pub use quotas::{Bucket, QuotaRules, Throttled};
 pub use seed::{SeedError, SeedKey, SeedMember, SeedReport};
 pub use sts::{Fetch, Form, NAMESPACE, StsAction, StsCall, StsCode, StsError, Xml};

@@ -12,6 +12,7 @@ use serde::Serialize;
 use trent_domain::identity::Owner;
 use trent_service::admin::Reply;
 
+use super::policy::explain;
 use crate::admin_socket::ask;
 use crate::arguments::{AdminArguments, AdminCommand};
 use crate::config::Environment;
@@ -86,6 +87,7 @@ fn text(reply: Reply) -> String {
         Reply::NewAccessKey { id, secret } => format!(
             "aws_access_key_id = {id}\naws_secret_access_key = {secret}\nThe secret is not shown again.\n"
         ),
+        Reply::Explanation { explanation } => explain::text(&explanation),
         Reply::Done => "Done.\n".to_owned(),
         Reply::Refused { problem } => format!("{problem}\n"),
     }

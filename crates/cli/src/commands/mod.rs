@@ -8,6 +8,7 @@ pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;
+pub(crate) mod policy;
 pub(crate) mod rekey;
 pub(crate) mod restore;
 pub(crate) mod serve;

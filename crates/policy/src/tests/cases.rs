@@ -17,7 +17,7 @@ pub(super) fn each(table: &str, check: impl Fn(&Value) -> Result<(), String>) {
     assert!(failures.is_empty(), "{} of {} fail:\n{}", failures.len(), cases.len(), failures.join("\n"));
 }
 
-fn kind(case: &Value) -> Kind {
+pub(super) fn kind(case: &Value) -> Kind {
     match case["kind"].as_str() {
         Some("resource") | None => Kind::Resource,
         Some("identity") => Kind::Identity,

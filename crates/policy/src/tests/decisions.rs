@@ -3,7 +3,7 @@
 use super::cases::{each, equal};
 use super::oracle;
 use super::world::World;
-use crate::{Denial, Reason, Source, Told};
+use crate::{Decision, Denial, Reason, Source, Told, explain};
 
 const TABLE: &str = include_str!("../../testdata/decisions.json");
 
@@ -24,6 +24,28 @@ fn the_slow_evaluator_decides_them_so_too() {
     each(TABLE, |case| {
         let world = World::from_json(case);
         equal(&oracle::judge(&world), &oracle::coarse(case["expected"].as_str().unwrap()))
+    });
+}
+
+#[test]
+fn an_explanation_agrees_with_its_decision() {
+    each(TABLE, |case| {
+        World::from_json(case).asked(|request| {
+            let explanation = explain(request);
+            let denies =
+                |source| explanation.policies.iter().any(|v| v.source == source && v.denies.is_some());
+            let agrees = match explanation.decision {
+                Decision::Allowed(_) => explanation.policies.iter().all(|voice| voice.denies.is_none()),
+                Decision::Denied(denial) => match denial.reason {
+                    Reason::ExplicitDeny(source) => denies(source),
+                    Reason::NotAllowed(Source::Resource) => explanation.opened.is_none(),
+                    Reason::NotAllowed(Source::Identity) => !explanation.identity_allows,
+                    Reason::NotAllowed(source) => explanation.silent.contains(&source),
+                    Reason::OwnAccountOnly | Reason::NoSuchKey => true,
+                },
+            };
+            if agrees { Ok(()) } else { Err(format!("{explanation:?}")) }
+        })
     });
 }
 

@@ -4,6 +4,7 @@ mod cases;
 mod decision_properties;
 mod decisions;
 mod hostile;
+mod lint;
 mod oracle;
 mod properties;
 mod world;

@@ -102,6 +102,11 @@ impl World {
 
     /// What the crate decides.
     pub(super) fn decide(&self) -> Outcome {
+        self.asked(|request| Outcome::of(&decide(request)))
+    }
+
+    /// Hands over the request.
+    pub(super) fn asked<T>(&self, with: impl FnOnce(&Request<'_>) -> T) -> T {
         let standing = Standing {
             identity: self.identity.iter().filter_map(|own| attached(own, Kind::Identity)).collect(),
             boundary: self.boundary.as_ref().and_then(|own| attached(own, Kind::Identity)),
@@ -134,15 +139,14 @@ impl World {
             (_, Some(arn)) => Target::Alias(arn),
             (_, None) => Target::Account,
         };
-        let decision = decide(&Request {
+        with(&Request {
             action: &self.action,
             caller: self.caller(),
             standing: &standing,
             endpoint: endpoint.as_ref(),
             keys: &self.keys,
             target,
-        });
-        Outcome::of(&decision)
+        })
     }
 }
 

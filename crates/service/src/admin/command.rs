@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::{Kind, Owner, ProviderKeys, Record, RecordName, Status};
 
+use super::explain::{Explained, Question};
+
 /// A command of the admin socket. Those without members have braces, since serde lets unit variants have unknown ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
@@ -230,6 +232,11 @@ pub enum Command {
         /// Its id.
         id: String,
     },
+    /// Whether somebody may do something, and why.
+    Explain {
+        /// Who, and what.
+        question: Question,
+    },
 }
 
 impl Command {
@@ -242,6 +249,7 @@ impl Command {
                 | Self::ListAccessKeys {}
                 | Self::ListRecords { .. }
                 | Self::ShowRecord { .. }
+                | Self::Explain { .. }
         )
     }
 }
@@ -283,6 +291,11 @@ pub enum Reply {
         id: String,
         /// Its secret.
         secret: String,
+    },
+    /// A decision, explained.
+    Explanation {
+        /// It.
+        explanation: Box<Explained>,
     },
     /// Done; there is nothing to tell.
     Done,

@@ -9,6 +9,7 @@
 mod access_keys;
 mod accounts;
 mod command;
+mod explain;
 mod records;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::identity::{Configured, IdentityProblem, Stored, fits};
 use crate::open::{ReloadError, Service};
 
 pub use command::{AccessKeyLine, AccountLine, Command, Managed, RecordLine, Reply, Rights, UserLine};
+pub use explain::{Explained, GrantLine, NearLine, PolicyLine, Question};
 
 const UNRECORDABLE: &str = "the audit trail cannot be written, and nothing is done unrecorded; see the log";
 
@@ -82,12 +84,12 @@ impl Service {
             return Reply::Refused { problem: UNRECORDABLE.to_owned() };
         }
         let (name, parameters) = trent_audit::command(&command);
+        let read_only = command.only_reads();
         let reply = self.execute(command).await;
         let error = match &reply {
             Reply::Refused { problem } => Some(&**problem),
             _ => None,
         };
-        let read_only = name.starts_with("List") || name.starts_with("Show");
         let record = AdminRecord { name: &name, parameters: &parameters, read_only, at: self.now(), error };
         match self.recorder.admin(&record, self.new_event_id()).await {
             Ok(()) => reply,
@@ -106,6 +108,7 @@ impl Service {
             Command::EnableAccessKey { id } => self.set_access_key(id, Status::Active).await,
             Command::DisableAccessKey { id } => self.set_access_key(id, Status::Inactive).await,
             Command::DeleteAccessKey { id } => self.delete_access_key(id).await,
+            Command::Explain { question } => self.explain(&question).await,
             other => self.administer_records(other).await,
         };
         done.unwrap_or_else(|Refused(problem)| Reply::Refused { problem })

@@ -53,7 +53,7 @@ impl Directory {
     }
 
     /// The root, user or session of a role with this ARN.
-    fn named(&self, arn: &str, access_key_id: &str) -> Option<(Caller, Arc<Standing>)> {
+    pub(crate) fn named(&self, arn: &str, access_key_id: &str) -> Option<(Caller, Arc<Standing>)> {
         if let Some(id) = self.unique_id(arn)
             && let Some(entry) = self.user(id)
         {

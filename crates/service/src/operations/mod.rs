@@ -6,7 +6,7 @@ mod custom_key_stores;
 mod grants;
 mod import;
 mod keys;
-mod policies;
+pub(crate) mod policies;
 mod replicas;
 mod rotation;
 mod tags;

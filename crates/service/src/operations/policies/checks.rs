@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trent_domain::key::Key;
 use trent_gate::{Facts, Parameters};
-use trent_policy::{Document, Kind, PrincipalError};
+use trent_policy::{Directory, Document, Kind, PrincipalError};
 use trent_protocol::ErrorCode;
 
 use crate::context::Context;
@@ -13,6 +13,10 @@ use crate::error::KmsError;
 
 /// The name of the one policy that a key has.
 pub(super) const POLICY_NAME: &str = "default";
+
+/// What a caller is told who could not change the policy later.
+pub(crate) const LOCKED_OUT: &str =
+    "The new key policy will not allow you to update the key policy in the future.";
 
 /// Checks a policy that the caller wants to put on `key`, which need not exist yet, and gives the text to store:
 /// with users and roles by unique id.
@@ -22,26 +26,30 @@ pub(crate) async fn accept(
     bypass: Option<bool>,
     ctx: &Context<'_>,
 ) -> Result<Arc<str>, KmsError> {
-    let max = ctx.service.options.policy_bytes_max;
-    if text.len() > max {
-        let text = format!("The key policy has {} bytes; the quota is {max}.", text.len());
+    let directory = ctx.service.directory();
+    let document = read(text, ctx.service.options.policy_bytes_max, &*directory)?;
+    let stored = document.render_with_unique_ids(&*directory);
+    if bypass == Some(true) || lets_its_author_change_it(&parse(&stored)?, key, bypass, ctx).await? {
+        return Ok(stored.into());
+    }
+    Err(KmsError::new(ErrorCode::MalformedPolicyDocument, LOCKED_OUT))
+}
+
+/// Reads a policy that is to be put on a key, as far as that can be judged without knowing who puts it.
+pub(crate) fn read(text: &str, bytes_max: usize, directory: &dyn Directory) -> Result<Document, KmsError> {
+    if text.len() > bytes_max {
+        let text = format!("The key policy has {} bytes; the quota is {bytes_max}.", text.len());
         return Err(KmsError::new(ErrorCode::LimitExceeded, text));
     }
-    let directory = ctx.service.directory();
     let document = parse(text)?;
-    document.check_principals(&*directory).map_err(|error| {
+    document.check_principals(directory).map_err(|error| {
         let code = match error {
             PrincipalError::Unknown { .. } => ErrorCode::MalformedPolicyDocument,
             PrincipalError::InvalidArn { .. } => ErrorCode::InvalidArn,
         };
         KmsError::new(code, error.wire_text())
     })?;
-    let stored = document.render_with_unique_ids(&*directory);
-    if bypass == Some(true) || lets_its_author_change_it(&parse(&stored)?, key, bypass, ctx).await? {
-        return Ok(stored.into());
-    }
-    let text = "The new key policy will not allow you to update the key policy in the future.";
-    Err(KmsError::new(ErrorCode::MalformedPolicyDocument, text))
+    Ok(document)
 }
 
 fn parse(text: &str) -> Result<Document, KmsError> {
