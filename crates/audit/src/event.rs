@@ -51,7 +51,10 @@ impl Event {
     /// Notes what is asked.
     pub fn request<R: Recorded>(&self, request: &R) {
         if !self.off {
-            object(&mut self.notes().parameters, |members| request.parameters(members));
+            let parameters = &mut self.notes().parameters;
+            // As many have; to grow a buffer step by step costs more than to fill it.
+            parameters.reserve(256);
+            object(parameters, |members| request.parameters(members));
         }
     }
 

@@ -4,6 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::ahead::{Ahead, Place};
+use crate::chain::Hash;
 
 const PREFIX: &str = "audit-";
 const SUFFIX: &str = ".jsonl";
@@ -40,7 +44,7 @@ pub fn list(dir: &Path) -> io::Result<Vec<JournalFile>> {
     Ok(files)
 }
 
-fn file_name(first: u64) -> String {
+pub(crate) fn file_name(first: u64) -> String {
     format!("{PREFIX}{first:020}{SUFFIX}")
 }
 
@@ -56,7 +60,12 @@ pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    sync_dir(parent.unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }
 
 /// How a file ends.
@@ -113,16 +122,20 @@ pub(crate) struct Journal {
     dir: PathBuf,
     bounds: Bounds,
     current: Option<Current>,
+    /// Absent where nobody waits for lines to be durable: then there are few syncs, of the files themselves.
+    ahead: Option<Ahead>,
     /// Asked before each write: tests make disks full with it.
     before_write: Option<BeforeWrite>,
 }
 
 /// Asked before each write: tests make disks full with it.
-pub type BeforeWrite = std::sync::Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+pub type BeforeWrite = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
 
 struct Current {
-    file: File,
-    /// Bytes that are durable.
+    file: Arc<File>,
+    /// The number of its first line.
+    first: u64,
+    /// Bytes of lines that are durable, here or ahead.
     durable: u64,
     /// Whether there may be more bytes than that, of a write that failed.
     ragged: bool,
@@ -130,8 +143,15 @@ struct Current {
 }
 
 impl Journal {
-    pub(crate) fn new(dir: PathBuf, bounds: Bounds, before_write: Option<BeforeWrite>) -> Self {
-        Self { dir, bounds, current: None, before_write }
+    /// A journal that goes on in a new file. `is_waited_for` says whether somebody waits for each line to be durable.
+    pub(crate) fn new(
+        dir: PathBuf,
+        bounds: Bounds,
+        is_waited_for: bool,
+        before_write: Option<BeforeWrite>,
+    ) -> Self {
+        let ahead = is_waited_for.then(|| Ahead::new(&dir));
+        Self { dir, bounds, current: None, ahead, before_write }
     }
 
     /// Whether the next batch should go to another file.
@@ -142,13 +162,26 @@ impl Journal {
     }
 
     /// Lets the next batch go to another file.
-    pub(crate) fn rotate(&mut self) {
+    pub(crate) fn rotate(&mut self) -> io::Result<()> {
+        if let Some(current) = &self.current {
+            current.file.sync_data()?;
+        }
         self.current = None;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.restart();
+        }
+        Ok(())
     }
 
-    /// Appends lines, the first of which has this number; when this returns they are durable. After an error nothing
-    /// of them is, and all of them may be appended again.
-    pub(crate) fn append(&mut self, first: u64, lines: &[u8]) -> io::Result<()> {
+    /// Ends: all lines are durable in their files.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        self.rotate()?;
+        self.ahead.as_mut().map_or(Ok(()), Ahead::remove)
+    }
+
+    /// Appends lines, the first of which has this number and the last this hash; when this returns they are durable.
+    /// After an error nothing of them is, and all of them may be appended again.
+    pub(crate) fn append(&mut self, first: u64, lines: &[u8], last: &Hash) -> io::Result<()> {
         if let Some(before_write) = &self.before_write {
             before_write()?;
         }
@@ -156,17 +189,17 @@ impl Journal {
             Some(current) => current,
             none => none.insert(create(&self.dir, first)?),
         };
-        current.append(lines)
+        current.append(lines, last, self.ahead.as_mut())
     }
 }
 
 impl Current {
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8], last: &Hash, ahead: Option<&mut Ahead>) -> io::Result<()> {
         if self.ragged {
             self.file.set_len(self.durable)?;
         }
         self.ragged = true;
-        let written = self.file.write_all(lines).and_then(|()| self.file.sync_data());
+        let written = (&*self.file).write_all(lines).and_then(|()| self.make_durable(lines, last, ahead));
         match written {
             Ok(()) => self.durable += u64::try_from(lines.len()).unwrap_or_default(),
             // What a failed sync has left in memory is written again rather than believed.
@@ -175,6 +208,14 @@ impl Current {
         self.ragged = false;
         written
     }
+
+    fn make_durable(&self, lines: &[u8], last: &Hash, ahead: Option<&mut Ahead>) -> io::Result<()> {
+        let place = Place { file: self.first, offset: self.durable };
+        match ahead {
+            Some(ahead) => ahead.put(&self.file, place, lines, last),
+            None => self.file.sync_data(),
+        }
+    }
 }
 
 fn create(dir: &Path, first: u64) -> io::Result<Current> {
@@ -182,8 +223,8 @@ fn create(dir: &Path, first: u64) -> io::Result<Current> {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
     // What a start that failed has left here was never a line.
     file.set_len(0)?;
-    File::open(dir)?.sync_all()?;
-    Ok(Current { file, durable: 0, ragged: false, opened: std::time::Instant::now() })
+    sync_dir(dir)?;
+    Ok(Current { file: Arc::new(file), first, durable: 0, ragged: false, opened: std::time::Instant::now() })
 }
 
 #[cfg(test)]

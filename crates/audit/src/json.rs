@@ -21,9 +21,11 @@ impl Sink for Camel<'_> {
     }
 
     fn put_name(&mut self, name: &str) {
-        let mut bytes = name.bytes();
-        self.0.extend(bytes.next().map(|first| first.to_ascii_lowercase()));
-        self.0.extend(bytes);
+        let start = self.0.len();
+        self.0.extend_from_slice(name.as_bytes());
+        if let Some(first) = self.0.get_mut(start) {
+            first.make_ascii_lowercase();
+        }
     }
 
     fn put_time(&mut self, at: EpochMillis) {

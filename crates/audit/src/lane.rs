@@ -13,6 +13,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::shared::Shared;
 
+/// Up to which size a buffer is filled again.
+const SPARE_BYTES_MAX: usize = 64 << 10;
+
 /// Records on their way to the journal.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -20,6 +23,8 @@ pub(crate) struct Queue {
     pub(crate) records: Vec<u8>,
     /// Where each ends.
     pub(crate) ends: Vec<usize>,
+    /// Buffers that the writer has given back, to be filled again.
+    spare: Option<(Vec<u8>, Vec<usize>)>,
     /// How many have been pushed, ever.
     pub(crate) pushed: u64,
     durable: u64,
@@ -28,6 +33,21 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// Takes all records, and where each ends.
+    pub(crate) fn take(&mut self) -> (Vec<u8>, Vec<usize>) {
+        let (records, ends) = self.spare.take().unwrap_or_default();
+        (std::mem::replace(&mut self.records, records), std::mem::replace(&mut self.ends, ends))
+    }
+
+    /// Takes back what [`Queue::take`] gave. Large buffers are not kept.
+    pub(crate) fn give_back(&mut self, (mut records, mut ends): (Vec<u8>, Vec<usize>)) {
+        if records.capacity() <= SPARE_BYTES_MAX {
+            records.clear();
+            ends.clear();
+            self.spare = Some((records, ends));
+        }
+    }
+
     /// Those who may go on.
     fn satisfied(&mut self) -> Vec<Waker> {
         let (durable, mut woken) = (self.durable, Vec::new());
@@ -73,7 +93,11 @@ impl Lane {
         self.shared.queue(end - start);
         drop(queue);
         self.shared.announce();
-        if self.shared.waits { Written(Some(Waiting { lane: self.clone(), ticket })) } else { Written::now() }
+        if self.shared.waits {
+            Written(Some(Waiting { lane: self.clone(), ticket, told: false }))
+        } else {
+            Written::now()
+        }
     }
 
     /// Tells that records up to this number are durable.
@@ -111,6 +135,7 @@ pub struct Written(Option<Waiting>);
 struct Waiting {
     lane: Lane,
     ticket: u64,
+    told: bool,
 }
 
 impl Written {
@@ -123,7 +148,7 @@ impl Future for Written {
     type Output = Result<(), Unwritten>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(Waiting { lane, ticket }) = &self.0 else { return Poll::Ready(Ok(())) };
+        let Some(Waiting { lane, ticket, .. }) = &self.0 else { return Poll::Ready(Ok(())) };
         let ticket = *ticket;
         let mut queue = lane.queue();
         let outcome = if queue.durable >= ticket {
@@ -141,6 +166,10 @@ impl Future for Written {
             }
             return Poll::Pending;
         };
+        // Told, and so has nothing to leave behind.
+        if let Some(waiting) = &mut self.0 {
+            waiting.told = true;
+        }
         self.0 = None;
         Poll::Ready(outcome)
     }
@@ -149,6 +178,9 @@ impl Future for Written {
 impl Drop for Waiting {
     // Whoever goes away may be the one who was woken to wake the others.
     fn drop(&mut self) {
+        if self.told {
+            return;
+        }
         let mut queue = self.lane.queue();
         queue.waiting.retain(|(ticket, _)| *ticket != self.ticket);
         let others = queue.satisfied();

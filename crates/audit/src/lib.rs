@@ -9,6 +9,7 @@
 //! answered; while the journal cannot be written nothing is answered; no line that was written is written again.
 
 mod admin;
+mod ahead;
 mod chain;
 mod dates;
 mod event;

@@ -296,6 +296,9 @@ fn recorded_code(code: &str) -> &str {
 }
 
 fn cut(text: &str) -> &str {
+    if text.len() <= TEXT_CHARACTERS_MAX {
+        return text;
+    }
     let end = text.char_indices().nth(TEXT_CHARACTERS_MAX).map_or(text.len(), |(end, _)| end);
     text.get(..end).unwrap_or_default()
 }

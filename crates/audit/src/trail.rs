@@ -10,6 +10,7 @@ use std::time::Duration;
 use trent_domain::time::{Clock, Timestamp};
 use uuid::Uuid;
 
+use crate::ahead::replay;
 use crate::chain::{Checkpoint, Signer};
 use crate::event::Event;
 use crate::files::{BeforeWrite, Bounds, Journal, make_dir};
@@ -18,7 +19,7 @@ use crate::lane::{Lane, Written};
 use crate::record::{self, AdminRecord, CallRecord, Refused};
 use crate::recovery::{OpenError, look};
 use crate::shared::{Shared, Stats};
-use crate::writer::{Pace, Writer, standard_output};
+use crate::writer::{Gather, Pace, Writer, standard_output};
 
 /// Failed authentications that are recorded in a second. Whoever tries all day must not fill the disk.
 const REFUSED_PER_SECOND_MAX: u64 = 100;
@@ -96,13 +97,15 @@ impl Trail {
             settings;
         let failed = |error| OpenError::Files(dir.clone(), error);
         make_dir(&dir).map_err(failed)?;
+        replay(&dir).map_err(failed)?;
         let found = look(&dir, known, node)?;
         if !found.is_whole() {
             tracing::warn!(?found, "the audit trail was not closed; its next record tells what was found");
         }
         let shared = Arc::new(Shared::new(strict));
-        let journal = Journal::new(dir.clone(), Bounds { bytes: file_bytes, age: file_age }, before_write);
-        let gather = if strict { Duration::ZERO } else { flush };
+        let bounds = Bounds { bytes: file_bytes, age: file_age };
+        let journal = Journal::new(dir.clone(), bounds, strict, before_write);
+        let gather = if strict { Gather::WhenBusy } else { Gather::Always(flush) };
         let pace = Pace { gather, checkpoint };
         let details = found.details(&signer.public_key());
         let mut writer = Writer::new(Arc::clone(&shared), journal, found.head, signer, clock, pace);

@@ -18,6 +18,10 @@ use crate::shared::Shared;
 
 /// How long to wait before a journal that could not be written is tried again.
 const RETRY: Duration = Duration::from_millis(200);
+/// From one sync to the next while there are many records.
+const BUSY_PACE: Duration = Duration::from_micros(300);
+/// How many records in a batch are many: fewer callers than that would only wait for each other.
+const BUSY_RECORDS: u64 = 4;
 /// Batches that standard output may be behind.
 const OUTPUT_BATCHES_MAX: usize = 256;
 
@@ -31,15 +35,26 @@ pub(crate) struct Writer {
     pub(crate) pace: Pace,
     pub(crate) output: Option<SyncSender<Vec<u8>>>,
     batch: Batch,
+    /// When the last batch was begun, if it had many records.
+    busy_since: Option<Instant>,
     since_checkpoint: u64,
     last_checkpoint: Instant,
+}
+
+/// How long records are gathered before they are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Gather {
+    /// Answers wait for them. A record that comes alone is written at once; while there are many, there is one sync for
+    /// each [`BUSY_PACE`], since syncs and waking up cost more than the records themselves.
+    WhenBusy,
+    /// Nobody waits for them.
+    Always(Duration),
 }
 
 /// When things are done.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    /// How long records are gathered before they are written; nothing where answers wait for them.
-    pub(crate) gather: Duration,
+    pub(crate) gather: Gather,
     /// How often there is a checkpoint, while there are records.
     pub(crate) checkpoint: Duration,
 }
@@ -72,6 +87,7 @@ impl Writer {
             pace,
             output: None,
             batch: Batch { first: head.sequence, ..Batch::default() },
+            busy_since: None,
             since_checkpoint: 0,
             last_checkpoint: Instant::now(),
         }
@@ -93,14 +109,30 @@ impl Writer {
             } else if !announced && !self.checkpoint_is_due() {
                 thread::park_timeout(self.until_checkpoint());
                 continue;
-            } else if !self.pace.gather.is_zero() {
-                thread::sleep(self.pace.gather);
+            } else {
+                self.gather();
             }
             announced = false;
             self.round(false);
         }
         self.round(true);
+        if let Err(error) = self.journal.close() {
+            tracing::error!(%error, "the files of the audit trail could not be synced; the next start does it");
+        }
         self.shared.lanes().clear();
+    }
+
+    /// Lets more records come.
+    fn gather(&mut self) {
+        let wait = match self.pace.gather {
+            Gather::Always(time) => time,
+            Gather::WhenBusy => {
+                self.busy_since.map_or(Duration::ZERO, |since| BUSY_PACE.saturating_sub(since.elapsed()))
+            }
+        };
+        if !wait.is_zero() {
+            thread::sleep(wait);
+        }
     }
 
     fn round(&mut self, last: bool) {
@@ -108,6 +140,7 @@ impl Writer {
         // Before the lanes are looked at: what is announced from here on is looked at in the next round.
         self.shared.take_pending();
         let taken = self.take();
+        self.busy_since = (self.batch.count >= BUSY_RECORDS).then_some(started);
         if last {
             self.sign("AuditStopped", b"");
         } else if self.checkpoint_is_due() || self.journal.is_full() {
@@ -146,11 +179,11 @@ impl Writer {
             if queue.ends.is_empty() {
                 continue;
             }
-            let (records, ends) = (std::mem::take(&mut queue.records), std::mem::take(&mut queue.ends));
+            let (records, ends) = queue.take();
             let upto = queue.pushed;
             drop(queue);
             let mut start = 0;
-            for end in ends {
+            for &end in &ends {
                 let line = self.batch.lines.len();
                 self.batch.lines.extend_from_slice(records.get(start..end).unwrap_or_default());
                 self.head.close(&mut self.batch.lines, line);
@@ -159,6 +192,7 @@ impl Writer {
                 start = end;
             }
             self.shared.taken(start);
+            lane.queue().give_back((records, ends));
             taken.push((lane, upto));
         }
         taken
@@ -178,9 +212,9 @@ impl Writer {
     /// Makes the batch durable. After an error it is kept, and grows until it can be written.
     fn commit(&mut self) -> io::Result<()> {
         let rotates = self.journal.is_full();
-        self.journal.append(self.batch.first, &self.batch.lines)?;
-        if rotates {
-            self.journal.rotate();
+        self.journal.append(self.batch.first, &self.batch.lines, &self.head.previous)?;
+        if rotates && let Err(error) = self.journal.rotate() {
+            tracing::error!(%error, "a file of the audit trail could not be synced; it is written to further");
         }
         let lines = std::mem::take(&mut self.batch.lines);
         let counters = &self.shared.counters;

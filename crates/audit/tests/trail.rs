@@ -116,6 +116,38 @@ fn what_was_written_is_verified() {
     assert_eq!(checkpoint.unwrap().sequence, 4);
 }
 
+/// All files of a directory, in another one.
+fn copy_of(dir: &Path) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for entry in fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn what_was_answered_survives_a_loss_of_power_that_its_file_does_not() {
+    let dir = TempDir::new().unwrap();
+    let trail = open(Settings::in_dir(dir.path()), None);
+    let recorder = trail.recorder();
+    (0..20).for_each(|number| write(&recorder, number).unwrap());
+    let length = fs::read(only_file(dir.path())).unwrap().len();
+    for left in [0, 1, length / 2, length - 1, length] {
+        let copy = copy_of(dir.path());
+        let file = fs::OpenOptions::new().write(true).open(only_file(copy.path())).unwrap();
+        file.set_len(left as u64).unwrap();
+        open(Settings::in_dir(copy.path()), None).close();
+        let report = check(copy.path(), None);
+        assert_eq!(report.faults, [], "of {length} bytes {left} were left");
+        // The start, twenty, and those of the second time.
+        assert_eq!(report.records, 23, "of {length} bytes {left} were left");
+    }
+    trail.close();
+    let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 1, "after a stop there is nothing ahead: {names:?}");
+}
+
 #[test]
 fn a_change_of_any_byte_is_found() {
     let dir = TempDir::new().unwrap();

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use http::request::Parts;
-use http::{HeaderMap, Version, header};
+use http::{Version, header};
 use trent_domain::identifier::Region;
 use trent_domain::identity::{Caller, is_access_key_id};
 use trent_domain::time::Timestamp;
@@ -227,23 +227,29 @@ fn read<'h>(
 
 /// The headers of a request as its signature sees them: over HTTP/2, `host` is what `:authority` says, and a
 /// header of that name beside it is not believed.
-pub(crate) struct Wire<'h> {
-    headers: &'h HeaderMap,
-    authority: Option<&'h str>,
-}
+///
+/// In a row, since a signature is checked by looking through them a dozen times.
+pub(crate) struct Wire<'h>(Vec<(&'h str, &'h [u8])>);
 
 impl<'h> Wire<'h> {
     pub(crate) fn of(head: &'h Parts) -> Self {
         let authority = head.uri.authority().filter(|_| head.version == Version::HTTP_2);
-        Self { headers: &head.headers, authority: authority.map(http::uri::Authority::as_str) }
+        let lines = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let mut all = Vec::with_capacity(head.headers.len() + 1);
+        match authority {
+            None => all.extend(lines),
+            Some(authority) => {
+                all.push((header::HOST.as_str(), authority.as_str().as_bytes()));
+                all.extend(lines.filter(|(name, _)| *name != header::HOST.as_str()));
+            }
+        }
+        Self(all)
     }
 }
 
 impl Headers for Wire<'_> {
     fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let authority = self.authority.map(|authority| (header::HOST.as_str(), authority.as_bytes()));
-        let lines = self.headers.iter().filter(move |(name, _)| authority.is_none() || *name != header::HOST);
-        authority.into_iter().chain(lines.map(|(name, value)| (name.as_str(), value.as_bytes())))
+        self.0.iter().copied()
     }
 }
 

@@ -1,0 +1,441 @@
+//! Lines written ahead: the newest ones a second time, in files that have their length beforehand.
+//!
+//! A sync of a file that has grown makes the file system write its own journal too, which costs more than the lines do.
+//! So lines are appended to their file, where everybody reads them, and written into one of these, which alone is synced
+//! while others wait. There are two: while one is filled, a thread syncs the file that the lines of the other belong to.
+//! After a loss of power [`replay`] brings home what that file lacks.
+//!
+//! A file `ahead-0.bin` or `ahead-1.bin` holds frames one after the other, from its beginning:
+//!
+//! ```text
+//! "trent-a1"  first line of the lines' file: u64  where in it: u64  bytes: u64  SHA-256 of the last line  lines
+//! ```
+//!
+//! Numbers are little-endian. A frame is whole if its lines link to each other and the last has that hash. The run of
+//! frames ends where one is not whole or does not continue the one before it in the same file: what follows is older.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crate::chain::{Hash, Link, hash};
+use crate::files::{file_name, sync_dir};
+
+const NAMES: [&str; 2] = ["ahead-0.bin", "ahead-1.bin"];
+/// What a frame begins with; the last digit is the version.
+const MAGIC: &[u8; 8] = b"trent-a1";
+const HEADER: usize = 64;
+/// How long a file grows. What is synced behind it is as much, and is in the way of the next batch for that long.
+const CAPACITY: usize = 512 << 10;
+/// How large a buffer is kept for the next frame.
+const KEPT: usize = 64 << 10;
+/// By how much a file grows at once.
+const CHUNK: usize = 128 << 10;
+
+/// Where lines stand in the file they belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The number of the first line of that file.
+    pub(crate) file: u64,
+    /// The bytes before them.
+    pub(crate) offset: u64,
+}
+
+impl Place {
+    fn after(self, lines: &[u8]) -> Self {
+        Self { offset: self.offset + lines.len() as u64, ..self }
+    }
+}
+
+/// The two files, being written.
+pub(crate) struct Ahead {
+    filling: Half,
+    /// Full; what it has is on its way home.
+    full: Half,
+    coming_home: Option<JoinHandle<io::Result<()>>>,
+    /// A frame before it is written.
+    frame: Vec<u8>,
+}
+
+/// One of the files.
+struct Half {
+    path: PathBuf,
+    file: Option<File>,
+    /// Where the next frame goes.
+    at: usize,
+    /// The length of the file.
+    laid_out: usize,
+}
+
+impl Ahead {
+    /// Files that begin anew; what others have left must have been replayed.
+    pub(crate) fn new(dir: &Path) -> Self {
+        let [filling, full] = NAMES.map(|name| Half { path: dir.join(name), file: None, at: 0, laid_out: 0 });
+        Self { filling, full, coming_home: None, frame: Vec::new() }
+    }
+
+    /// Makes lines durable, which have been appended to their file, `home`. `last` is the hash of the last of them.
+    pub(crate) fn put(
+        &mut self,
+        home: &Arc<File>,
+        place: Place,
+        lines: &[u8],
+        last: &Hash,
+    ) -> io::Result<()> {
+        if HEADER + lines.len() > CAPACITY {
+            home.sync_data()?;
+            self.restart();
+            return Ok(());
+        }
+        if self.filling.at + HEADER + lines.len() > CAPACITY {
+            self.turn(home)?;
+        }
+        self.frame.clear();
+        self.frame.extend_from_slice(MAGIC);
+        for number in [place.file, place.offset, lines.len() as u64] {
+            self.frame.extend_from_slice(&number.to_le_bytes());
+        }
+        self.frame.extend_from_slice(last);
+        self.frame.extend_from_slice(lines);
+        self.filling.put(&mut self.frame)?;
+        self.frame.shrink_to(KEPT);
+        Ok(())
+    }
+
+    /// Goes on in the other file, once all that it has is home.
+    fn turn(&mut self, home: &Arc<File>) -> io::Result<()> {
+        self.wait(home)?;
+        let syncing = Arc::clone(home);
+        let thread = thread::Builder::new().name("audit-sync".to_owned());
+        self.coming_home = Some(thread.spawn(move || syncing.sync_data())?);
+        std::mem::swap(&mut self.filling, &mut self.full);
+        self.filling.at = 0;
+        Ok(())
+    }
+
+    /// Waits until what the full file has is home, which it mostly is.
+    fn wait(&mut self, home: &File) -> io::Result<()> {
+        match self.coming_home.take().map(JoinHandle::join) {
+            None | Some(Ok(Ok(()))) => Ok(()),
+            // What was not synced then is synced now, or the caller is told.
+            Some(_) => home.sync_data(),
+        }
+    }
+
+    /// Begins at the start again, when all lines are durable where they belong.
+    pub(crate) fn restart(&mut self) {
+        // Nothing waits for what it does.
+        drop(self.coming_home.take());
+        (self.filling.at, self.full.at) = (0, 0);
+    }
+
+    /// Removes the files, when all lines are durable where they belong.
+    pub(crate) fn remove(&mut self) -> io::Result<()> {
+        self.filling.remove()?;
+        self.full.remove()
+    }
+}
+
+impl Half {
+    /// Writes a frame; when this returns it is durable.
+    fn put(&mut self, frame: &mut Vec<u8>) -> io::Result<()> {
+        let end = self.at + frame.len();
+        let length = if end > self.laid_out { end.next_multiple_of(CHUNK) } else { self.laid_out };
+        if length > self.laid_out {
+            // Zeros that are written, not a hole: blocks that exist already need no entry in the file system's journal.
+            frame.resize(length - self.at, 0);
+        }
+        let file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(create(&self.path)?),
+        };
+        file.write_all_at(frame, self.at as u64)?;
+        file.sync_data()?;
+        (self.at, self.laid_out) = (end, length);
+        Ok(())
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        match self.file.take() {
+            Some(_) => fs::remove_file(&self.path),
+            None => Ok(()),
+        }
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(file)
+}
+
+/// Writes what the files in `dir` hold to where it belongs, unless it is there, and removes them.
+pub(crate) fn replay(dir: &Path) -> io::Result<()> {
+    let mut runs = Vec::new();
+    for path in NAMES.map(|name| dir.join(name)) {
+        match fs::read(&path) {
+            Ok(bytes) => runs.push((path, bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // The older lines first: the newer ones stand behind them.
+    runs.sort_by_key(|(_, bytes)| {
+        Frame::read(bytes).map(|(frame, _)| (frame.place.file, frame.place.offset))
+    });
+    for (_, bytes) in &runs {
+        replay_run(dir, bytes)?;
+    }
+    for (path, _) in &runs {
+        fs::remove_file(path)?;
+    }
+    if runs.is_empty() { Ok(()) } else { sync_dir(dir) }
+}
+
+fn replay_run(dir: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (mut rest, mut next) = (bytes, None);
+    while let Some((frame, after)) = Frame::read(rest) {
+        if next.is_some_and(|next| frame.place != next) {
+            break;
+        }
+        if !bring_home(dir, &frame)? {
+            let file = file_name(frame.place.file);
+            tracing::warn!(file, "a file of the audit trail lacks its beginning, and is left alone");
+            break;
+        }
+        (rest, next) = (after, Some(frame.place.after(frame.lines)));
+    }
+    Ok(())
+}
+
+/// Says whether there was anything to bring it home to.
+fn bring_home(dir: &Path, frame: &Frame<'_>) -> io::Result<bool> {
+    let path = dir.join(file_name(frame.place.file));
+    // A file whose first lines were lost before anybody saw it is made again.
+    let begins = frame.place.offset == 0;
+    let file = match OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(begins)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+    {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    if file.metadata()?.len() < frame.place.offset {
+        return Ok(false);
+    }
+    let mut there = vec![0; frame.lines.len()];
+    let same = match file.read_exact_at(&mut there, frame.place.offset) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => false,
+        read => read.map(|()| there == frame.lines)?,
+    };
+    if !same {
+        tracing::info!(file = %path.display(), bytes = there.len(), "records of the audit trail are brought home");
+        file.write_all_at(frame.lines, frame.place.offset)?;
+        file.sync_data()?;
+    }
+    Ok(true)
+}
+
+/// A frame that is whole.
+#[derive(Debug, PartialEq, Eq)]
+struct Frame<'f> {
+    place: Place,
+    lines: &'f [u8],
+}
+
+impl<'f> Frame<'f> {
+    /// The frame that `bytes` begin with, and what follows.
+    fn read(bytes: &'f [u8]) -> Option<(Self, &'f [u8])> {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (file, rest) = number(rest)?;
+        let (offset, rest) = number(rest)?;
+        let (length, rest) = number(rest)?;
+        let (last, rest) = rest.split_first_chunk::<32>()?;
+        let (lines, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        (last_hash(lines)? == *last).then_some((Self { place: Place { file, offset }, lines }, rest))
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    bytes.split_first_chunk().map(|(number, rest)| (u64::from_le_bytes(*number), rest))
+}
+
+/// The hash of the last of lines that link to each other.
+fn last_hash(lines: &[u8]) -> Option<Hash> {
+    let mut previous = None;
+    for line in lines.strip_suffix(b"\n")?.split(|&byte| byte == b'\n') {
+        let link = Link::read(line)?;
+        if previous.is_some_and(|previous| previous != link.previous) {
+            return None;
+        }
+        previous = Some(hash(line));
+    }
+    previous
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::chain::Head;
+
+    const FIRST: Place = Place { file: 0, offset: 0 };
+
+    /// Batches of lines, each with the hash of its last.
+    fn batches(count: usize) -> Vec<(Vec<u8>, Hash)> {
+        let mut head = Head::new(Uuid::from_u128(7));
+        (0..count)
+            .map(|batch| {
+                let mut lines = Vec::new();
+                for _ in 0..=batch {
+                    let start = lines.len();
+                    lines.extend_from_slice(b"{\"a\":1");
+                    head.close(&mut lines, start);
+                }
+                (lines, head.previous)
+            })
+            .collect()
+    }
+
+    /// A file to sync.
+    fn home() -> Arc<File> {
+        Arc::new(tempfile::tempfile().unwrap())
+    }
+
+    /// Puts batches one after the other; gives all their lines.
+    fn put(ahead: &mut Ahead, batches: &[(Vec<u8>, Hash)]) -> Vec<u8> {
+        let mut all = Vec::new();
+        for (lines, last) in batches {
+            ahead.put(&home(), Place { file: 0, offset: all.len() as u64 }, lines, last).unwrap();
+            all.extend_from_slice(lines);
+        }
+        all
+    }
+
+    /// What the first file of the trail has after a replay.
+    fn replayed(dir: &Path) -> Vec<u8> {
+        replay(dir).unwrap();
+        assert!(NAMES.iter().all(|name| !dir.join(name).exists()));
+        fs::read(dir.join(file_name(0))).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_the_files_lack_is_brought_home() {
+        let batches = batches(3);
+        for (lost, what) in [(0, "nothing"), (1, "a byte"), (usize::MAX, "the file"), (400, "lines")] {
+            let dir = tempfile::tempdir().unwrap();
+            let all = put(&mut Ahead::new(dir.path()), &batches);
+            if lost <= all.len() {
+                fs::write(dir.path().join(file_name(0)), &all[..all.len() - lost]).unwrap();
+            }
+            assert_eq!(replayed(dir.path()), all, "{what} was lost");
+        }
+    }
+
+    #[test]
+    fn what_was_damaged_on_its_way_is_brought_home() {
+        let (dir, batches) = (tempfile::tempdir().unwrap(), batches(2));
+        let all = put(&mut Ahead::new(dir.path()), &batches);
+        let zeros = [&all[..100], &vec![0; all.len() - 50]].concat();
+        fs::write(dir.path().join(file_name(0)), &zeros).unwrap();
+        let found = replayed(dir.path());
+        assert_eq!(
+            (&found[..all.len()], found.len()),
+            (&*all, zeros.len()),
+            "what follows is not known here"
+        );
+    }
+
+    #[test]
+    fn a_frame_that_is_not_whole_ends_the_run() {
+        let batches = batches(3);
+        let two = batches[0].0.len() + batches[1].0.len();
+        for (at, value) in [(0, b'T'), (8, 1), (24, 1), (32, 0), (HEADER + 3, b'b'), (HEADER + 450, 0)] {
+            let dir = tempfile::tempdir().unwrap();
+            let all = put(&mut Ahead::new(dir.path()), &batches);
+            let third = 2 * HEADER + two;
+            let file = OpenOptions::new().write(true).open(dir.path().join(NAMES[0])).unwrap();
+            file.write_all_at(&[value], (third + at) as u64).unwrap();
+            assert_eq!(replayed(dir.path()), all[..two], "byte {at} of the third frame");
+        }
+    }
+
+    #[test]
+    fn frames_of_an_earlier_round_are_not_taken_for_later_ones() {
+        let (dir, batches) = (tempfile::tempdir().unwrap(), batches(3));
+        let mut ahead = Ahead::new(dir.path());
+        let all = put(&mut ahead, &batches[..2]);
+        fs::write(dir.path().join(file_name(0)), &all).unwrap();
+        ahead.restart();
+        let (lines, last) = &batches[2];
+        ahead.put(&home(), FIRST.after(&all), &lines[..], last).unwrap();
+        assert_eq!(replayed(dir.path()), [&all, &lines[..]].concat());
+    }
+
+    #[test]
+    fn a_file_without_its_beginning_is_left_alone() {
+        let (dir, batches) = (tempfile::tempdir().unwrap(), batches(1));
+        let (lines, last) = &batches[0];
+        Ahead::new(dir.path()).put(&home(), Place { file: 0, offset: 10 }, lines, last).unwrap();
+        assert_eq!(replayed(dir.path()), b"");
+        fs::write(dir.path().join(file_name(0)), b"short").unwrap();
+        Ahead::new(dir.path()).put(&home(), Place { file: 0, offset: 10 }, lines, last).unwrap();
+        assert_eq!(replayed(dir.path()), b"short");
+    }
+
+    #[test]
+    fn a_file_has_its_length_beforehand() {
+        let (dir, batches) = (tempfile::tempdir().unwrap(), batches(20));
+        let mut ahead = Ahead::new(dir.path());
+        put(&mut ahead, &batches);
+        let length = fs::metadata(dir.path().join(NAMES[0])).unwrap().len();
+        assert_eq!(length, CHUNK as u64);
+        ahead.restart();
+        put(&mut ahead, &batches[..1]);
+        assert_eq!(fs::metadata(dir.path().join(NAMES[0])).unwrap().len(), length);
+        ahead.remove().unwrap();
+        assert!(!dir.path().join(NAMES[0]).exists());
+    }
+
+    #[test]
+    fn the_files_take_turns_and_what_is_not_home_is_in_one_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(file_name(0));
+        let home = Arc::new(OpenOptions::new().append(true).create(true).open(&path).unwrap());
+        let mut ahead = Ahead::new(dir.path());
+        let batches = batches(140);
+        let (mut all, mut turns) = (Vec::new(), 0);
+        for (lines, last) in &batches {
+            io::Write::write_all(&mut &*home, lines).unwrap();
+            let before = ahead.filling.path.clone();
+            ahead.put(&home, Place { file: 0, offset: all.len() as u64 }, lines, last).unwrap();
+            turns += usize::from(ahead.filling.path != before);
+            all.extend_from_slice(lines);
+        }
+        assert!(turns >= 2, "{} bytes are more than two files", all.len());
+        // As much as two files have may be lost: all but what was synced at the turn before the last.
+        home.set_len(all.len() as u64 - CAPACITY as u64).unwrap();
+        assert_eq!(replayed(dir.path()), all);
+    }
+
+    #[test]
+    fn what_fits_into_no_file_is_synced_where_it_belongs() {
+        let (dir, batches) = (tempfile::tempdir().unwrap(), batches(2));
+        let mut ahead = Ahead::new(dir.path());
+        let first = put(&mut ahead, &batches[..1]);
+        let all = [&first[..], &vec![b'x'; CAPACITY]].concat();
+        ahead.put(&home(), FIRST.after(&first), &all[first.len()..], &[0; 32]).unwrap();
+        let (lines, last) = &batches[1];
+        ahead.put(&home(), FIRST.after(&all), lines, last).unwrap();
+        fs::write(dir.path().join(file_name(0)), &all).unwrap();
+        assert_eq!(replayed(dir.path()), [&all, &lines[..]].concat(), "what comes after it is known");
+    }
+}
