@@ -3,7 +3,7 @@
 //! ```text
 //! offset  bytes
 //!      0      1  version: 01
-//!      1      1  kind of key: 73 (`s`) single-Region, 6d (`m`) multi-Region
+//!      1      1  kind of key: 73 (`s`) single-Region, 6d (`m`) multi-Region; 78 (`x`) goes on as [`double`] says
 //!      2     16  key id: the bytes of its UUID
 //!     18     32  material id
 //!     50     16  nonce
@@ -23,6 +23,8 @@
 //! the caller takes the material that the header's id names: that id is a keyed hash of the material
 //! ([`crate::material_id`]), so it commits to it, which GCM alone would not.
 
+pub mod double;
+
 use std::collections::BTreeMap;
 
 use crate::message::{Format, OVERHEAD_BYTES, SealError};
@@ -35,6 +37,8 @@ pub const VERSION: u8 = 1;
 // blob that has lost its first byte must not look like one of a key that does not exist.
 const SINGLE_REGION: u8 = b's';
 const MULTI_REGION: u8 = b'm';
+/// A single-Region key in an external key store.
+const EXTERNAL: u8 = b'x';
 /// Version, kind, key id, material id.
 const PREFIX_BYTES: usize = 1 + 1 + 16 + 32;
 
@@ -75,7 +79,7 @@ impl BlobKeyId {
 
     fn from_parts(kind: u8, uuid: [u8; 16]) -> Result<Self, InvalidCiphertext> {
         match kind {
-            SINGLE_REGION => Ok(Self { multi_region: false, uuid }),
+            SINGLE_REGION | EXTERNAL => Ok(Self { multi_region: false, uuid }),
             MULTI_REGION => Ok(Self { multi_region: true, uuid }),
             _ => Err(InvalidCiphertext),
         }
@@ -89,6 +93,8 @@ pub struct Header {
     pub key_id: BlobKeyId,
     /// The material of that key ([`crate::material_id`]).
     pub material_id: [u8; 32],
+    /// Whether it is encrypted twice, as by keys in external key stores.
+    pub is_double: bool,
 }
 
 /// An encryption context as it is authenticated: pairs in the order of their keys' UTF-8 bytes, everything with its
@@ -141,6 +147,14 @@ fn push_length(bytes: &mut Vec<u8>, length: usize) {
 /// # Errors
 /// [`InvalidCiphertext`] when it is too short or too long, or of an unknown version or kind.
 pub fn read_header(blob: &[u8]) -> Result<Header, InvalidCiphertext> {
+    let header = read_any(blob)?;
+    if header.is_double {
+        double::Double::read(blob)?;
+    }
+    Ok(header)
+}
+
+fn read_any(blob: &[u8]) -> Result<Header, InvalidCiphertext> {
     if !(BLOB_OVERHEAD_BYTES..=BLOB_BYTES_MAX).contains(&blob.len()) {
         return Err(InvalidCiphertext);
     }
@@ -149,7 +163,7 @@ pub fn read_header(blob: &[u8]) -> Result<Header, InvalidCiphertext> {
     };
     let (uuid, rest) = rest.split_first_chunk().ok_or(InvalidCiphertext)?;
     let material_id = *rest.first_chunk().ok_or(InvalidCiphertext)?;
-    Ok(Header { key_id: BlobKeyId::from_parts(*kind, *uuid)?, material_id })
+    Ok(Header { key_id: BlobKeyId::from_parts(*kind, *uuid)?, material_id, is_double: *kind == EXTERNAL })
 }
 
 /// Seals `plaintext` under `material`, which is that of `key` named `material_id`.
@@ -167,11 +181,16 @@ pub fn seal(
     if plaintext.len() > PLAINTEXT_BYTES_MAX {
         return Err(SealError::TooLong);
     }
+    let [kind, ..] = key.to_bytes();
+    FORMAT.seal(material, &prefix(kind, key, material_id), context.as_bytes(), plaintext, random)
+}
+
+/// What a blob of either form begins with.
+fn prefix(kind: u8, key: BlobKeyId, material_id: &[u8; 32]) -> [u8; PREFIX_BYTES] {
     let mut prefix = [VERSION; PREFIX_BYTES];
-    let (named, material_part) = prefix.split_at_mut(18);
-    named.split_at_mut(1).1.copy_from_slice(&key.to_bytes());
-    material_part.copy_from_slice(material_id);
-    FORMAT.seal(material, &prefix, context.as_bytes(), plaintext, random)
+    let parts = [kind].into_iter().chain(key.uuid).chain(*material_id);
+    prefix.iter_mut().skip(1).zip(parts).for_each(|(byte, part)| *byte = part);
+    prefix
 }
 
 /// Opens a blob with the material its header names.
@@ -183,7 +202,9 @@ pub fn open(
     context: &CanonicalContext,
     blob: &[u8],
 ) -> Result<SecretBytes, InvalidCiphertext> {
-    read_header(blob)?;
+    if read_header(blob)?.is_double {
+        return Err(InvalidCiphertext);
+    }
     FORMAT.open(material, context.as_bytes(), blob).ok_or(InvalidCiphertext)
 }
 
@@ -230,7 +251,11 @@ mod tests {
                 let header = read_header(&blob).unwrap();
                 assert_eq!(
                     header,
-                    Header { key_id: key_of(&case), material_id: array(&case["material_id"]) }
+                    Header {
+                        key_id: key_of(&case),
+                        material_id: array(&case["material_id"]),
+                        is_double: false
+                    }
                 );
                 let plaintext = open(&array(&case["material"]), &context_of(&case), &blob).unwrap();
                 assert_eq!(*plaintext.expose(), bytes(&case["plaintext"]), "{}", case["name"]);
@@ -395,7 +420,7 @@ mod tests {
             let context = CanonicalContext::new(pairs.as_ref());
             let blob = seal(&material, key, &material_id, &context, &plaintext, &SystemRandom::new()).unwrap();
             prop_assert_eq!(blob.len(), plaintext.len() + BLOB_OVERHEAD_BYTES);
-            prop_assert_eq!(read_header(&blob), Ok(Header { key_id: key, material_id }));
+            prop_assert_eq!(read_header(&blob), Ok(Header { key_id: key, material_id, is_double: false }));
             let opened = open(&material, &context, &blob).unwrap();
             prop_assert_eq!(opened.expose(), &plaintext);
         }

@@ -54,6 +54,44 @@ def open_blob(material, context, blob):
     return blob[1:2] == b"m", uuid, material_id, plaintext
 
 
+def seal_message(material, uuid, material_id, context, plaintext, nonce, iv):
+    """What goes to an external key store proxy, and the additional authenticated data that go with it."""
+    prefix = b"\x01x" + uuid + material_id
+    header = prefix + nonce + iv
+    key = kdf(material, b"trent/ciphertext/external/v1", nonce)
+    message = nonce + iv + AESGCM(key).encrypt(iv, plaintext, header + canonical_context(context))
+    return message, external_aad(prefix, context)
+
+
+def external_aad(prefix, context):
+    return hashlib.sha256(b"trent/external-aad/v1\0" + prefix + canonical_context(context)).digest()
+
+
+def join_double(uuid, material_id, ciphertext, iv, tag, metadata):
+    lengths = bytes([len(iv), 0 if metadata is None else len(metadata) + 1]) + len(ciphertext).to_bytes(2, "big")
+    return b"\x01x" + uuid + material_id + lengths + iv + tag + (metadata or b"") + ciphertext
+
+
+def split_double(blob):
+    """Gives the first 50 bytes, then IV, tag, metadata and ciphertext of the proxy."""
+    prefix, rest = blob[:50], blob[54:]
+    metadata_length = blob[51] - 1 if blob[51] else 0
+    parts = []
+    for length in [blob[50], 16, metadata_length, int.from_bytes(blob[52:54], "big")]:
+        parts.append(rest[:length])
+        rest = rest[length:]
+    if prefix[:2] != b"\x01x" or rest or len(parts[-1]) != int.from_bytes(blob[52:54], "big"):
+        raise ValueError("no blob of a key in an external key store")
+    iv, tag, metadata, ciphertext = parts
+    return prefix, iv, tag, metadata if blob[51] else None, ciphertext
+
+
+def open_message(material, prefix, context, message):
+    header, sealed = prefix + message[:28], message[28:]
+    key = kdf(material, b"trent/ciphertext/external/v1", message[:16])
+    return AESGCM(key).decrypt(message[16:28], sealed, header + canonical_context(context))
+
+
 def material_id(id_key, multi_region, uuid, material):
     message = b"trent/material-id/v1\0" + key_id_bytes(multi_region, uuid) + material
     return hmac.new(id_key, message, hashlib.sha256).digest()

@@ -9,6 +9,8 @@ import hashlib
 import json
 import pathlib
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 import formats
 
 HERE = pathlib.Path(__file__).parent
@@ -63,6 +65,31 @@ def blob_cases():
         }
 
 
+def double_cases():
+    for name, context, length, iv_length, metadata in [
+        ("data key of 32 bytes", None, 32, 12, b"key_version=1"),
+        ("no metadata", {"tenant": "17"}, 300, 12, None),
+        ("empty metadata", {}, 1, 16, b""),
+        ("as much as there can be", {"a": "bc"}, 4096, 16, some("metadata", 20)),
+        ("empty plaintext", None, 0, 12, b"1"),
+    ]:
+        name = f"double {name}"
+        material, uuid = some(f"material {name}", 32), some(f"uuid {name}", 16)
+        material_id = formats.material_id(some("id key", 32), False, uuid, material)
+        nonce, iv, plaintext = some(f"nonce {name}", 16), some(f"iv {name}", 12), some(f"text {name}", length)
+        message, aad = formats.seal_message(material, uuid, material_id, context, plaintext, nonce, iv)
+        outer_key, outer_iv = some(f"external key {name}", 32), some(f"outer iv {name}", iv_length)
+        sealed = AESGCM(outer_key).encrypt(outer_iv, message, aad)
+        blob = formats.join_double(uuid, material_id, sealed[:-16], outer_iv, sealed[-16:], metadata)
+        yield {
+            "name": name, "material": material.hex(), "uuid": uuid.hex(), "material_id": material_id.hex(),
+            "context": context, "nonce": nonce.hex(), "iv": iv.hex(), "plaintext": plaintext.hex(),
+            "message": message.hex(), "aad": aad.hex(), "outer_key": outer_key.hex(),
+            "outer_ciphertext": sealed[:-16].hex(), "outer_iv": outer_iv.hex(), "outer_tag": sealed[-16:].hex(),
+            "metadata": None if metadata is None else metadata.hex(), "blob": blob.hex(),
+        }
+
+
 ENVELOPES = [
     ("domain-key", [("region", b"eu-central-1")], 32),
     ("key-material", [("account", b"111122223333"), ("region", b"us-east-1"), ("material", some("id", 32))], 32),
@@ -102,6 +129,7 @@ def passphrase_cases():
 
 write("kdf.json", list(kdf_cases()))
 write("formats/v1/blob.json", list(blob_cases()))
+write("formats/v1/double.json", list(double_cases()))
 write("formats/v1/envelope.json", list(envelope_cases()))
 write("formats/v1/root_key_file.json", list(root_cases()))
 write("formats/v1/passphrase_record.json", list(passphrase_cases()))
