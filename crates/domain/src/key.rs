@@ -57,9 +57,14 @@ impl Key {
         KeyArn { region: self.region, account: self.account, id: self.id }
     }
 
-    /// Its state as the API names it.
+    /// The state of its record as the API names it.
     pub const fn state(&self) -> KeyState {
         self.lifecycle.state()
+    }
+
+    /// The same, as it is shown while what holds the key is `connected` or not.
+    pub const fn shown_state(&self, connected: bool) -> KeyState {
+        if connected || self.lifecycle.is_pending_deletion() { self.state() } else { KeyState::Unavailable }
     }
 
     /// The material that encrypts.

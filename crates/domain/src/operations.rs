@@ -108,6 +108,27 @@ pub const fn origin(operation: Operation) -> Option<Origin> {
     }
 }
 
+/// Whether an operation is for keys in custom key stores too: they have one material for good, in one Region, and make no
+/// pairs.
+pub const fn takes_stored(operation: Operation) -> bool {
+    use Operation as Op;
+    !matches!(
+        operation,
+        Op::DeleteImportedKeyMaterial
+            | Op::DisableKeyRotation
+            | Op::EnableKeyRotation
+            | Op::GenerateDataKeyPair
+            | Op::GenerateDataKeyPairWithoutPlaintext
+            | Op::GetKeyRotationStatus
+            | Op::GetParametersForImport
+            | Op::ImportKeyMaterial
+            | Op::ListKeyRotations
+            | Op::ReplicateKey
+            | Op::RotateKeyOnDemand
+            | Op::UpdatePrimaryRegion
+    )
+}
+
 /// The rules of an operation.
 pub const fn rules(operation: Operation) -> Rules {
     use Effect::{Changes, Reads, Uses};

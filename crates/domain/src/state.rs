@@ -1,10 +1,13 @@
 //! Which state a key must be in for an operation, and what the answer is when it is not.
+//!
+//! That a key in a custom key store is unavailable is no state of its record: it follows from the connection of the store.
 
-use trent_protocol::{KeyState, Operation};
+use trent_protocol::{KeyState, Operation, Origin};
 
 use crate::identifier::KeyArn;
 use crate::key::Key;
-use crate::operations::{leads, relates, rules};
+use crate::key_store::NOT_CONNECTED;
+use crate::operations::{Effect, leads, relates, rules};
 
 /// The states in which an operation works, as a row of the operation table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,9 @@ pub enum StateError {
         /// What is wrong, as the API says it.
         problem: &'static str,
     },
+    /// The key is in an external key store that is not connected (`KMSInvalidStateException`).
+    #[error("{NOT_CONNECTED}")]
+    NotConnected(KeyArn),
     /// The key is a replica, or has nothing to do with other Regions (`UnsupportedOperationException`).
     #[error("{0} is not a multi-region primary key.")]
     NotPrimary(KeyArn),
@@ -64,6 +70,21 @@ pub fn check_leads(operation: Operation, key: &Key) -> Result<(), StateError> {
     let follows = leads(operation) && key.is_replica();
     let stands_alone = relates(operation) && key.multi_region.is_none();
     if follows || stands_alone { Err(StateError::NotPrimary(key.arn())) } else { Ok(()) }
+}
+
+/// Whether what holds `key` can be asked, where `operation` needs that: a key that is to be deleted is told to be so before,
+/// a disabled one after.
+pub fn check_connected(operation: Operation, key: &Key, connected: bool) -> Result<(), StateError> {
+    let rules = rules(operation);
+    let uses = rules.effect == Effect::Uses && rules.states == States::Enabled;
+    if connected || !uses || key.lifecycle.is_pending_deletion() {
+        return Ok(());
+    }
+    let arn = key.arn();
+    Err(match key.origin {
+        Origin::ExternalKeyStore => StateError::NotConnected(arn),
+        _ => StateError::Invalid { arn, problem: "is unavailable" },
+    })
 }
 
 impl States {

@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 /// Proof that this caller may perform `A` in its account and this Region, now.
 #[must_use]
 pub struct AuthorizedAccount<'gate, A> {
-    gate: &'gate Gate,
+    pub(crate) gate: &'gate Gate,
     account: AccountId,
     region: Region,
     action: PhantomData<fn() -> A>,

@@ -22,7 +22,7 @@ impl Gate {
         let mut found = self.find::<CreateAlias>(target, facts).await?;
         on_alias::<CreateAlias>(alias, facts)?;
         self.allow::<CreateAlias>(&mut found, facts).await?;
-        self.admit(found.entry, None)
+        self.admit(found.entry, None).await
     }
 
     /// A permit to let an alias stand for the key that `target` names, and the key that it may be taken from.
@@ -41,7 +41,7 @@ impl Gate {
             self.allow::<UpdateAlias>(&mut Found::new(entry, FoundBy::Name), facts).await?;
         }
         self.allow::<UpdateAlias>(&mut new, facts).await?;
-        Ok((self.admit(new.entry, None)?, current))
+        Ok((self.admit(new.entry, None).await?, current))
     }
 
     /// A permit to take an alias of the caller's account away from its key.
@@ -57,6 +57,6 @@ impl Gate {
         let entry = self.entry(region, id).await?.ok_or_else(unknown)?;
         let mut found = Found::new(entry, FoundBy::Name);
         self.allow::<DeleteAlias>(&mut found, facts).await?;
-        self.admit(found.entry, None)
+        self.admit(found.entry, None).await
     }
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use trent_crypto::ciphertext;
 use trent_domain::identifier::{KeyArn, MaterialId};
 use trent_domain::key::Key;
-use trent_domain::operations::{origin, rotates, rules};
+use trent_domain::key_store::{Connection, KeyStore};
+use trent_domain::operations::{origin, rotates, rules, takes_stored};
 use trent_domain::state;
-use trent_protocol::{KeySpec, Operation};
+use trent_protocol::{KeySpec, KeyState, Operation};
 
 use crate::actions::{Action, ReEncryptFrom, ReEncryptTo};
 use crate::cache::Entry;
@@ -27,6 +28,8 @@ pub struct Authorized<'gate, A> {
     pub(crate) entry: Arc<Entry>,
     /// The material that made the ciphertext at hand, where the request carries one.
     pub(crate) made_by: Option<MaterialId>,
+    /// The custom key store that holds the key, if one does.
+    pub(crate) store: Option<Arc<KeyStore>>,
     action: PhantomData<fn() -> A>,
 }
 
@@ -34,6 +37,11 @@ impl<A> Authorized<'_, A> {
     /// The key as it was when the permit was given.
     pub fn key(&self) -> &Key {
         &self.entry.key
+    }
+
+    /// The state of the key as it is shown.
+    pub fn state(&self) -> KeyState {
+        self.entry.key.shown_state(is_connected(&self.entry.key, self.store.as_deref()))
     }
 
     /// The key's full name.
@@ -61,7 +69,7 @@ impl Gate {
         facts: &Facts<'_>,
     ) -> Result<Authorized<'_, A>, Refusal> {
         let entry = self.find_allowed::<A>(name, facts).await?;
-        self.admit(entry, None)
+        self.admit(entry, None).await
     }
 
     /// A permit for `A` on the key that made `blob`; where the request names a key, it must be that one.
@@ -73,7 +81,7 @@ impl Gate {
     ) -> Result<Authorized<'_, A>, Refusal> {
         let (mut found, header) = self.find_by_ciphertext::<A>(name, blob, facts).await?;
         self.allow::<A>(&mut found, facts).await?;
-        self.admit_maker(found.entry, header)
+        self.admit_maker(found.entry, header).await
     }
 
     /// Permits to decrypt under one key and encrypt under another, each with facts of its own. `blob` is left out
@@ -101,12 +109,12 @@ impl Gate {
         from.same_key = Some(same_key);
         self.allow::<ReEncryptFrom>(&mut from, from_facts).await?;
         let from = match header {
-            Some(header) => self.admit_maker(from.entry, header)?,
-            None => self.admit(from.entry, None)?,
+            Some(header) => self.admit_maker(from.entry, header).await?,
+            None => self.admit(from.entry, None).await?,
         };
         let mut to = Found { same_key: Some(same_key), ..to? };
         self.allow::<ReEncryptTo>(&mut to, to_facts).await?;
-        Ok((from, self.admit(to.entry, None)?))
+        Ok((from, self.admit(to.entry, None).await?))
     }
 
     async fn find_by_ciphertext<A: Action>(
@@ -125,28 +133,29 @@ impl Gate {
     }
 
     // An unreadable blob is told of only now: whoever may not use the key they name learns nothing else.
-    fn admit_maker<A: Action>(
+    async fn admit_maker<A: Action>(
         &self,
         entry: Arc<Entry>,
         header: Option<ciphertext::Header>,
     ) -> Result<Authorized<'_, A>, Refusal> {
         match header {
             // Ciphertexts of key pairs have no header. Whether the algorithm fits the key is judged later.
-            None if entry.key.spec != KeySpec::SymmetricDefault => self.admit(entry, None),
+            None if entry.key.spec != KeySpec::SymmetricDefault => self.admit(entry, None).await,
             None => Err(Refusal::InvalidCiphertext),
             Some(header) if maker(&header) != entry.key.id => Err(Refusal::IncorrectKey),
-            Some(header) => self.admit(entry, Some(MaterialId(header.material_id))),
+            Some(header) => self.admit(entry, Some(MaterialId(header.material_id))).await,
         }
     }
 
     // State comes after permission: a stranger must not learn that a key is disabled.
-    pub(crate) fn admit<A: Action>(
+    pub(crate) async fn admit<A: Action>(
         &self,
         entry: Arc<Entry>,
         made_by: Option<MaterialId>,
     ) -> Result<Authorized<'_, A>, Refusal> {
         let (rules, entry) = (rules(A::OPERATION), self.without_expired(entry));
-        if origin(A::OPERATION).is_some_and(|origin| origin != entry.key.origin) {
+        let is_of_origin = origin(A::OPERATION).is_none_or(|origin| origin == entry.key.origin);
+        if !is_of_origin || (entry.key.in_store.is_some() && !takes_stored(A::OPERATION)) {
             return Err(Refusal::Origin { arn: entry.key.arn(), origin: entry.key.origin });
         }
         let stays = rotates(A::OPERATION) && entry.key.spec != KeySpec::SymmetricDefault;
@@ -155,6 +164,8 @@ impl Gate {
         if stays && A::OPERATION != Operation::RotateKeyOnDemand {
             return Err(Refusal::NotRotatable(entry.key.arn()));
         }
+        let store = self.store_of(&entry.key).await?;
+        state::check_connected(A::OPERATION, &entry.key, is_connected(&entry.key, store.as_deref()))?;
         rules.states.check(&entry.key)?;
         if stays {
             return Err(Refusal::NotRotatable(entry.key.arn()));
@@ -164,7 +175,15 @@ impl Gate {
             let (arn, usage) = (entry.key.arn(), entry.key.usage);
             return Err(Refusal::Usage { arn, usage, operation: A::OPERATION });
         }
-        Ok(Authorized { gate: self, entry, made_by, action: PhantomData })
+        Ok(Authorized { gate: self, entry, made_by, store, action: PhantomData })
+    }
+
+    /// The custom key store that holds a key: from memory, else from the database.
+    async fn store_of(&self, key: &Key) -> Result<Option<Arc<KeyStore>>, Refusal> {
+        match &key.in_store {
+            Some(place) => Ok(self.key_store(&place.store).await?),
+            None => Ok(None),
+        }
     }
 
     // Material that has expired counts no longer, even before the job has deleted it.
@@ -174,4 +193,9 @@ impl Gate {
             _ => entry,
         }
     }
+}
+
+/// Whether what holds a key can be asked. trent itself always can.
+fn is_connected(key: &Key, store: Option<&KeyStore>) -> bool {
+    key.in_store.is_none() || store.is_some_and(|store| store.connection == Connection::Connected)
 }

@@ -1,4 +1,4 @@
-//! Keys and aliases in use, in memory: no database read on the path of a warm key.
+//! Keys, aliases and custom key stores in use, in memory: no database read on the path of a warm key.
 //!
 //! An entry is one key of one Region, replaced whole and never edited. Entries have [`Generations`], so a row that was
 //! read before a change can never serve a request that starts after the change was answered, however the two interleave.
@@ -13,6 +13,7 @@ use trent_database::{Change, Observer};
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
+use trent_domain::key_store::{KeyStore, KeyStoreId};
 use trent_domain::time::Timestamp;
 use trent_keystore::OpenedKey;
 use trent_policy::Document;
@@ -21,6 +22,8 @@ use crate::generations::Generations;
 
 const ENTRY_BYTES: usize = 1_000;
 const ALIAS_ENTRY_BYTES: u64 = 300;
+/// Accounts have few, and each of them has many keys.
+const KEY_STORES: u64 = 10_000;
 
 /// How much the caches may hold.
 #[derive(Debug, Clone, Copy)]
@@ -59,13 +62,20 @@ struct AliasEntry {
     generation: u64,
 }
 
+#[derive(Clone)]
+struct StoreEntry {
+    record: Arc<KeyStore>,
+    generation: u64,
+}
+
 type KeyPlace = (Region, KeyId);
 type AliasPlace = (AccountId, Region, AliasName);
 
-/// The cache of keys and aliases.
+/// The cache of keys, aliases and custom key stores.
 pub(crate) struct KeyCache {
     keys: Cache<KeyPlace, Arc<Entry>>,
     aliases: Cache<AliasPlace, AliasEntry>,
+    stores: Cache<KeyStoreId, StoreEntry>,
     generations: Generations,
     alias_changes: AtomicU64,
 }
@@ -77,6 +87,7 @@ impl KeyCache {
         Self {
             keys: keys.build(),
             aliases: Cache::new(bounds.alias_bytes / ALIAS_ENTRY_BYTES),
+            stores: Cache::new(KEY_STORES),
             generations: Generations::new(),
             alias_changes: AtomicU64::new(0),
         }
@@ -89,6 +100,18 @@ impl KeyCache {
     pub(crate) fn alias(&self, place: &AliasPlace) -> Option<KeyId> {
         let entry = self.aliases.get(place).filter(|entry| entry.generation == self.generation(place));
         entry.map(|entry| entry.target)
+    }
+
+    pub(crate) fn key_store(&self, id: &KeyStoreId) -> Option<Arc<KeyStore>> {
+        let entry = self.stores.get(id).filter(|entry| entry.generation == self.generation(id));
+        entry.map(|entry| entry.record)
+    }
+
+    /// Keeps the record of a key store that was read after `generation` was taken.
+    pub(crate) fn insert_key_store(&self, record: KeyStore, generation: u64) -> Arc<KeyStore> {
+        let (id, record) = (record.id.clone(), Arc::new(record));
+        self.stores.insert(id, StoreEntry { record: Arc::clone(&record), generation });
+        record
     }
 
     /// Keeps a row that was read after `generation` was taken.
@@ -146,11 +169,11 @@ impl Observer for KeyCache {
                     self.generations.count_up(&(*account, *region, name.clone()));
                     self.alias_changes.fetch_add(1, Ordering::SeqCst);
                 }
-                Change::GrantCreated(_)
-                | Change::GrantDeleted(_)
-                | Change::Identities
-                | Change::KeyStore(_)
-                | Change::Ring(_) => {}
+                Change::KeyStore(id) => {
+                    self.generations.count_up(id);
+                    self.stores.invalidate(id);
+                }
+                Change::GrantCreated(_) | Change::GrantDeleted(_) | Change::Identities | Change::Ring(_) => {}
             }
         }
     }

@@ -1,11 +1,14 @@
 //! Custom key stores: their secrets, the way to what is behind them, and whether that is well. No key is used here.
 
+use std::sync::Arc;
+
 use trent_crypto::envelope::label;
 use trent_crypto::{Purpose, SecretBytes};
+use trent_database::DatabaseError;
 use trent_domain::key_store::{
     EndpointService, KeyStore, KeyStoreId, ProxyFailure, Reach, ServiceError, find_service,
 };
-use trent_keystore::{Behalf, ProxyTarget, RingName};
+use trent_keystore::{Behalf, ProxyTarget, RingName, StoreError};
 
 use crate::opening::Gate;
 use crate::refusal::Refusal;
@@ -50,6 +53,10 @@ impl Gate {
 
     /// Opens the secret in the record of a key store.
     pub fn open_key_store_secret(&self, store: &KeyStore) -> Result<KeyStoreCredential, Refusal> {
+        Ok(self.open_credential(store)?)
+    }
+
+    pub(crate) fn open_credential(&self, store: &KeyStore) -> Result<KeyStoreCredential, StoreError> {
         let ring = RingName::Domain { account: store.account, region: store.region };
         let owner = owner(store, &store.id);
         let purpose = Purpose::new(label::KEY_STORE_SECRET, &owner);
@@ -77,7 +84,7 @@ impl Gate {
         self.proxies.forget(store);
     }
 
-    fn target(&self, store: &KeyStore, credential: &KeyStoreCredential) -> Option<ProxyTarget> {
+    pub(crate) fn target(&self, store: &KeyStore, credential: &KeyStoreCredential) -> Option<ProxyTarget> {
         Some(ProxyTarget {
             store: store.id.clone(),
             region: store.region,
@@ -85,6 +92,17 @@ impl Gate {
             secret: credential.0.expose().clone().into(),
             targets: self.targets(store).ok()?,
         })
+    }
+
+    /// The record of a key store: from memory, else from the database.
+    pub(crate) async fn key_store(&self, id: &KeyStoreId) -> Result<Option<Arc<KeyStore>>, DatabaseError> {
+        if let Some(known) = self.cache.key_store(id) {
+            return Ok(Some(known));
+        }
+        let generation = self.cache.generation(id);
+        let asked = id.clone();
+        let found = trent_database::read(&*self.database, move |records| records.key_store(&asked)).await?;
+        Ok(found.map(|record| self.cache.insert_key_store(record, generation)))
     }
 
     /// Where connections to a proxy go, if not to its own name.

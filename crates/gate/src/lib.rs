@@ -8,11 +8,11 @@
 //!
 //! ```
 //! use trent_domain::encryption_context::EncryptionContext;
-//! use trent_gate::{Authorized, Encrypt};
+//! use trent_gate::{Authorized, Behalf, Encrypt};
 //! use trent_protocol::EncryptionAlgorithm::SymmetricDefault;
 //!
-//! async fn encrypts(permit: Authorized<'_, Encrypt>) {
-//!     let _ = permit.encrypt(b"text", SymmetricDefault, &EncryptionContext::default()).await;
+//! async fn encrypts(permit: Authorized<'_, Encrypt>, behalf: Behalf<'_>) {
+//!     let _ = permit.encrypt(b"text", SymmetricDefault, &EncryptionContext::default(), behalf).await;
 //! }
 //! ```
 //!
@@ -20,11 +20,11 @@
 //!
 //! ```compile_fail
 //! use trent_domain::encryption_context::EncryptionContext;
-//! use trent_gate::{Authorized, Encrypt};
+//! use trent_gate::{Authorized, Behalf, Encrypt};
 //! use trent_protocol::EncryptionAlgorithm::SymmetricDefault;
 //!
-//! async fn encrypts(permit: Authorized<'_, Encrypt>) {
-//!     let _ = permit.decrypt(b"blob", SymmetricDefault, &EncryptionContext::default()).await;
+//! async fn encrypts(permit: Authorized<'_, Encrypt>, behalf: Behalf<'_>) {
+//!     let _ = permit.decrypt(b"blob", SymmetricDefault, &EncryptionContext::default(), behalf).await;
 //! }
 //! ```
 //!
@@ -42,7 +42,7 @@
 //! use trent_gate::{Authorized, Decrypt, Encrypt};
 //!
 //! fn forges<'gate>(permit: Authorized<'gate, Encrypt>) -> Authorized<'gate, Decrypt> {
-//!     Authorized { gate: permit.gate, entry: permit.entry, made_by: None, action: std::marker::PhantomData }
+//!     Authorized { gate: permit.gate, entry: permit.entry, made_by: None, store: None, action: std::marker::PhantomData }
 //! }
 //! ```
 //!
@@ -121,6 +121,7 @@ mod change;
 mod condition_keys;
 mod decision;
 mod explain;
+mod external_keys;
 mod facts;
 mod find;
 mod generations;

@@ -80,7 +80,10 @@ impl Refusal {
     pub fn resource(&self) -> Option<String> {
         match self {
             Self::State(
-                StateError::Disabled(arn) | StateError::NotPrimary(arn) | StateError::Invalid { arn, .. },
+                StateError::Disabled(arn)
+                | StateError::NotConnected(arn)
+                | StateError::NotPrimary(arn)
+                | StateError::Invalid { arn, .. },
             ) => Some(arn.to_string()),
             Self::Origin { arn, .. } | Self::Usage { arn, .. } | Self::NotRotatable(arn) => {
                 Some(arn.to_string())

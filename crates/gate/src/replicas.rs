@@ -59,7 +59,7 @@ impl Gate {
         if tags == ReplicaTags::Some {
             on_account::<TagResource>(&there)?;
         }
-        self.admit(entry, None)
+        self.admit(entry, None).await
     }
 
     /// A permit to make the replica in `region` the primary: of the present primary, and of the replica.
@@ -77,7 +77,7 @@ impl Gate {
             self.allow::<UpdatePrimaryRegion>(&mut found, &Facts { region, ..*facts }).await?;
         }
         // That there is none is told after the primary's state; one that comes later has not been asked.
-        let permit = self.admit(entry, None)?;
+        let permit = self.admit(entry, None).await?;
         let arn = permit.key().arn_in(region);
         if has_replica { Ok(permit) } else { Err(Refusal::UnknownKey(arn)) }
     }

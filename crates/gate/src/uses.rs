@@ -7,10 +7,12 @@ mod encryption;
 mod import;
 mod mac;
 mod material;
+mod outside;
 mod signing;
 
 use trent_domain::identifier::KeyArn;
 use trent_domain::import::WrappingError;
+use trent_domain::key_store::ProxyFailure;
 use trent_keystore::{OpenedKey, StoreError};
 use trent_protocol::{EncryptionAlgorithm, KeySpec, MacAlgorithm, MessageType, SigningAlgorithm};
 
@@ -161,9 +163,18 @@ pub enum UseError {
     /// The key has no material that could encrypt.
     #[error("key `{0}` has no material")]
     NoMaterial(KeyArn),
+    /// The other half of the key, which is with an external key manager, could not be used.
+    #[error("{}", .0.message())]
+    Proxy(ProxyFailure),
     /// The key store failed.
     #[error(transparent)]
     Store(StoreError),
+}
+
+impl From<ProxyFailure> for UseError {
+    fn from(failure: ProxyFailure) -> Self {
+        Self::Proxy(failure)
+    }
 }
 
 impl UseError {

@@ -20,6 +20,7 @@ pub use external::{Behalf, ExternalCiphertext, ExternalProxies, NoProxies, Proxy
 pub use keyring::{Keyring, NewRingKey, RingName};
 pub use software::SoftwareStore;
 pub use store::{
-    AgreementKey, Answer, DecryptionKey, Encapsulated, EncapsulationKey, ImportParameters, KeyStore, MacKey,
-    Message, NewMaterial, OpenedKey, Owner, Pair, SigningKey, StoreError, SymmetricKey, Wrapped, Wrapping,
+    AgreementKey, Answer, DecryptionKey, Encapsulated, EncapsulationKey, ImportParameters, InnerKey,
+    KeyStore, MacKey, Message, NewMaterial, OpenedKey, Owner, Pair, SigningKey, StoreError, SymmetricKey,
+    Wrapped, Wrapping,
 };

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use trent_crypto::ciphertext::double::Sealed;
 use trent_crypto::{CanonicalContext, Key256, RandomError, SealError, SecretBytes};
 use trent_domain::identifier::{AccountId, KeyId, MaterialId, Region};
 use trent_domain::key::Key;
@@ -188,6 +189,8 @@ pub struct Pair {
 pub enum OpenedKey {
     /// SYMMETRIC_DEFAULT.
     Symmetric(Arc<dyn SymmetricKey>),
+    /// SYMMETRIC_DEFAULT, of which one half is with an external key manager.
+    Inner(Arc<dyn InnerKey>),
     /// A pair for ENCRYPT_DECRYPT.
     Decryption(Arc<dyn DecryptionKey>),
     /// A pair for SIGN_VERIFY.
@@ -207,6 +210,15 @@ pub trait SymmetricKey: Send + Sync {
 
     /// Decrypts a ciphertext blob that this material made with the same context.
     fn decrypt(&self, blob: &[u8], context: &CanonicalContext) -> Result<SecretBytes, StoreError>;
+}
+
+/// An opened symmetric key that is no use alone: what it seals is encrypted with an external key before anybody gets it.
+pub trait InnerKey: Send + Sync {
+    /// Seals `plaintext` and binds `context` to it; gives what the external key is to encrypt.
+    fn seal(&self, plaintext: &[u8], context: &CanonicalContext) -> Result<Sealed, StoreError>;
+
+    /// Opens what the external key has decrypted.
+    fn open(&self, sealed: &Sealed, context: &CanonicalContext) -> Result<SecretBytes, StoreError>;
 }
 
 /// An opened pair that encrypts with its public key and decrypts with its private one.

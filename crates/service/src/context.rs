@@ -7,9 +7,12 @@ use trent_database::Database;
 use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AliasArn, Region};
 use trent_domain::identity::Caller;
+use trent_domain::key::Key;
+use trent_domain::key_store::InStore;
+use trent_domain::operations::{Effect, rules};
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
-use trent_gate::{Action, Authorized, Connection, Facts, Gate, Parameters, Refusal, Standing};
+use trent_gate::{Action, Authorized, Behalf, Connection, Facts, Gate, Parameters, Refusal, Standing};
 use trent_protocol::{Operation, TrackedOperation};
 use uuid::Uuid;
 
@@ -105,14 +108,24 @@ impl<'a> Context<'a> {
     }
 
     /// Notes the key that a permit is for, or that none was given for.
-    pub(crate) fn noted<A>(
+    pub(crate) fn noted<A: Action>(
         &self,
         permit: Result<Authorized<'a, A>, Refusal>,
     ) -> Result<Authorized<'a, A>, KmsError> {
         let permit = permit.map_err(|refusal| self.refused(refusal))?;
         self.event.resource(permit.arn_text());
+        if rules(A::OPERATION).effect == Effect::Uses {
+            self.note_place(permit.key());
+        }
         self.count(|quotas| quotas.key_found(self.operation, permit.key(), self.call, self.now))?;
         Ok(permit)
+    }
+
+    /// Notes which custom key store holds a key that is used.
+    pub(crate) fn note_place(&self, key: &Key) {
+        let Some(InStore { store, external_key }) = &key.in_store else { return };
+        self.event.additional("customKeyStoreId", store.as_str());
+        external_key.iter().for_each(|id| self.event.additional("xksKeyId", id));
     }
 
     /// Notes the key that no permit was given for.
@@ -134,6 +147,18 @@ impl<'a> Context<'a> {
         let Call { caller, region, .. } = self.call;
         let arn = AliasArn { region: *region, account: caller.account, name: name.clone() };
         self.event.resource(&arn.to_string());
+    }
+
+    /// On whose behalf proxies of external key stores are asked.
+    pub(crate) fn behalf(&self) -> Behalf<'a> {
+        let Call { caller, request_id, .. } = self.call;
+        Behalf {
+            operation: self.operation.name(),
+            request_id: *request_id,
+            principal: Some(caller.service_name().unwrap_or(&caller.arn)),
+            key_arn: None,
+            via_service: caller.via.as_ref().map(|via| &*via.service),
+        }
     }
 
     /// Notes that a key was used with success.

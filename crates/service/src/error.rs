@@ -133,6 +133,7 @@ impl From<UseError> for KmsError {
             UseError::ExpiredImportToken => Self::bare(ErrorCode::ExpiredImportToken),
             UseError::IncorrectMaterial => Self::bare(ErrorCode::IncorrectKeyMaterial),
             UseError::NoPublicKey(_) => Self::bare(ErrorCode::UnsupportedOperation),
+            UseError::Proxy(_) => Self::new(ErrorCode::KmsInvalidState, error.to_string()),
             UseError::Store(StoreError::Busy) => Self::throttled(),
             UseError::Store(StoreError::Unsupported(spec)) => Self::unsupported_spec(*spec),
             UseError::NoMaterial(_) | UseError::Store(_) => Self::internal(&error),
@@ -164,7 +165,7 @@ impl From<StateError> for KmsError {
     fn from(error: StateError) -> Self {
         let code = match error {
             StateError::Disabled(_) => ErrorCode::Disabled,
-            StateError::Invalid { .. } => ErrorCode::KmsInvalidState,
+            StateError::Invalid { .. } | StateError::NotConnected(_) => ErrorCode::KmsInvalidState,
             StateError::NotPrimary(_) => ErrorCode::UnsupportedOperation,
         };
         Self::new(code, error.to_string())

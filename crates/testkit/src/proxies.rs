@@ -46,6 +46,7 @@ struct State {
     keys: BTreeMap<String, ExternalKey>,
     failure: Option<ProxyFailure>,
     stalled: bool,
+    waiting: usize,
     garbles: bool,
     asked: Vec<Asked>,
     kept: BTreeSet<KeyStoreId>,
@@ -73,6 +74,11 @@ impl TestProxies {
     /// Leaves requests without an answer for as long as it is told to.
     pub fn stall(&self, stalled: bool) {
         self.state().stalled = stalled;
+    }
+
+    /// How many requests wait for their answer.
+    pub fn waiting(&self) -> usize {
+        self.state().waiting
     }
 
     /// Decrypts to something else of the same length from now on.
@@ -115,9 +121,11 @@ impl TestProxies {
             request_id: behalf.request_id,
             text: text.to_vec(),
         });
+        self.state().waiting += 1;
         while self.state().stalled {
             tokio::task::yield_now().await;
         }
+        self.state().waiting -= 1;
         let state = self.state();
         if let Some(failure) = state.failure {
             return Err(failure);

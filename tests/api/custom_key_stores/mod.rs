@@ -2,10 +2,12 @@
 
 mod connect_custom_key_store;
 mod create_custom_key_store;
+mod cryptography;
 mod delete_custom_key_store;
 mod describe_custom_key_stores;
 mod disconnect_custom_key_store;
 mod health_checks;
+mod keys;
 mod update_custom_key_store;
 
 use serde_json::{Value, json};

@@ -24,6 +24,10 @@ pub use failure::ProxyFailure;
 pub use proxy::{Credential, Endpoint, EndpointError, Proxy, Reach, Taken};
 pub use service::{DomainVerification, EndpointService, LoadBalancer, ServiceError, find_service};
 
+/// What callers are told while an external key store is not connected.
+pub const NOT_CONNECTED: &str = "This KMS key is in a custom key store that is not connected to its external key store proxy. \
+                                 Connect the external key store and try the request again.";
+
 const ID_PREFIX: &str = "cks-";
 const ID_DIGITS: usize = 17;
 

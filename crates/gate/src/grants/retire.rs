@@ -61,7 +61,7 @@ impl Gate {
             Parameters { lists: &lists, encryption_context: keys.context(), ..Parameters::default() };
         let facts = Facts { parameters, ..*facts };
         on_retirement(&found, &Matches::to_retire(&grant, &facts), &facts)?;
-        Ok((self.admit(found.entry, None)?, id))
+        Ok((self.admit(found.entry, None).await?, id))
     }
 }
 

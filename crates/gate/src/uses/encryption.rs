@@ -1,10 +1,11 @@
 //! Encrypting and decrypting, with symmetric keys and with pairs.
 
+use trent_crypto::ciphertext::double::{self, Double};
 use trent_crypto::{CanonicalContext, SecretBytes};
 use trent_domain::algorithms;
 use trent_domain::encryption_context::EncryptionContext;
 use trent_domain::identifier::MaterialId;
-use trent_keystore::OpenedKey;
+use trent_keystore::{Behalf, OpenedKey};
 use trent_protocol::{EncryptionAlgorithm, KeySpec};
 
 use super::{MayDecrypt, MayEncrypt, UseError, opened_as};
@@ -16,7 +17,7 @@ use crate::authorize::Authorized;
 pub struct Encrypted {
     /// The ciphertext blob.
     pub blob: Vec<u8>,
-    /// The material that made it, of symmetric keys.
+    /// The material that made it, of symmetric keys that trent has alone.
     pub material: Option<MaterialId>,
 }
 
@@ -24,7 +25,7 @@ pub struct Encrypted {
 pub struct Decrypted {
     /// The plaintext.
     pub plaintext: SecretBytes,
-    /// The material that had made the ciphertext, of symmetric keys.
+    /// The material that had made the ciphertext, of symmetric keys that trent has alone.
     pub material: Option<MaterialId>,
 }
 
@@ -35,9 +36,16 @@ impl<A: MayEncrypt> Authorized<'_, A> {
         plaintext: &[u8],
         algorithm: EncryptionAlgorithm,
         context: &EncryptionContext,
+        behalf: Behalf<'_>,
     ) -> Result<Encrypted, UseError> {
         self.check_encrypt(plaintext.len(), algorithm, context)?;
         match self.open_current().await? {
+            OpenedKey::Inner(key) => {
+                let context = canonical(context);
+                // In a box: the futures of all other keys would be as large as this one.
+                let blob = Box::pin(self.encrypt_outside(&*key, plaintext, &context, behalf)).await?;
+                Ok(Encrypted { blob, material: None })
+            }
             OpenedKey::Symmetric(key) => {
                 let blob = key.encrypt(plaintext, &canonical(context))?;
                 Ok(Encrypted { blob, material: Some(self.current_material()?.id) })
@@ -58,7 +66,11 @@ impl<A: MayEncrypt> Authorized<'_, A> {
     ) -> Result<(), UseError> {
         self.check_algorithm(algorithm, context)?;
         let spec = self.entry.key.spec;
-        match plaintext_bytes_max(spec, algorithm) {
+        let bytes_max = match &self.entry.key.in_store {
+            Some(_) => Some(double::PLAINTEXT_BYTES_MAX),
+            None => plaintext_bytes_max(spec, algorithm),
+        };
+        match bytes_max {
             Some(bytes_max) if plaintext_bytes > bytes_max => {
                 Err(UseError::PlaintextTooLong { algorithm, spec, bytes_max })
             }
@@ -74,6 +86,7 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         ciphertext: &[u8],
         algorithm: EncryptionAlgorithm,
         context: &EncryptionContext,
+        behalf: Behalf<'_>,
     ) -> Result<Decrypted, UseError> {
         self.check_algorithm(algorithm, context)?;
         if algorithm != EncryptionAlgorithm::SymmetricDefault {
@@ -88,8 +101,30 @@ impl<A: MayDecrypt> Authorized<'_, A> {
             // Opening costs little more than finding an opened one would: old material is not kept open.
             false => self.gate.store.open(key, material).await?,
         };
-        let plaintext = opened_as!(opened, Symmetric, key.spec)?.decrypt(ciphertext, &canonical(context))?;
+        let context = canonical(context);
+        if let OpenedKey::Inner(key) = opened {
+            let plaintext = Box::pin(self.decrypt_outside(&*key, ciphertext, &context, behalf)).await?;
+            return Ok(Decrypted { plaintext, material: None });
+        }
+        let plaintext = opened_as!(opened, Symmetric, key.spec)?.decrypt(ciphertext, &context)?;
         Ok(Decrypted { plaintext, material: Some(material.id) })
+    }
+
+    /// How long the plaintext is that decrypting would give. Nothing outside trent is asked: of a key in an external key
+    /// store the ciphertext is believed.
+    pub async fn try_decrypt(
+        &self,
+        ciphertext: &[u8],
+        algorithm: EncryptionAlgorithm,
+        context: &EncryptionContext,
+        behalf: Behalf<'_>,
+    ) -> Result<usize, UseError> {
+        if self.entry.key.in_store.is_none() {
+            return Ok(self.decrypt(ciphertext, algorithm, context, behalf).await?.plaintext.expose().len());
+        }
+        self.check_algorithm(algorithm, context)?;
+        let double = Double::read(ciphertext).map_err(|_| UseError::InvalidCiphertext)?;
+        Ok(double.plaintext_bytes())
     }
 }
 

@@ -130,9 +130,7 @@ impl KeyStore for SoftwareStore {
         Box::pin(async move {
             let record = self.unseal(key, material)?;
             let opened = match (key.spec, mac::spec(key.spec), pairs::spec(key.spec)) {
-                (KeySpec::SymmetricDefault, ..) => {
-                    symmetric::open(&self.keyring, key.id, material.id, &record)
-                }
+                (KeySpec::SymmetricDefault, ..) => symmetric::open(&self.keyring, key, material.id, &record),
                 (_, Some(spec), _) => mac::open(spec, record.expose()),
                 (_, _, Some(spec)) => pairs::open(spec, key, record, &self.pool).await?,
                 (spec, None, None) => return Err(StoreError::Unsupported(spec)),
@@ -249,7 +247,9 @@ mod tests {
 
     fn usage_of(opened: &OpenedKey) -> KeyUsage {
         match opened {
-            OpenedKey::Symmetric(_) | OpenedKey::Decryption(_) => KeyUsage::EncryptDecrypt,
+            OpenedKey::Symmetric(_) | OpenedKey::Inner(_) | OpenedKey::Decryption(_) => {
+                KeyUsage::EncryptDecrypt
+            }
             OpenedKey::Signing(_) => KeyUsage::SignVerify,
             OpenedKey::Mac(_) => KeyUsage::GenerateVerifyMac,
             OpenedKey::Agreement(_) => KeyUsage::KeyAgreement,

@@ -43,7 +43,9 @@ pub(super) async fn generate<A: MayGenerateDataKey>(
         return Err(UseError::DryRun.into());
     }
     let plaintext = key.random_data_key(bytes)?;
-    let sealed = key.encrypt(plaintext.expose(), EncryptionAlgorithm::SymmetricDefault, &context).await?;
+    let sealed = key
+        .encrypt(plaintext.expose(), EncryptionAlgorithm::SymmetricDefault, &context, ctx.behalf())
+        .await?;
     ctx.record_usage(&key, operation)?;
     Ok(DataKey { plaintext, sealed, key_arn: key.arn_text().to_owned() })
 }

@@ -33,10 +33,11 @@ impl Handle for DecryptRequest {
             }
             _ => ctx.authorize_asking::<Decrypt>(named(name, "keyId")?, tokens, parameters).await?,
         };
-        let opened = key.decrypt(blob, algorithm, &context).await?;
         if self.dry_run == Some(true) {
+            key.try_decrypt(blob, algorithm, &context, ctx.behalf()).await?;
             return Err(UseError::DryRun.into());
         }
+        let opened = key.decrypt(blob, algorithm, &context, ctx.behalf()).await?;
         ctx.record_usage(&key, TrackedOperation::Decrypt)?;
         Ok(DecryptResponse {
             key_id: Some(key.arn_text().to_owned()),

@@ -6,6 +6,7 @@ use trent_protocol::{ErrorCode, GenerateRandomRequest, GenerateRandomResponse, S
 use super::recipient;
 use crate::context::Context;
 use crate::error::KmsError;
+use crate::operations::custom_key_stores::find;
 use crate::pipeline::Handle;
 
 impl Handle for GenerateRandomRequest {
@@ -15,10 +16,9 @@ impl Handle for GenerateRandomRequest {
         let count = count.ok_or_else(|| KmsError::validation("NumberOfBytes is required."))?;
         let permit = ctx.gate().authorize_account::<GenerateRandom>(&ctx.facts())?;
         if let Some(store) = self.custom_key_store_id {
-            return Err(KmsError::new(
-                ErrorCode::CustomKeyStoreNotFound,
-                format!("Custom key store {store} does not exist."),
-            ));
+            let store = find(&store, permit.account(), permit.region(), ctx).await?;
+            let text = format!("Custom key stores of type {} make no random bytes.", store.kind());
+            return Err(KmsError::new(ErrorCode::UnsupportedOperation, text));
         }
         let bytes = permit.random_bytes(count)?;
         Ok(GenerateRandomResponse {

@@ -38,6 +38,8 @@ impl Handle for ReEncryptRequest {
             .map_err(|refusal| ctx.refused(refusal))?;
         ctx.event.resource(source.arn_text());
         ctx.event.resource(destination.arn_text());
+        ctx.note_place(source.key());
+        ctx.note_place(destination.key());
         ctx.count(|quotas| {
             quotas.key_found(ctx.operation, source.key(), ctx.call, ctx.now)?;
             match source.arn_text() == destination.arn_text() {
@@ -49,12 +51,14 @@ impl Handle for ReEncryptRequest {
         source.check_algorithm(from, &source_context)?;
         destination.check_algorithm(to, &destination_context)?;
         let Source::Blob(blob) = blob else { return Err(UseError::DryRun.into()) };
-        let opened = source.decrypt(blob, from, &source_context).await?;
-        destination.check_encrypt(opened.plaintext.expose().len(), to, &destination_context)?;
+        let behalf = ctx.behalf();
         if self.dry_run == Some(true) {
+            let bytes = source.try_decrypt(blob, from, &source_context, behalf).await?;
+            destination.check_encrypt(bytes, to, &destination_context)?;
             return Err(UseError::DryRun.into());
         }
-        let sealed = destination.encrypt(opened.plaintext.expose(), to, &destination_context).await?;
+        let opened = source.decrypt(blob, from, &source_context, behalf).await?;
+        let sealed = destination.encrypt(opened.plaintext.expose(), to, &destination_context, behalf).await?;
         ctx.record_usage(&source, TrackedOperation::ReEncrypt)?;
         ctx.record_usage(&destination, TrackedOperation::ReEncrypt)?;
         Ok(ReEncryptResponse {

@@ -11,3 +11,5 @@ mod checks;
 mod entry;
 mod parameters;
 mod record;
+
+pub(crate) use record::{find, find_in_transaction};

@@ -15,7 +15,7 @@ pub(super) fn not_found(name: &str) -> KmsError {
 }
 
 /// The key store of the caller's account and Region with the id that a request gives.
-pub(super) async fn find(
+pub(crate) async fn find(
     id: &str,
     account: AccountId,
     region: Region,
@@ -38,7 +38,7 @@ fn find_in(
 }
 
 /// The same, inside a transaction.
-pub(super) fn find_in_transaction(
+pub(crate) fn find_in_transaction(
     records: &dyn Transaction,
     id: &str,
     account: AccountId,

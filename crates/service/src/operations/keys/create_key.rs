@@ -1,4 +1,5 @@
-//! CreateKey: keys whose material trent makes, or that wait for it to be imported; single-Region, or multi-Region primaries.
+//! CreateKey: keys whose material trent makes, alone or with an external key manager, or that wait for it to be imported;
+//! single-Region, or multi-Region primaries.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use trent_domain::tags;
 use trent_gate::{AuthorizedAccount, CreateKey, Facts, Parameters, TagResource};
 use trent_protocol::{CreateKeyRequest, CreateKeyResponse, ErrorCode, KeyManager, KeySpec, KeyUsage, Origin};
 
+use super::in_store;
 use super::metadata::metadata;
 use crate::context::Context;
 use crate::error::KmsError;
@@ -21,8 +23,11 @@ use crate::pipeline::Handle;
 impl Handle for CreateKeyRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<CreateKeyResponse, KmsError> {
         let spec = spec(&self)?;
+        let in_store = in_store::Wanted::parse(&self, spec)?;
         let usage = usage(spec, self.key_usage)?;
-        check_origin(&self, spec)?;
+        if spec == KeySpec::Sm2 && !trent_gate::HAS_SM2 {
+            return Err(KmsError::unsupported_spec(spec));
+        }
         let tags = tags::parse(self.tags.into_iter().flatten().map(|tag| (tag.tag_key, tag.tag_value)))?;
 
         let origin = self.origin.unwrap_or(Origin::AwsKms);
@@ -53,31 +58,27 @@ impl Handle for CreateKeyRequest {
             key.policy = Some(checks::accept(text, &key, bypass, ctx).await?);
         }
         let keys_max = ctx.service.options.keys_per_region_max;
-        match origin {
-            // Its material is imported later.
-            Origin::External => {}
-            Origin::AwsCloudhsm | Origin::ExternalKeyStore => {
-                return Err(unsupported(&format!(
-                    "Origin {origin} is not supported by this version of trent."
-                )));
-            }
-            Origin::AwsKms => {
-                if spec != KeySpec::SymmetricDefault {
-                    // Asked before, too: whoever is at the quota must not keep cores busy with pairs for nothing.
-                    let (account, region) = (permit.account(), permit.region());
-                    let count = trent_database::read(ctx.database(), move |records| {
-                        records.customer_key_count(account, region)
-                    });
-                    check_room(count.await?, keys_max)?;
-                }
-                key.materials.push(permit.make_material(id, spec).await?.into_material(ctx.now, None));
-                key.lifecycle = Lifecycle::Enabled;
-            }
+        // Asked before, too: whoever is at the quota must not keep cores or proxies busy for nothing.
+        if spec != KeySpec::SymmetricDefault || in_store.is_some() {
+            let (account, region) = (permit.account(), permit.region());
+            let count = trent_database::read(ctx.database(), move |records| {
+                records.customer_key_count(account, region)
+            });
+            check_room(count.await?, keys_max)?;
+        }
+        if let Some(wanted) = in_store {
+            key.in_store = Some(wanted.find(origin, &permit, ctx).await?);
+        }
+        // Otherwise its material is imported later.
+        if origin != Origin::External {
+            key.materials.push(permit.make_material(id, spec).await?.into_material(ctx.now, None));
+            key.lifecycle = Lifecycle::Enabled;
         }
         let arn = key.arn();
-        let answer = CreateKeyResponse { key_metadata: Some(metadata(&key)) };
+        let answer = CreateKeyResponse { key_metadata: Some(metadata(&key, key.state())) };
         trent_database::write(ctx.database(), "create key", move |transaction| {
             check_quota(transaction, key.account, key.region, keys_max)?;
+            in_store::check_again(transaction, &key)?;
             Ok::<_, KmsError>(transaction.insert_key(&key)?)
         })
         .await??;
@@ -166,32 +167,6 @@ fn usage(spec: KeySpec, usage: Option<KeyUsage>) -> Result<KeyUsage, KmsError> {
     } else {
         Err(KmsError::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")))
     }
-}
-
-fn check_origin(request: &CreateKeyRequest, spec: KeySpec) -> Result<(), KmsError> {
-    let origin = request.origin.unwrap_or(Origin::AwsKms);
-    let in_store = matches!(origin, Origin::AwsCloudhsm | Origin::ExternalKeyStore);
-    if in_store && request.multi_region == Some(true) {
-        return Err(unsupported("Multi-Region keys cannot be created in a custom key store."));
-    }
-    if in_store != request.custom_key_store_id.is_some() {
-        return Err(KmsError::validation(format!(
-            "CustomKeyStoreId must be specified with Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE, and with no other; Origin is {origin}."
-        )));
-    }
-    if (origin == Origin::ExternalKeyStore) != request.xks_key_id.is_some() {
-        return Err(KmsError::validation(format!(
-            "XksKeyId must be specified with Origin EXTERNAL_KEY_STORE, and with no other; Origin is {origin}."
-        )));
-    }
-    if let Some(store) = &request.custom_key_store_id {
-        let text = format!("Custom key store {store} does not exist.");
-        return Err(KmsError::new(ErrorCode::CustomKeyStoreNotFound, text));
-    }
-    if spec == KeySpec::Sm2 && !trent_gate::HAS_SM2 {
-        return Err(KmsError::unsupported_spec(spec));
-    }
-    Ok(())
 }
 
 fn unsupported(text: &str) -> KmsError {

@@ -3,12 +3,13 @@
 use trent_domain::algorithms::{Algorithms, algorithms};
 use trent_domain::identifier::Region;
 use trent_domain::key::Key;
+use trent_domain::key_store::InStore;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
 use trent_domain::time::Timestamp;
 use trent_protocol::{
     EpochMillis, ExpirationModel, KeyMetadata, KeySpec, KeyState, MultiRegionConfiguration, MultiRegionKey,
-    MultiRegionKeyType, Origin,
+    MultiRegionKeyType, Origin, XksKeyConfiguration,
 };
 
 /// A moment as the wire has it.
@@ -16,16 +17,17 @@ pub(crate) fn epoch(at: Timestamp) -> EpochMillis {
     EpochMillis(at.millis())
 }
 
-pub(crate) fn metadata(key: &Key) -> KeyMetadata {
+/// What is told of a key, whose state is shown as `state`.
+pub(crate) fn metadata(key: &Key, state: KeyState) -> KeyMetadata {
     let arn = key.arn().to_string();
     let mut metadata = KeyMetadata {
         aws_account_id: Some(key.account.to_string()),
         key_id: key.id.to_string(),
         creation_date: Some(epoch(key.created)),
-        enabled: key.state() == KeyState::Enabled,
+        enabled: state == KeyState::Enabled,
         description: Some(key.description.clone()),
         key_usage: Some(key.usage),
-        key_state: Some(key.state()),
+        key_state: Some(state),
         deletion_date: deletion_date(&key.lifecycle),
         pending_deletion_window_in_days: window_after_replicas(&key.lifecycle),
         origin: Some(key.origin),
@@ -35,8 +37,13 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         key_spec: Some(key.spec),
         multi_region: key.id.is_multi_region(),
         multi_region_configuration: key.multi_region.as_ref().map(|related| configuration(key, related)),
-        // Only symmetric encryption keys have materials that callers tell apart; recorded: not while being created.
-        current_key_material_id: (key.spec == KeySpec::SymmetricDefault && key.state() != KeyState::Creating)
+        custom_key_store_id: key.in_store.as_ref().map(|place| place.store.to_string()),
+        xks_key_configuration: key.in_store.as_ref().and_then(external_key),
+        // Only symmetric encryption keys have materials that callers tell apart, and not in custom key stores; recorded: not
+        // while being created.
+        current_key_material_id: (key.spec == KeySpec::SymmetricDefault
+            && key.in_store.is_none()
+            && state != KeyState::Creating)
             .then(|| key.current_material())
             .flatten()
             .map(|material| material.id.to_string()),
@@ -55,6 +62,11 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         Algorithms::Encapsulation(list) => metadata.encapsulation_algorithms = Some(list.to_vec()),
     }
     metadata
+}
+
+fn external_key(place: &InStore) -> Option<XksKeyConfiguration> {
+    let id = place.external_key.clone()?;
+    Some(XksKeyConfiguration { id: Some(id) })
 }
 
 /// What the API calls material that expires then, or never.

@@ -11,6 +11,7 @@ mod list_keys;
 mod schedule_key_deletion;
 mod update_key_description;
 
+mod in_store;
 mod metadata;
 
 pub(crate) use create_key::check_quota;

@@ -68,10 +68,12 @@ impl Handle for ReplicateKeyRequest {
             .await?;
         ctx.event.follow(Internal::call("CreateKey", replica.arn().to_string()));
         ctx.event.follow(Internal::synchronize(permit.arn_text().to_owned()));
+        let replica_policy = Some(policy_text(&replica, ctx)?);
+        let shown = Key { lifecycle: creating, ..replica };
         Ok(ReplicateKeyResponse {
-            replica_policy: Some(policy_text(&replica, ctx)?),
-            replica_tags: tags_of(&replica),
-            replica_key_metadata: Some(metadata(&Key { lifecycle: creating, ..replica })),
+            replica_policy,
+            replica_tags: tags_of(&shown),
+            replica_key_metadata: Some(metadata(&shown, shown.state())),
         })
     }
 }
