@@ -21,7 +21,7 @@ pub(crate) use audit::{AuditCommand, AuditPlace, FindArguments, VerifyArguments}
 pub(crate) use dev::{ClockCommand, FaultCommand};
 pub(crate) use identities::{
     AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
-    RecordCommand, RightsCommand, RoleCommand, UserCommand,
+    RecordCommand, RightsCommand, RoleCommand, TokenCommand, UserCommand,
 };
 pub(crate) use policy::{CheckArguments, ExplainArguments, PolicyWords};
 pub(crate) use transfer::{ExportArguments, ImportArguments};
@@ -340,6 +340,9 @@ pub(crate) enum AdminCommand {
     /// Access keys.
     #[command(subcommand)]
     AccessKey(AccessKeyCommand),
+    /// API tokens, for clients that cannot sign.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Stores of `trent xks-proxy`.
     #[command(subcommand)]
     XksStore(XksStoreCommand),

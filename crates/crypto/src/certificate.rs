@@ -1,4 +1,6 @@
-//! What trent reads of a certificate itself: its dates and its common name; everything else is the TLS library's.
+//! What trent reads of a certificate itself: its dates and its names; everything else is the TLS library's.
+
+mod names;
 
 /// Seconds of a day.
 pub const SECONDS_PER_DAY: i64 = 86_400;
@@ -19,6 +21,10 @@ pub struct Certificate {
     pub validity: Validity,
     /// The common name of its subject, if it has one.
     pub common_name: Option<String>,
+    /// Its subject as RFC 4514 writes it; empty where it has none, or one with parts that are not known.
+    pub subject: String,
+    /// Its alternative names: `DNS:…`, `URI:…`, `email:…`.
+    pub names: Vec<String>,
 }
 
 impl Certificate {
@@ -38,8 +44,13 @@ impl Certificate {
             rest = any_element(rest)?.2;
         }
         let (validity, rest) = element(rest, SEQUENCE)?;
-        let (subject, _) = element(rest, SEQUENCE)?;
-        Some(Self { validity: read_validity(validity)?, common_name: common_name(subject) })
+        let (subject, rest) = element(rest, SEQUENCE)?;
+        Some(Self {
+            validity: read_validity(validity)?,
+            common_name: common_name(subject),
+            subject: names::subject(subject).unwrap_or_default(),
+            names: names::alternative(rest),
+        })
     }
 }
 

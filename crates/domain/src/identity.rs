@@ -3,6 +3,7 @@
 mod caller;
 mod names;
 mod records;
+mod tokens;
 
 use std::fmt;
 
@@ -20,6 +21,7 @@ pub use records::{
     Group, InlinePolicy, Kind, ManagedPolicy, OidcProvider, ProviderKeys, Record, RecordName, Rights, Role,
     User,
 };
+pub use tokens::{API_TOKEN_PREFIX, ApiToken, TokenHolder};
 
 /// The managed policy that lets a user do everything in its account.
 pub const ADMINISTRATOR_ACCESS: &str = "aws:AdministratorAccess";

@@ -17,6 +17,7 @@ use trent_sigv4::{
 };
 
 use crate::endpoint::Origin;
+use crate::unsigned::{Shown, bearer};
 
 /// Whom the server believes.
 #[derive(Debug, Clone)]
@@ -44,11 +45,13 @@ pub struct Signatures {
     /// Whether a wrong signature is answered with what should have been signed, for people who write clients.
     /// `None`: on listeners that only this machine reaches.
     pub echo_canonical: Option<bool>,
+    /// Whether API tokens are taken in place of signatures.
+    pub api_tokens: bool,
 }
 
 impl Default for Signatures {
     fn default() -> Self {
-        Self { regions: None, skew_seconds: 300, echo_canonical: None }
+        Self { regions: None, skew_seconds: 300, echo_canonical: None, api_tokens: false }
     }
 }
 
@@ -127,6 +130,13 @@ impl Authenticator {
                 })
             }
             Credentials::Signed(signatures) => {
+                // Where neither is configured, nothing is looked for.
+                if (signatures.api_tokens || origin.client.is_some())
+                    && signed_for == SignedFor::Kms
+                    && let Some(shown) = Shown::of(head, origin, signatures)
+                {
+                    return shown.authenticate(head, signatures, service, now);
+                }
                 let headers = Wire::of(head);
                 let body_sha256 = body_sha256(body);
                 let read = |echo| read(head, &headers, body_sha256, now, signatures, signed_for, echo);
@@ -258,10 +268,14 @@ pub(crate) fn claimed_region(head: &Parts) -> Option<Region> {
     claimed_credential(head)?.split('/').nth(2)?.parse().ok()
 }
 
-/// The access key that the request names, if it has the form of one.
+/// The access key or the API token that the request names, if it has the form of one.
 pub(crate) fn claimed_access_key(head: &Parts) -> Option<String> {
-    let credential = claimed_credential(head)?;
-    credential.split('/').next().filter(|id| is_access_key_id(id)).map(str::to_owned)
+    let authorization = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let id = match authorization.and_then(bearer) {
+        Some(token) => token.split('.').next().map(str::to_owned),
+        None => claimed_credential(head)?.split('/').next().map(str::to_owned),
+    };
+    id.filter(|id| is_access_key_id(id))
 }
 
 fn claimed_credential(head: &Parts) -> Option<String> {

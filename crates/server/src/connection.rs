@@ -25,7 +25,7 @@ use crate::limits::Limits;
 use crate::metrics::{HandshakeLabel, HandshakeResult, TimeoutLabel};
 use crate::respond::Reset;
 use crate::stream::{Stream, Transport};
-use crate::tls::encrypted_with;
+use crate::tls::{client_certificate, encrypted_with};
 
 /// The builders of a core's connections, by what is known of the protocol.
 pub(crate) struct Builders {
@@ -82,12 +82,13 @@ pub(crate) async fn serve<E: Endpoint>(arrival: Arrival, core: Arc<Core<E>>) {
     let Arrival { stream, peer, listener, seat } = arrival;
     let _registered = poll_fn(|cx| Poll::Ready(core.register(cx.waker()))).await;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
-    let mut encrypted = None;
+    let (mut encrypted, mut client) = (None, None);
     let (transport, builder, http2) = match &listener.tls {
         None => (Transport::Plain(stream), &core.builders.either, false),
         Some(tls) => {
             let Some(stream) = handshake(stream, tls, &core).await else { return };
             encrypted = encrypted_with(stream.get_ref().1);
+            client = client_certificate(stream.get_ref().1).map(Arc::new);
             match stream.get_ref().1.alpn_protocol() {
                 Some(b"h2") => (Transport::Tls(stream), &core.builders.http2, true),
                 _ => (Transport::Tls(stream), &core.builders.http1, false),
@@ -102,6 +103,7 @@ pub(crate) async fn serve<E: Endpoint>(arrival: Arrival, core: Arc<Core<E>>) {
             source: peer.ip().to_canonical(),
             on_loopback: listener.on_loopback,
             tls: encrypted,
+            client,
         },
         activity: Arc::clone(&activity),
         _seat: seat,

@@ -2,17 +2,19 @@
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use trent_service::ClientCertificate;
 
 /// An answer, complete.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Where a request comes from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Origin {
     /// The address of the peer.
     pub(crate) source: IpAddr,
@@ -20,6 +22,8 @@ pub(crate) struct Origin {
     pub(crate) on_loopback: bool,
     /// How the connection is encrypted, if it is.
     pub(crate) tls: Option<EncryptedWith>,
+    /// The certificate that the client has shown, if it has.
+    pub(crate) client: Option<Arc<ClientCertificate>>,
 }
 
 /// What a TLS handshake has agreed on, as audit records name it.

@@ -37,6 +37,7 @@ mod sts;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod unsigned;
 mod xks;
 
 pub use authenticate::{Credentials, Signatures};

@@ -17,6 +17,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+use trent_service::ClientCertificate;
 
 use crate::endpoint::EncryptedWith;
 
@@ -31,12 +32,14 @@ pub struct Pem {
 /// Decides about the certificate of a client, given as DER.
 pub type Admits = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
-/// Which clients may connect at all: those with a certificate of these.
+/// Which certificates clients may show.
 pub struct Clients {
     /// PEM, the certificates that theirs must chain to.
     pub roots: Vec<u8>,
     /// Whether a certificate that does, as DER, is one of those that are meant.
     pub admits: Admits,
+    /// Whether clients without a certificate may connect too.
+    pub optional: bool,
 }
 
 /// Why there is no certificate to serve with.
@@ -89,7 +92,7 @@ impl Tls {
         Self::make(Box::new(source), |_| Ok(Arc::new(NoClientAuth)))
     }
 
-    /// The same, for clients with a certificate alone. Whom it takes is decided now, and not again at a reload.
+    /// The same, for clients with a certificate. Whom it takes is decided now, and not again at a reload.
     ///
     /// # Errors
     /// As for [`new`](Self::new), and when there is nothing to check certificates of clients by.
@@ -185,6 +188,12 @@ impl ResolvesServerCert for Current {
         Some(self.0.load_full())
     }
 }
+
+/// The certificate that the client has shown, in this handshake or in the one that this one goes on from.
+pub(crate) fn client_certificate(connection: &rustls::ServerConnection) -> Option<ClientCertificate> {
+    ClientCertificate::read(connection.peer_certificates()?.first()?)
+}
+
 /// What a handshake has agreed on, by the names that CloudTrail has for it.
 pub(crate) fn encrypted_with(connection: &rustls::ServerConnection) -> Option<EncryptedWith> {
     let version = match connection.protocol_version()? {

@@ -28,9 +28,9 @@ pub use context::{Call, Context};
 pub use error::KmsError;
 pub use identity::file as identity_file;
 pub use identity::{
-    Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredEndpoint, ConfiguredOrganization,
-    ConfiguredService, IdentityPlaces, IdentityProblem, NamedDocument, ServiceEntry, SessionError,
-    SigningIdentity, Spoken,
+    CertificateMark, ClientCertificate, Configured, ConfiguredAccessKey, ConfiguredAccount,
+    ConfiguredCertificate, ConfiguredEndpoint, ConfiguredOrganization, ConfiguredService, IdentityPlaces,
+    IdentityProblem, NamedDocument, ServiceEntry, SessionError, Shown, SigningIdentity, Spoken,
 };
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, ReloadError, Service, Started};

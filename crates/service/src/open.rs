@@ -20,7 +20,8 @@ use uuid::Uuid;
 
 use crate::error::KmsError;
 use crate::identity::{
-    Configured, Directory, IdentityProblem, SessionError, SigningIdentity, Spoken, Stored, assemble,
+    ClientCertificate, Configured, Directory, IdentityProblem, SessionError, Shown, SigningIdentity, Spoken,
+    Stored, assemble,
 };
 use crate::jobs::HealthChecks;
 use crate::quotas::{Desk as QuotaDesk, QuotaRules, Throttled};
@@ -215,6 +216,21 @@ impl Service {
     /// Who signs with a temporary access key and its token. From memory, but for a token not seen before.
     pub fn session(&self, access_key_id: &str, token: &str) -> Result<Arc<SigningIdentity>, SessionError> {
         self.directory.load().session(access_key_id, token, self.now(), &self.gate)
+    }
+
+    /// Whose API token this is. From memory.
+    pub fn api_token(&self, token: &str) -> Result<Shown, SessionError> {
+        self.directory.load().api_token(token, self.now())
+    }
+
+    /// For whom the holder of a certificate speaks. From memory. Certificates go by the time of the world, as the
+    /// TLS library has it.
+    pub fn certificate(
+        &self,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<Shown, SessionError> {
+        self.directory.load().certificate(certificate, now)
     }
 
     /// Who calls when a service does, and what bears on them; for everybody else themselves, whatever they say.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use trent_domain::identifier::AccountId;
+use trent_domain::identifier::{AccountId, Region};
 
 /// Something that an account has by name.
 #[derive(Debug, Args)]
@@ -271,6 +271,43 @@ pub(crate) enum AccessKeyCommand {
     /// Delete an access key.
     Delete {
         /// Its id.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Show all API tokens: their ids, for whom they speak, and until when.
+    List,
+    /// Make an API token and print it, this once.
+    #[command(alias = "add")]
+    Create {
+        /// The account.
+        #[arg(long, value_name = "DIGITS")]
+        account: AccountId,
+        /// The user that it speaks for; the root of the account without one and without --role.
+        #[arg(long, conflicts_with = "role")]
+        user: Option<String>,
+        /// The role that it speaks for, in a session.
+        #[arg(long, requires = "session")]
+        role: Option<String>,
+        /// What to call the session of the role.
+        #[arg(long, requires = "role")]
+        session: Option<String>,
+        /// The Region of requests that name none.
+        #[arg(long, default_value = "us-east-1")]
+        region: Region,
+        /// For how many days it is good.
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// Refuse an API token from now on.
+    #[command(alias = "delete")]
+    Revoke {
+        /// Its id, which the token begins with.
         id: String,
     },
 }

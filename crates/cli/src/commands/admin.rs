@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
         AdminCommand::Role(words) => tell(ask(dir, &identities::role(words)?)?, json, text)?,
         AdminCommand::Policy(words) => tell(ask(dir, &identities::policy(words)?)?, json, text)?,
         AdminCommand::OidcProvider(words) => tell(ask(dir, &identities::oidc_provider(words)?)?, json, text)?,
+        AdminCommand::Token(words) => tell(ask(dir, &identities::token(words))?, json, text)?,
         AdminCommand::AccessKey(words) => tell(ask(dir, &identities::access_key(words))?, json, text)?,
     };
     io::stdout().write_all(text.as_bytes())?;
@@ -88,6 +89,15 @@ fn text(reply: Reply) -> String {
             "aws_access_key_id = {id}\naws_secret_access_key = {secret}\nThe secret is not shown again.\n"
         ),
         Reply::Explanation { explanation } => explain::text(&explanation),
+        Reply::Tokens { tokens } => table(
+            ["TOKEN", "SPEAKS FOR", "REGION", "UNTIL", "FOR WHAT"],
+            tokens.into_iter().map(|line| {
+                [line.id, line.principal, line.region.to_string(), line.expires, line.description]
+            }),
+        ),
+        Reply::NewToken { token, expires } => {
+            format!("{token}\nIt is good until {expires}, and not shown again.\n")
+        }
         Reply::Done => "Done.\n".to_owned(),
         Reply::Refused { problem } => format!("{problem}\n"),
     }

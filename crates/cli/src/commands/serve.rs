@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use trent_server::Tls;
+use trent_server::{Clients, Pem, Tls};
 
 use crate::arguments::ServeArguments;
-use crate::config::{Environment, HttpSection};
+use crate::config::{ClientCertificates, Environment, HttpSection};
 use crate::failure::misuse;
 use crate::first_start::FirstAccessKey;
 use crate::hardening::harden;
@@ -60,9 +60,23 @@ pub(crate) fn check_plain_http(http: &HttpSection) -> Result<()> {
 /// The certificate of the configuration.
 pub(crate) fn tls(http: &HttpSection) -> Result<Option<Arc<Tls>>> {
     match (&http.tls_certificate, &http.tls_key) {
+        (None, None) if http.client_ca.is_some() => {
+            Err(misuse("certificates of clients need TLS: set http.tls_certificate and http.tls_key too"))
+        }
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => {
-            let tls = Tls::from_files(certificate, key);
+            let tls = match &http.client_ca {
+                None => Tls::from_files(certificate, key),
+                Some(file) => {
+                    let roots = std::fs::read(file)
+                        .map_err(|error| misuse(format!("{}: {error}", file.display())))?;
+                    let optional = http.client_certificates == ClientCertificates::Optional;
+                    let (certificate, key) = (certificate.clone(), key.clone());
+                    let source =
+                        move || Ok(Pem { chain: std::fs::read(&certificate)?, key: std::fs::read(&key)? });
+                    Tls::with_clients(source, Clients { roots, admits: Box::new(|_| true), optional })
+                }
+            };
             let shown = (certificate.display(), key.display());
             Ok(Some(Arc::new(tls.map_err(|error| misuse(format!("{} and {}: {error}", shown.0, shown.1)))?)))
         }

@@ -68,7 +68,7 @@ fn tls(config: &Config) -> Result<Tls> {
                 std::fs::read(file).map_err(|error| misuse(format!("{}: {error}", file.display())))?;
             let names = section.client_names.clone();
             let admits = Box::new(move |der: &[u8]| is_named(der, &names));
-            Tls::with_clients(source, Clients { roots, admits })
+            Tls::with_clients(source, Clients { roots, admits, optional: false })
         }
     };
     tls.map_err(|error| misuse(format!("{} and {}: {error}", shown.0, shown.1)))

@@ -14,11 +14,17 @@ pub(crate) struct AuthSection {
     echo_canonical: Echo,
     #[serde(deserialize_with = "regions")]
     regions: Vec<Region>,
+    api_tokens: bool,
 }
 
 impl Default for AuthSection {
     fn default() -> Self {
-        Self { clock_skew_seconds: Bounded::new(300), echo_canonical: Echo::Loopback, regions: Vec::new() }
+        Self {
+            clock_skew_seconds: Bounded::new(300),
+            echo_canonical: Echo::Loopback,
+            regions: Vec::new(),
+            api_tokens: false,
+        }
     }
 }
 
@@ -42,6 +48,7 @@ impl AuthSection {
                 Echo::Always => Some(true),
                 Echo::Never => Some(false),
             },
+            api_tokens: self.api_tokens,
         }
     }
 }
@@ -57,7 +64,7 @@ fn regions<'de, De: Deserializer<'de>>(deserializer: De) -> Result<Vec<Region>, 
 
 pub(super) const SECTION: Section = Section {
     name: "auth",
-    comment: "Signatures.",
+    comment: "Signatures, and what may take their place.",
     settings: &[
         Setting {
             name: "clock_skew_seconds",
@@ -74,6 +81,11 @@ pub(super) const SECTION: Section = Section {
             name: "regions",
             default: D::Is("[]"),
             comment: "Regions that requests may be signed for; none is every well-formed name.",
+        },
+        Setting {
+            name: "api_tokens",
+            default: D::Is("false"),
+            comment: "Takes API tokens (`trent admin token`) from clients that cannot sign.",
         },
     ],
 };

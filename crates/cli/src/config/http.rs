@@ -16,6 +16,8 @@ pub(crate) struct HttpSection {
     pub(crate) allow_plain_http: bool,
     pub(crate) tls_certificate: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) client_ca: Option<PathBuf>,
+    pub(crate) client_certificates: ClientCertificates,
     #[serde(deserialize_with = "path_prefix")]
     pub(crate) path_prefix: String,
     pub(crate) threads: Bounded<0, 1024>,
@@ -42,6 +44,8 @@ impl Default for HttpSection {
             allow_plain_http: false,
             tls_certificate: None,
             tls_key: None,
+            client_ca: None,
+            client_certificates: ClientCertificates::Optional,
             path_prefix: String::new(),
             threads: Bounded::new(0),
             drain_seconds: Bounded::new(30),
@@ -60,6 +64,16 @@ impl Default for HttpSection {
             http2_errors_max: Bounded::new(128),
         }
     }
+}
+
+/// Whether clients have to show a certificate, where any is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientCertificates {
+    /// They may.
+    Optional,
+    /// Without one there is no connection.
+    Required,
 }
 
 impl HttpSection {
@@ -144,6 +158,17 @@ pub(super) const SECTION: Section = Section {
             name: "tls_key",
             default: D::Unset("\"/etc/trent/tls/key.pem\""),
             comment: "PEM file with the private key of the certificate.",
+        },
+        Setting {
+            name: "client_ca",
+            default: D::Unset("\"/etc/trent/tls/clients.pem\""),
+            comment: "PEM file with the certificates that those of clients chain to; with it, clients may show one. The\n\
+                      identity file says for whom they speak.",
+        },
+        Setting {
+            name: "client_certificates",
+            default: D::Is("\"optional\""),
+            comment: "\"required\" lets nobody connect without one.",
         },
         Setting {
             name: "path_prefix",

@@ -193,6 +193,29 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_is_known_by_one_thing() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |marks: &str| {
+            let text =
+                format!("[[client_certificate]]\nprincipal = 'arn:aws:iam::111122223333:root'\n{marks}\n");
+            file(dir.path(), &text).read(&Environment::default()).map(|configured| configured.certificates)
+        };
+        let digits = "AB:".repeat(31) + "AB";
+        let read_one = read(&format!("fingerprint = '{digits}'")).unwrap();
+        assert_eq!(read_one[0].mark.to_string(), format!("sha256:{}", "ab".repeat(32)));
+        assert_eq!(read("subject = 'CN=a'").unwrap()[0].mark.to_string(), "subject:CN=a");
+        for (marks, problem) in [
+            ("", "2:13: a certificate is known by one of"),
+            ("subject = 'CN=a'\nsan = 'DNS:a'", "2:13: a certificate is known by one of"),
+            ("san = 'a.example.com'", "3:7: an alternative name begins with"),
+            ("fingerprint = 'abcd'", "3:15: a fingerprint is the SHA-256"),
+        ] {
+            let refused = read(marks).unwrap_err().to_string();
+            assert!(refused.contains(problem), "{refused}");
+        }
+    }
+
+    #[test]
     fn secrets_come_from_the_environment_and_from_files() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("secret"), "from file\n").unwrap();

@@ -311,7 +311,12 @@ mod tests {
         let store = stores.of(&id, Timestamp::from_millis(now.millis() - 36 * 3_600_000));
         let until = now.seconds() + 9 * 86_400;
         let name = "a\"\n".to_owned() + &"b".repeat(100);
-        store.certified(&Certificate { validity: Validity { from: 0, until }, common_name: Some(name) });
+        store.certified(&Certificate {
+            validity: Validity { from: 0, until },
+            common_name: Some(name),
+            subject: String::new(),
+            names: Vec::new(),
+        });
         use HealthStatus::{Active, Degraded, Unavailable};
         store.told(&health(&[Active, Degraded, Active, Unavailable]));
         let value = |start: &str| {

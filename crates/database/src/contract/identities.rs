@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use trent_domain::identity::{
-    AccessKey, Account, Group, InlinePolicy, ManagedPolicy, OidcProvider, Owner, ProviderKeys, Record,
-    Rights, Role, Status, User,
+    AccessKey, Account, ApiToken, Group, InlinePolicy, ManagedPolicy, OidcProvider, Owner, ProviderKeys,
+    Record, Rights, Role, Status, TokenHolder, User,
 };
 use trent_domain::time::Timestamp;
 
@@ -27,7 +27,18 @@ fn records() -> Vec<Record> {
         ca: Some("-----BEGIN CERTIFICATE-----".to_owned()),
         created,
     };
+    let token = ApiToken {
+        account: of,
+        id: "ATKNAPP".to_owned(),
+        holder: TokenHolder::Role("AROAAPP".to_owned(), "job".to_owned()),
+        region: "eu-central-1".parse().expect("a Region"),
+        sha256: "00".repeat(32),
+        description: "nightly".to_owned(),
+        created,
+        expires: Timestamp::from_millis(5),
+    };
     vec![
+        Record::ApiToken(token),
         Record::Group(Group {
             account: of,
             name: "admins".to_owned(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::names::{iam_arn, provider_arn};
-use super::{ADMINISTRATOR_ACCESS, Status};
+use super::{ADMINISTRATOR_ACCESS, ApiToken, Status};
 use crate::identifier::AccountId;
 use crate::limits::ROLE_SESSION_SECONDS_DEFAULT;
 use crate::time::Timestamp;
@@ -26,6 +26,8 @@ pub enum Record {
     Policy(ManagedPolicy),
     /// A provider of web identities.
     OidcProvider(OidcProvider),
+    /// A token of somebody who cannot sign.
+    ApiToken(ApiToken),
 }
 
 /// The kinds of records.
@@ -42,6 +44,8 @@ pub enum Kind {
     Policy,
     /// A provider of web identities.
     OidcProvider,
+    /// A token of somebody who cannot sign.
+    ApiToken,
 }
 
 impl Kind {
@@ -53,17 +57,18 @@ impl Kind {
             Self::Role => "role",
             Self::Policy => "policy",
             Self::OidcProvider => "oidc-provider",
+            Self::ApiToken => "api-token",
         }
     }
 
-    /// What its unique ids begin with; providers have none.
+    /// What its unique ids begin with; providers and tokens have none.
     pub const fn unique_id_prefix(self) -> &'static str {
         match self {
             Self::User => "AIDA",
             Self::Group => "AGPA",
             Self::Role => "AROA",
             Self::Policy => "ANPA",
-            Self::OidcProvider => "",
+            Self::OidcProvider | Self::ApiToken => "",
         }
     }
 }
@@ -75,7 +80,7 @@ pub struct RecordName {
     pub account: AccountId,
     /// What it is.
     pub kind: Kind,
-    /// Its name; of a provider its URL.
+    /// Its name; of a provider its URL, of a token its id.
     pub name: String,
 }
 
@@ -94,18 +99,19 @@ impl Record {
             Self::Role(role) => (role.account, Kind::Role, &role.name),
             Self::Policy(policy) => (policy.account, Kind::Policy, &policy.name),
             Self::OidcProvider(provider) => (provider.account, Kind::OidcProvider, &provider.url),
+            Self::ApiToken(token) => (token.account, Kind::ApiToken, &token.id),
         };
         RecordName { account, kind, name: name.clone() }
     }
 
-    /// Its unique id; providers have none.
+    /// Its unique id; providers and tokens have none.
     pub fn unique_id(&self) -> Option<&str> {
         match self {
             Self::User(user) => Some(&user.unique_id),
             Self::Group(group) => Some(&group.unique_id),
             Self::Role(role) => Some(&role.unique_id),
             Self::Policy(policy) => Some(&policy.unique_id),
-            Self::OidcProvider(_) => None,
+            Self::OidcProvider(_) | Self::ApiToken(_) => None,
         }
     }
 
@@ -117,6 +123,7 @@ impl Record {
             Self::Role(role) => role.arn(),
             Self::Policy(policy) => policy.arn(),
             Self::OidcProvider(provider) => provider.arn(),
+            Self::ApiToken(token) => token.arn(),
         }
     }
 }

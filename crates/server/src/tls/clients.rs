@@ -1,5 +1,5 @@
 //! Certificates of clients: chained to the roots that are set, and of the names that are meant. Any other certificate
-//! ends the handshake, and so does none.
+//! ends the handshake, and so does none unless that is allowed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub(super) fn verifier(
         roots.add(root.map_err(CertificateError::Pem)?).map_err(CertificateError::Key)?;
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = if clients.optional { builder.allow_unauthenticated() } else { builder };
     let chain = builder.build().map_err(|error| CertificateError::Clients(error.to_string()))?;
     Ok(Arc::new(Named { chain, admits: clients.admits }))
 }
@@ -41,6 +42,10 @@ impl fmt::Debug for Named {
 }
 
 impl ClientCertVerifier for Named {
+    fn client_auth_mandatory(&self) -> bool {
+        self.chain.client_auth_mandatory()
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.chain.root_hint_subjects()
     }

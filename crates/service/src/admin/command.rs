@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use trent_domain::identifier::AccountId;
+use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{Kind, Owner, ProviderKeys, Record, RecordName, Status};
 
 use super::explain::{Explained, Question};
@@ -237,6 +237,30 @@ pub enum Command {
         /// Who, and what.
         question: Question,
     },
+    /// All API tokens; of the tokens themselves nothing is kept.
+    ListTokens {},
+    /// A new API token of a user, of a session of a role, or of the account's root.
+    CreateToken {
+        /// The account.
+        account: AccountId,
+        /// The user.
+        user: Option<String>,
+        /// The role.
+        role: Option<String>,
+        /// The name of the role's session.
+        session: Option<String>,
+        /// The Region of requests that name none.
+        region: Region,
+        /// For how many days it is good.
+        days: u32,
+        /// What it is for.
+        description: String,
+    },
+    /// Refuses an API token from now on.
+    RevokeToken {
+        /// Its id.
+        id: String,
+    },
 }
 
 impl Command {
@@ -247,6 +271,7 @@ impl Command {
             Self::ListAccounts {}
                 | Self::ListUsers {}
                 | Self::ListAccessKeys {}
+                | Self::ListTokens {}
                 | Self::ListRecords { .. }
                 | Self::ShowRecord { .. }
                 | Self::Explain { .. }
@@ -296,6 +321,18 @@ pub enum Reply {
     Explanation {
         /// It.
         explanation: Box<Explained>,
+    },
+    /// API tokens.
+    Tokens {
+        /// One line each.
+        tokens: Vec<TokenLine>,
+    },
+    /// A new API token, shown this once.
+    NewToken {
+        /// The token.
+        token: String,
+        /// When it ends.
+        expires: String,
     },
     /// Done; there is nothing to tell.
     Done,
@@ -399,4 +436,21 @@ pub struct AccessKeyLine {
     pub status: Status,
     /// Who manages it.
     pub managed: Managed,
+}
+
+/// An API token in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenLine {
+    /// Its id, which the token begins with.
+    pub id: String,
+    /// For whom it speaks; the unique id where there is nobody of it any more.
+    pub principal: String,
+    /// The Region of requests that name none.
+    pub region: Region,
+    /// When it was made.
+    pub created: String,
+    /// When it ends.
+    pub expires: String,
+    /// What it is for.
+    pub description: String,
 }

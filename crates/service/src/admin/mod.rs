@@ -11,6 +11,7 @@ mod accounts;
 mod command;
 mod explain;
 mod records;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -23,8 +24,11 @@ use trent_gate::{OpenError, StoreError};
 use crate::error::KmsError;
 use crate::identity::{Configured, IdentityProblem, Stored, fits};
 use crate::open::{ReloadError, Service};
+use tokens::Wanted;
 
-pub use command::{AccessKeyLine, AccountLine, Command, Managed, RecordLine, Reply, Rights, UserLine};
+pub use command::{
+    AccessKeyLine, AccountLine, Command, Managed, RecordLine, Reply, Rights, TokenLine, UserLine,
+};
 pub use explain::{Explained, GrantLine, NearLine, PolicyLine, Question};
 
 const UNRECORDABLE: &str = "the audit trail cannot be written, and nothing is done unrecorded; see the log";
@@ -109,6 +113,12 @@ impl Service {
             Command::DisableAccessKey { id } => self.set_access_key(id, Status::Inactive).await,
             Command::DeleteAccessKey { id } => self.delete_access_key(id).await,
             Command::Explain { question } => self.explain(&question).await,
+            Command::ListTokens {} => self.list_tokens().await,
+            Command::CreateToken { account, user, role, session, region, days, description } => {
+                let wanted = Wanted { account, user, role, session, region, days, description };
+                self.create_token(wanted).await
+            }
+            Command::RevokeToken { id } => self.revoke_token(id).await,
             other => self.administer_records(other).await,
         };
         done.unwrap_or_else(|Refused(problem)| Reply::Refused { problem })

@@ -147,7 +147,7 @@ impl Service {
     }
 
     /// All records, those of the database first, and who manages them.
-    async fn all_records(&self) -> Result<Vec<(Record, Managed)>, Refused> {
+    pub(super) async fn all_records(&self) -> Result<Vec<(Record, Managed)>, Refused> {
         let stored = trent_database::read(&*self.database, |records| records.identities()).await?;
         let configured = self.configured.lock().await;
         let filed = configured.records.iter().cloned().map(|record| (record, Managed::File));
@@ -185,7 +185,7 @@ impl Service {
         Ok(Reply::Record { record, managed })
     }
 
-    async fn add_record(&self, record: Record) -> Outcome {
+    pub(super) async fn add_record(&self, record: Record) -> Outcome {
         let name = record.record_name();
         self.change_identities("add identity", move |transaction, configured| {
             if configured.has_record(&name) {
@@ -200,7 +200,7 @@ impl Service {
         .await
     }
 
-    async fn delete_record(&self, name: RecordName) -> Outcome {
+    pub(super) async fn delete_record(&self, name: RecordName) -> Outcome {
         self.change_identities("delete identity", move |transaction, configured| {
             known(transaction, configured, &name)?;
             if name.kind == Kind::User {
@@ -270,7 +270,7 @@ impl Service {
             Record::User(user) => change(&mut user.rights),
             Record::Group(group) => change(&mut group.rights),
             Record::Role(role) => change(&mut role.rights),
-            Record::Policy(_) | Record::OidcProvider(_) => {
+            Record::Policy(_) | Record::OidcProvider(_) | Record::ApiToken(_) => {
                 Err(Refused::new("policies are given to users, groups and roles"))
             }
         })

@@ -19,6 +19,7 @@ use super::configured::{Configured, ConfiguredAccessKey, ConfiguredService, Name
 use super::directory::{AccountEntry, Directory, RoleEntry, ServiceEntry, SigningIdentity, UserEntry};
 use super::documents::compile;
 use super::problem::IdentityProblem;
+use super::unsigned::Unsigned;
 
 /// What the database has.
 #[derive(Default)]
@@ -51,7 +52,9 @@ pub(crate) fn assemble(stored: &Stored, configured: &Configured, gate: &Gate) ->
         assembly.configured_access_key(*account, owner, key)?;
     }
     configured.services.iter().try_for_each(|service| assembly.service(service))?;
-    Ok(assembly.directory)
+    let mut directory = assembly.directory;
+    directory.unsigned = Unsigned::of(&directory, &stored.records, &configured.certificates);
+    Ok(directory)
 }
 
 fn put_together(stored: &Stored, configured: &Configured) -> Assembled<Assembly> {
@@ -168,7 +171,7 @@ impl Assembly {
                 self.directory.providers.insert(at, Arc::new(provider.clone()));
                 Ok(())
             }
-            Record::Group(_) | Record::Policy(_) => Ok(()),
+            Record::Group(_) | Record::Policy(_) | Record::ApiToken(_) => Ok(()),
         }
     }
 

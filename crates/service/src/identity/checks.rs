@@ -34,6 +34,7 @@ pub(crate) fn check(record: &Record) -> Result<(), IdentityProblem> {
             .and_then(|()| check_path(&policy.path))
             .and_then(|()| at_most("the policy", &policy.document, MANAGED_POLICY_CHARACTERS_MAX)),
         Record::OidcProvider(provider) => check_provider(provider),
+        Record::ApiToken(_) => Ok(()),
     };
     found.map_err(|text| IdentityProblem::new(record.record_name(), text))
 }

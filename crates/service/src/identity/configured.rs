@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use trent_crypto::SecretBytes;
-use trent_domain::identifier::AccountId;
+use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{Account, Owner, Record, RecordName, Status};
 
 /// An access key of the file, its secret in clear.
@@ -75,6 +75,28 @@ pub struct ConfiguredEndpoint {
     pub policy: Option<NamedDocument>,
 }
 
+/// A certificate of clients, and for whom they speak who have one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredCertificate {
+    /// Which certificate.
+    pub mark: CertificateMark,
+    /// The ARN of the root, user or session of a role.
+    pub principal: String,
+    /// The Region of requests that name none.
+    pub region: Region,
+}
+
+/// What a certificate is known by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CertificateMark {
+    /// The SHA-256 of its DER, in hexadecimal digits.
+    Fingerprint(String),
+    /// One of its alternative names, such as `URI:spiffe://example.com/app`.
+    Name(String),
+    /// Its subject, such as `CN=app,O=Example`.
+    Subject(String),
+}
+
 /// Where objects stand in the file.
 #[derive(Debug, Clone, Default)]
 pub struct IdentityPlaces(pub(super) Arc<HashMap<String, (usize, usize)>>);
@@ -99,6 +121,8 @@ pub struct Configured {
     pub access_keys: Vec<(AccountId, Owner, ConfiguredAccessKey)>,
     /// The services.
     pub services: Vec<ConfiguredService>,
+    /// The certificates of clients that cannot sign.
+    pub certificates: Vec<ConfiguredCertificate>,
     /// The endpoints.
     pub endpoints: Vec<ConfiguredEndpoint>,
     pub(super) places: IdentityPlaces,

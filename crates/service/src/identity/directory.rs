@@ -15,6 +15,7 @@ use trent_domain::time::Timestamp;
 use trent_policy::{Attached, Document, ResourceControl, Standing, managed_policy};
 
 use super::session::SessionCache;
+use super::unsigned::Unsigned;
 
 /// Who may sign: whom it stands for, what bears on it, and its secret.
 pub struct SigningIdentity {
@@ -85,6 +86,7 @@ pub(crate) struct Directory {
     pub(super) services: HashMap<String, Arc<ServiceEntry>>,
     pub(super) resource_control: Arc<ResourceControl>,
     pub(super) sessions: SessionCache,
+    pub(super) unsigned: Unsigned,
 }
 
 /// What is known of an account.
@@ -119,6 +121,16 @@ impl Directory {
     /// The user with this unique id.
     pub(crate) fn user(&self, unique_id: &str) -> Option<&Arc<UserEntry>> {
         self.users.get(unique_id)
+    }
+
+    /// All users.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.values().map(|entry| &entry.user)
+    }
+
+    /// All roles.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.values().map(|entry| &entry.role)
     }
 
     /// The role with this unique id.

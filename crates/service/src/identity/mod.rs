@@ -14,15 +14,17 @@ mod on_behalf;
 mod principals;
 mod problem;
 mod session;
+mod unsigned;
 
 pub use configured::{
-    Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredEndpoint, ConfiguredOrganization,
-    ConfiguredService, IdentityPlaces, NamedDocument,
+    CertificateMark, Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredCertificate,
+    ConfiguredEndpoint, ConfiguredOrganization, ConfiguredService, IdentityPlaces, NamedDocument,
 };
 pub use directory::{ServiceEntry, SigningIdentity};
 pub use on_behalf::Spoken;
 pub use problem::IdentityProblem;
 pub use session::SessionError;
+pub use unsigned::{ClientCertificate, Shown};
 
 pub(crate) use assemble::{Stored, assemble, fits};
 pub(crate) use checks::check_tags;

@@ -114,7 +114,12 @@ impl Directory {
         }
     }
 
-    fn holder(&self, contents: &Contents, access_key_id: &str) -> Result<(Caller, Standing), SessionError> {
+    /// Whose session it is, and what bears on it.
+    pub(super) fn holder(
+        &self,
+        contents: &Contents,
+        access_key_id: &str,
+    ) -> Result<(Caller, Standing), SessionError> {
         if !self.is_active(contents.account) {
             return Err(SessionError::Invalid);
         }

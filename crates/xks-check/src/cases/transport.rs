@@ -96,7 +96,7 @@ async fn connects(bench: &Bench<'_>, versions: &[Version], http2: bool) -> Found
 
 fn certificate(bench: &Bench<'_>, suite: &mut Suite<'_>) {
     let peer = bench.wire().ok().and_then(trent_xks_client::Wire::peer);
-    let Some(Certificate { validity, common_name }) = peer.and_then(|peer| peer.certificate) else {
+    let Some(Certificate { validity, common_name, .. }) = peer.and_then(|peer| peer.certificate) else {
         return suite.skip("the common name of the certificate", "no connection is kept to look at");
     };
     let found = match common_name {

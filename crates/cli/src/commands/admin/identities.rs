@@ -9,7 +9,7 @@ use trent_service::admin::Command;
 
 use crate::arguments::{
     AccessKeyCommand, AccountCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand,
-    PrincipalCommand, RecordCommand, RightsCommand, RoleCommand, UserCommand,
+    PrincipalCommand, RecordCommand, RightsCommand, RoleCommand, TokenCommand, UserCommand,
 };
 use crate::failure::misuse;
 
@@ -29,6 +29,16 @@ pub(super) fn access_key(words: AccessKeyCommand) -> Command {
         AccessKeyCommand::Disable { id } => Command::DisableAccessKey { id },
         AccessKeyCommand::Enable { id } => Command::EnableAccessKey { id },
         AccessKeyCommand::Delete { id } => Command::DeleteAccessKey { id },
+    }
+}
+
+pub(super) fn token(words: TokenCommand) -> Command {
+    match words {
+        TokenCommand::List => Command::ListTokens {},
+        TokenCommand::Create { account, user, role, session, region, days, description } => {
+            Command::CreateToken { account, user, role, session, region, days, description }
+        }
+        TokenCommand::Revoke { id } => Command::RevokeToken { id },
     }
 }
 

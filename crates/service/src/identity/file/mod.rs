@@ -22,8 +22,8 @@ use trent_domain::limits::ROLE_SESSION_SECONDS_DEFAULT;
 use trent_domain::time::Timestamp;
 
 use super::configured::{
-    Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredEndpoint, ConfiguredOrganization,
-    ConfiguredService, IdentityPlaces, NamedDocument,
+    CertificateMark, Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredCertificate,
+    ConfiguredEndpoint, ConfiguredOrganization, ConfiguredService, IdentityPlaces, NamedDocument,
 };
 use super::documents::explain;
 
@@ -94,6 +94,7 @@ impl Reader<'_> {
         }
         file.accounts.into_iter().try_for_each(|account| self.account(account))?;
         file.services.into_iter().try_for_each(|service| self.service(service))?;
+        file.certificates.into_iter().try_for_each(|certificate| self.certificate(certificate))?;
         file.endpoints.into_iter().try_for_each(|endpoint| self.endpoint(endpoint))
     }
 
@@ -237,6 +238,40 @@ impl Reader<'_> {
             access_keys: keys?,
             may_act_in: section.may_act_in_accounts,
         });
+        Ok(())
+    }
+
+    fn certificate(&mut self, section: sections::Certificate) -> Result1<()> {
+        let (span, principal) = (section.principal.span(), section.principal.into_inner());
+        let (span, mark) = match (section.fingerprint, section.san, section.subject) {
+            (Some(given), None, None) => {
+                let (span, digits) = (given.span(), given.into_inner().replace(':', "").to_ascii_lowercase());
+                if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    let text = "a fingerprint is the SHA-256 of the certificate: 64 hexadecimal digits";
+                    return Err(self.problem(span, text));
+                }
+                (span, CertificateMark::Fingerprint(digits))
+            }
+            (None, Some(given), None) => {
+                let (span, name) = (given.span(), given.into_inner());
+                if !["DNS:", "URI:", "email:"].iter().any(|kind| name.starts_with(kind)) {
+                    let text = "an alternative name begins with DNS:, URI: or email:";
+                    return Err(self.problem(span, text));
+                }
+                (span, CertificateMark::Name(name))
+            }
+            (None, None, Some(given)) => (given.span(), CertificateMark::Subject(given.into_inner())),
+            _ => {
+                let text = "a certificate is known by one of `fingerprint`, `san` and `subject`";
+                return Err(self.problem(span, text));
+            }
+        };
+        self.place(format!("client certificate {mark}"), span)?;
+        let region = match section.region {
+            Some(region) => region,
+            None => "us-east-1".parse().map_err(|_| self.problem(0..0, "there is no default Region"))?,
+        };
+        self.configured.certificates.push(ConfiguredCertificate { mark, principal, region });
         Ok(())
     }
 

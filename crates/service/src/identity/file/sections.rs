@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use toml::Spanned;
-use trent_domain::identifier::AccountId;
+use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::Status;
 
 #[derive(Debug, Default, Deserialize)]
@@ -15,6 +15,8 @@ pub(super) struct File {
     pub(super) accounts: Vec<Account>,
     #[serde(default, rename = "service_principal")]
     pub(super) services: Vec<Service>,
+    #[serde(default, rename = "client_certificate")]
+    pub(super) certificates: Vec<Certificate>,
     #[serde(default, rename = "endpoint")]
     pub(super) endpoints: Vec<Endpoint>,
 }
@@ -160,6 +162,16 @@ pub(super) struct Service {
     pub(super) access_keys: Vec<AccessKey>,
     #[serde(default)]
     pub(super) may_act_in_accounts: BTreeSet<AccountId>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Certificate {
+    pub(super) principal: Spanned<String>,
+    pub(super) fingerprint: Option<Spanned<String>>,
+    pub(super) san: Option<Spanned<String>>,
+    pub(super) subject: Option<Spanned<String>>,
+    pub(super) region: Option<Region>,
 }
 
 #[derive(Debug, Deserialize)]
