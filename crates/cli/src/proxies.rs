@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use trent_crypto::SecretBytes;
 use trent_domain::key_store::{ExternalKey, KeyStoreId, Proxy, ProxyFailure};
+use trent_domain::quota::Rate;
 use trent_gate::{Behalf, ExternalCiphertext, ExternalProxies, ProxyAnswer, ProxyTarget};
 use trent_xks::request::{Decrypt, Encrypt, RequestMetadata};
 use trent_xks::{Credential, ExternalKeyId, SecretAccessKey};
@@ -75,6 +76,7 @@ impl HttpsProxies {
             settings: Settings {
                 attempt: section.request_timeout_ms.millis(),
                 retries: section.timeout_retries.as_u32(),
+                rate: Rate::per_second(f64::from(section.requests_per_second.as_u32())),
             },
             clients: Mutex::default(),
             metrics,

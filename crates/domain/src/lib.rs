@@ -21,6 +21,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod multi_region;
 pub mod operations;
+pub mod quota;
 pub mod rotation;
 pub mod state;
 pub mod tags;

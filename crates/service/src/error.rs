@@ -133,7 +133,7 @@ impl From<UseError> for KmsError {
             UseError::ExpiredImportToken => Self::bare(ErrorCode::ExpiredImportToken),
             UseError::IncorrectMaterial => Self::bare(ErrorCode::IncorrectKeyMaterial),
             UseError::NoPublicKey(_) => Self::bare(ErrorCode::UnsupportedOperation),
-            UseError::Proxy(_) => Self::new(ErrorCode::KmsInvalidState, error.to_string()),
+            UseError::Proxy(failure) => Self::new(failure.while_using(), error.to_string()),
             UseError::Store(StoreError::Busy) => Self::throttled(),
             UseError::Store(StoreError::Unsupported(spec)) => Self::unsupported_spec(*spec),
             UseError::NoMaterial(_) | UseError::Store(_) => Self::internal(&error),

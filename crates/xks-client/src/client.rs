@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 use trent_crypto::SecretBytes;
+use trent_domain::quota::{Bucket, Rate};
 use trent_domain::time::Clock;
 use trent_sigv4::{Credentials, Request, body_sha256, sign};
 use trent_xks::request::{Decrypt, Encrypt, Plain, RequestMetadata};
@@ -35,11 +36,13 @@ pub struct Settings {
     pub attempt: Duration,
     /// How often a time-out is tried again. KMS: once.
     pub retries: u32,
+    /// How many calls that encrypt or decrypt may be made in a second; any number, if nothing. KMS: 1800.
+    pub rate: Option<Rate>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { attempt: Duration::from_millis(250), retries: 1 }
+        Self { attempt: Duration::from_millis(250), retries: 1, rate: None }
     }
 }
 
@@ -49,6 +52,7 @@ pub struct Client {
     host: String,
     wire: Wire,
     breaker: Breaker,
+    quota: Bucket,
     settings: Settings,
     clock: Arc<dyn Clock>,
     observer: Option<Arc<dyn Observer>>,
@@ -65,7 +69,7 @@ impl Client {
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
         let (host, wire, breaker) = (target.host.clone(), Wire::new(target), Breaker::default());
-        Self { endpoint, host, wire, breaker, settings, clock, observer }
+        Self { endpoint, host, wire, breaker, quota: Bucket::default(), settings, clock, observer }
     }
 
     /// GetHealthStatus. Succeeds when somebody serves. Nobody is behind it, so that nobody is told of.
@@ -133,6 +137,7 @@ impl Client {
         metadata: &RequestMetadata,
         read: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Failure> {
+        self.take(api, metadata)?;
         let (replied, took) = match self.breaker.admit() {
             Ok(()) => {
                 let started = Instant::now();
@@ -161,6 +166,21 @@ impl Client {
             }
         }
         result
+    }
+
+    /// Takes a call out of the quota. Those that are not about a message are not in it.
+    fn take(&self, api: Api, metadata: &RequestMetadata) -> Result<(), Failure> {
+        match self.settings.rate {
+            Some(rate)
+                if matches!(api, Api::Encrypt | Api::Decrypt) && !self.quota.take(rate, self.clock.now()) =>
+            {
+                if let Some(observer) = &self.observer {
+                    observer.throttled(&metadata.kms_operation);
+                }
+                Err(Failure::OverQuota)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Asks, the breaker having let it, and once more after a time-out.

@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 use trent_crypto::certificate::Certificate;
 
 use crate::network::Network;
-use crate::wire::{Peer, WireError};
+use crate::wire::{Peer, WireError, broken};
 
 /// One end of an open connection.
 pub(crate) enum Sender {
@@ -75,7 +75,7 @@ pub(crate) async fn connect(
         Some(b"h2") => over_http2(stream).await,
         _ => over_http1(stream).await,
     };
-    sender.map(|sender| (sender, peer)).map_err(|error| WireError::Broken(error.to_string()))
+    sender.map(|sender| (sender, peer)).map_err(|error| broken(&error))
 }
 
 /// Whether a TCP connection was made, for whoever gives up waiting.

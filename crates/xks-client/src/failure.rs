@@ -20,6 +20,8 @@ pub enum Failure {
     Unhealthy,
     /// Too many calls to this proxy are under way.
     Busy,
+    /// As many calls as there may be in a second have been made.
+    OverQuota,
 }
 
 impl Failure {
@@ -35,6 +37,7 @@ impl Failure {
             Self::Unhealthy => ProxyFailure::Unhealthy,
             // There is too much for the proxy to do, whoever says so.
             Self::Busy => ProxyFailure::Throttling,
+            Self::OverQuota => ProxyFailure::OverQuota,
         }
     }
 
@@ -49,7 +52,7 @@ impl Failure {
         match self {
             Self::Proxy(_, message) => message.as_deref().unwrap_or_default(),
             Self::Unreachable(why) | Self::Tls(why) | Self::Malformed(why) => why,
-            Self::Timeout | Self::Unhealthy | Self::Busy => "",
+            Self::Timeout | Self::Unhealthy | Self::Busy | Self::OverQuota => "",
         }
     }
 }

@@ -26,6 +26,9 @@ pub trait Observer: Send + Sync {
     /// A call has ended.
     fn called(&self, outcome: &CallOutcome<'_>);
 
+    /// A call was not made, since there have been as many in this second as there may be.
+    fn throttled(&self, kms_operation: &str);
+
     /// The certificate of the proxy, on whose connection a call was made.
     fn certified(&self, certificate: &Certificate);
 

@@ -1,5 +1,7 @@
 //! Requests over connections that are kept: an HTTP/2 connection is shared, of HTTP/1.1 as many as are needed at once.
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -209,6 +211,16 @@ fn closes(headers: &HeaderMap) -> bool {
     value.is_some_and(|value| value.to_ascii_lowercase().contains("close"))
 }
 
-fn broken(error: &hyper::Error) -> WireError {
+/// In TLS 1.3 a proxy that refuses the certificate of its client says so when that believes to be connected.
+pub(crate) fn broken(error: &hyper::Error) -> WireError {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+            return WireError::Tls(error.to_string());
+        }
+        // The source of such an error is that of what it wraps.
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = wrapped.map(|error| error as _).or_else(|| cause.source());
+    }
     WireError::Broken(error.to_string())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use trent_domain::quota::Rate;
 use trent_sigv4::{Headers, Rules as SignatureRules, SigningKey, body_sha256};
 use trent_xks::request::{Decrypt, Encrypt, Plain, RequestMetadata};
 use trent_xks::response::{Decrypted, Encrypted, Health};
@@ -107,7 +108,8 @@ impl Proxy {
         let body = request.body.ok_or_else(too_large)?;
         self.authenticate(request, body, store, call)?;
         let Some(key) = &route.key else { return self.health(body, call).await };
-        if !store.bucket.take(store.record.quota, self.now()) {
+        let rate = Rate::per_second(f64::from(store.record.quota));
+        if rate.is_some_and(|rate| !store.bucket.take(rate, self.now())) {
             return Err(ErrorName::ThrottlingException.into());
         }
         self.about_key(store, key, route.api, body, call).await

@@ -15,7 +15,6 @@ mod answer;
 mod audit;
 mod manager;
 mod open;
-mod quota;
 mod record;
 mod rules;
 mod sealed;

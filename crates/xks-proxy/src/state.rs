@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use trent_crypto::{LockedKeys, Random, SecretBytes};
 use trent_database::{DatabaseError, ProxyRecord};
+use trent_domain::quota::Bucket;
 use trent_keystore::{Keyring, StoreError};
 
-use crate::quota::Bucket;
 use crate::record::{self, CredentialRecord, KeyRecord, Seals, StoreRecord};
 use crate::sealed::SealedKey;
 

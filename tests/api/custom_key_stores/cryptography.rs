@@ -314,6 +314,19 @@ async fn the_proxy_is_told_who_calls_whatever_lets_them() {
 }
 
 #[tokio::test]
+async fn more_requests_than_a_store_may_have_are_throttled_in_the_words_of_every_quota() {
+    let kms = TestKms::new().await;
+    let store = connected(&kms, "one").await;
+    let key = create_in(&kms, &store, "foo").await;
+    kms.proxies.fail(Some(ProxyFailure::OverQuota));
+    let refused = kms.refused(GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256"})).await;
+    assert_eq!(
+        refused,
+        "ThrottlingException: You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
+    );
+}
+
+#[tokio::test]
 async fn the_trail_names_store_and_external_key_and_nothing_of_the_proxy() {
     let kms = TestKms::audited().await;
     let store = connected(&kms, "one").await;

@@ -13,6 +13,7 @@ use super::setting::{Default as D, Section, Setting};
 pub(crate) struct XksSection {
     pub(crate) request_timeout_ms: Bounded<10, 60_000>,
     pub(crate) timeout_retries: Bounded<0, 5>,
+    pub(crate) requests_per_second: Bounded<0, 1_000_000>,
     pub(crate) health_check_seconds: Bounded<0, 86_400>,
     pub(crate) extra_trust_roots: Vec<PathBuf>,
     pub(crate) replace_trust_roots: bool,
@@ -36,6 +37,7 @@ impl Default for XksSection {
         Self {
             request_timeout_ms: Bounded::new(250),
             timeout_retries: Bounded::new(1),
+            requests_per_second: Bounded::new(1800),
             health_check_seconds: Bounded::new(300),
             extra_trust_roots: Vec::new(),
             replace_trust_roots: false,
@@ -59,6 +61,12 @@ pub(super) const SECTION: Section = Section {
             name: "timeout_retries",
             default: D::Is("1"),
             comment: "How often a request that got no answer in time is sent again: 0 to 5. AWS: once.",
+        },
+        Setting {
+            name: "requests_per_second",
+            default: D::Is("1800"),
+            comment: "Requests to encrypt and decrypt that the proxy of one key store is sent in a second, whoever calls;\n\
+                      what is more is a ThrottlingException. 0 for any number. AWS: 1800.",
         },
         Setting {
             name: "health_check_seconds",

@@ -50,6 +50,7 @@ struct Numbers {
     credential_set: Option<Timestamp>,
     calls: BTreeMap<Call, Calls>,
     errors: BTreeMap<(Call, &'static str, bool), u64>,
+    throttled: BTreeMap<String, u64>,
     certificate: Option<(String, i64)>,
     /// How many instances of the key manager are in each of [`STATES`]; unknown while the proxy does not tell.
     instances: Option<[u64; STATES.len()]>,
@@ -112,6 +113,10 @@ impl Observer for StoreMetrics {
         }
     }
 
+    fn throttled(&self, kms_operation: &str) {
+        *self.0.lock().throttled.entry(kms_operation.to_owned()).or_default() += 1;
+    }
+
     fn certified(&self, certificate: &Certificate) {
         let name = certificate.common_name.iter().flat_map(|name| name.chars()).take(NAME_MAX).collect();
         self.0.lock().certificate = Some((name, certificate.validity.until));
@@ -133,6 +138,7 @@ impl Collector for KeyStoreMetrics {
         let now = SystemClock.now().seconds();
         encode_requests(&stores, &mut encoder)?;
         encode_errors(&stores, &mut encoder)?;
+        encode_throttled(&stores, &mut encoder)?;
         encode_latency(&stores, &mut encoder)?;
         encode_credentials(&stores, now, &mut encoder)?;
         encode_certificates(&stores, now, &mut encoder)?;
@@ -161,6 +167,19 @@ fn encode_errors(stores: &Stores, encoder: &mut DescriptorEncoder<'_>) -> fmt::R
             let [store, operation, api, spec] = call.labels(id);
             let kind = if *retryable { "Retryable errors" } else { "Non-retryable errors" };
             let labels = [store, operation, api, spec, ("ErrorType", kind), ("ExceptionName", name)];
+            ConstCounter::new(*count).encode(metric.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_throttled(stores: &Stores, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "Requests refused since a key store had too many; proxies were not asked";
+    let mut metric =
+        encoder.encode_descriptor("ExternalKeyStoreThrottle", help, None, MetricType::Counter)?;
+    for (id, numbers) in stores {
+        for (operation, count) in &numbers.0.lock().throttled {
+            let labels = [("CustomKeyStoreId", id.as_str()), ("KmsOperation", operation), SPEC];
             ConstCounter::new(*count).encode(metric.encode_family(&labels)?)?;
         }
     }
@@ -283,6 +302,7 @@ mod tests {
         call(&store, Api::Decrypt, None, Some(&Failure::Timeout));
         let denied = Failure::Proxy(ErrorName::AccessDeniedException, Some("secret detail".to_owned()));
         call(&store, Api::Decrypt, Some(6), Some(&denied));
+        store.throttled("Decrypt");
         let lines = lines(&metrics);
         let of = format!(
             r#"CustomKeyStoreId="{ID}",KmsOperation="Decrypt",XksOperation="Decrypt",KeySpec="SYMMETRIC_DEFAULT""#
@@ -291,6 +311,9 @@ mod tests {
         let refused = r#"ErrorType="Non-retryable errors",ExceptionName="AccessDeniedException""#;
         for line in [
             format!("trent_XksProxyRequests_total{{{of}}} 4"),
+            format!(
+                r#"trent_ExternalKeyStoreThrottle_total{{CustomKeyStoreId="{ID}",KmsOperation="Decrypt",KeySpec="SYMMETRIC_DEFAULT"}} 1"#
+            ),
             format!("trent_XksProxyErrors_total{{{of},{unreached}}} 2"),
             format!("trent_XksProxyErrors_total{{{of},{refused}}} 1"),
             format!("trent_XksProxyLatency_count{{{of}}} 3"),

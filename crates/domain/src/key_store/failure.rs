@@ -45,6 +45,8 @@ pub enum ProxyFailure {
     Tls,
     /// A connection, but no answer in time.
     TimedOut,
+    /// The proxy was not asked: it has been, as often as it may be in a second.
+    OverQuota,
 }
 
 impl ProxyFailure {
@@ -122,6 +124,9 @@ impl ProxyFailure {
                 "AWS KMS rejected the request because the external key store proxy did not respond in time. Retry the \
                  request. If you see this error repeatedly, report it to your external key store proxy administrator."
             }
+            Self::OverQuota => {
+                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
+            }
         }
     }
 
@@ -145,6 +150,7 @@ impl ProxyFailure {
             Self::InvalidState
             | Self::DependencyTimeout
             | Self::Throttling
+            | Self::OverQuota
             | Self::Unhealthy
             | Self::NotReachable
             | Self::Tls
@@ -157,6 +163,14 @@ impl ProxyFailure {
             | Self::UnsupportedOperation
             | Self::Internal
             | Self::Malformed => ErrorCode::XksProxyInvalidResponse,
+        }
+    }
+
+    /// The code that operations on keys answer.
+    pub const fn while_using(self) -> ErrorCode {
+        match self {
+            Self::OverQuota => ErrorCode::Throttling,
+            _ => ErrorCode::KmsInvalidState,
         }
     }
 
@@ -176,9 +190,11 @@ impl ProxyFailure {
             Self::AuthenticationFailed => ConnectionErrorCode::InvalidCredentials,
             Self::AccessDenied => ConnectionErrorCode::XksProxyAccessDenied,
             Self::InvalidUriPath => ConnectionErrorCode::XksProxyInvalidConfiguration,
-            Self::InvalidState | Self::Throttling | Self::Unhealthy | Self::NotReachable => {
-                ConnectionErrorCode::XksProxyNotReachable
-            }
+            Self::InvalidState
+            | Self::Throttling
+            | Self::OverQuota
+            | Self::Unhealthy
+            | Self::NotReachable => ConnectionErrorCode::XksProxyNotReachable,
             Self::DependencyTimeout | Self::TimedOut => ConnectionErrorCode::XksProxyTimedOut,
             Self::Tls => ConnectionErrorCode::XksProxyInvalidTlsConfiguration,
             Self::Validation
@@ -199,6 +215,7 @@ impl ProxyFailure {
             Self::Internal
                 | Self::DependencyTimeout
                 | Self::Throttling
+                | Self::OverQuota
                 | Self::NotReachable
                 | Self::Tls
                 | Self::TimedOut
@@ -219,7 +236,7 @@ impl ProxyFailure {
             Self::InvalidUriPath => "InvalidUriPathException",
             Self::UnsupportedOperation => "UnsupportedOperationException",
             Self::DependencyTimeout => "DependencyTimeoutException",
-            Self::Throttling => "ThrottlingException",
+            Self::Throttling | Self::OverQuota => "ThrottlingException",
             Self::Internal => "InternalException",
             Self::Malformed => "XksProxyInvalidResponseException",
             Self::Unhealthy | Self::NotReachable | Self::Tls | Self::TimedOut => {

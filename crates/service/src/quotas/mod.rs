@@ -14,6 +14,7 @@ use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::key::Key;
+use trent_domain::quota::Rate;
 use trent_domain::time::Timestamp;
 use trent_protocol::{DataKeyPairSpec, Operation};
 
@@ -22,7 +23,7 @@ pub use buckets::Bucket;
 use crate::context::Call;
 use crate::error::KmsError;
 use buckets::{Counts, Family};
-use table::{Rate, Table};
+use table::Table;
 
 /// What requests are limited to.
 #[derive(Debug, Clone, Default, PartialEq)]

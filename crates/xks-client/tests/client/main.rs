@@ -1,0 +1,48 @@
+//! The client of external key store proxies, over TLS, against proxies that behave and others.
+
+mod proxy;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+
+use proxy::{Authority, ClientOf, Manner, Proxy, Stopped, four_bytes};
+use trent_domain::quota::Rate;
+use trent_xks_client::{ClientCertificate, Failure, Settings};
+
+#[tokio::test]
+async fn a_proxy_is_sent_as_many_requests_in_a_second_as_the_quota_says() {
+    let authority = Authority::new();
+    let proxy = Proxy::start(&authority, Manner::Answers, None).await;
+    let clock = Arc::new(Stopped::default());
+    let with = ClientOf::new(&authority);
+    let settings = Settings { rate: Rate::per_second(1800.0), ..with.settings };
+    let client = proxy.client(ClientOf { settings, clock: Arc::clone(&clock) as _, ..with });
+    let key = "key".parse().unwrap();
+    for _ in 0..1800 {
+        client.encrypt(&key, &four_bytes()).await.unwrap();
+    }
+    assert_eq!(client.encrypt(&key, &four_bytes()).await, Err(Failure::OverQuota));
+    assert_eq!(proxy.count(), 1800, "the proxy is not asked");
+    client.health("KmsHealthCheck", "1").await.unwrap();
+    assert_eq!(proxy.count(), 1801, "a check of its health is not in the quota");
+    clock.0.fetch_add(1, SeqCst);
+    client.encrypt(&key, &four_bytes()).await.unwrap();
+    assert_eq!(client.encrypt(&key, &four_bytes()).await, Err(Failure::OverQuota));
+}
+
+#[tokio::test]
+async fn a_proxy_that_demands_a_certificate_is_shown_one_and_another_is_a_failure_of_tls() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let proxy = Proxy::start(&authority, Manner::Answers, Some(&clients)).await;
+    let ask = async |shows: Option<ClientCertificate>| {
+        let client = proxy.client(ClientOf { shows, ..ClientOf::new(&authority) });
+        client.health("KmsHealthCheck", "1").await
+    };
+    let name = "cks.kms.us-east-1.amazonaws.com";
+    assert!(ask(Some(clients.issue(name))).await.is_ok());
+    for shows in [None, Some(authority.issue(name))] {
+        let failure = ask(shows).await.unwrap_err();
+        assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
+    }
+    assert_eq!(proxy.count(), 1);
+}
