@@ -27,7 +27,7 @@ use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
 use crate::logging::LogLevel;
 use crate::metrics::{AuditMetrics, ProcessMetrics, QuotaMetrics};
-use crate::proxies::{HttpsProxies, KeyStoreMetrics};
+use crate::proxies::{HttpsProxies, KeyStoreMetrics, Ways};
 use crate::root_key::{Places, Source};
 use crate::wiring;
 
@@ -62,6 +62,7 @@ pub(crate) enum Mode {
 struct Opened {
     service: Arc<Service>,
     started: Started,
+    proxies: Arc<HttpsProxies>,
     /// Of `trent dev` alone.
     clock: Option<Arc<MovableClock>>,
 }
@@ -87,7 +88,7 @@ impl Plan {
         let mut identities = IdentityFile::of(&self.config.identity);
         let configured = identities.read(&self.environment)?;
         let key_stores = KeyStoreMetrics::default();
-        let Opened { service, started, clock } =
+        let Opened { service, started, proxies, clock } =
             self.open(data_dir.path(), &configured, key_stores.clone()).await?;
         service.fetch_with(Arc::new(WebClient));
         configure(&service, &identities, configured).await?;
@@ -115,7 +116,7 @@ impl Plan {
         say_ready(&self.config.http, &server);
 
         let drain = self.config.http.drain_seconds.seconds();
-        let mut reload = Reload { plan: self, service: Arc::clone(&service), identities, process };
+        let mut reload = Reload { plan: self, service: Arc::clone(&service), proxies, identities, process };
         reload.until_stopped(&mut signals, &server).await;
         tracing::info!("draining");
         let ending = async {
@@ -198,11 +199,18 @@ impl Plan {
             None => Arc::new(SystemClock),
         };
         let trail = self.config.audit.settings(data_dir, self.mode != Mode::Serve);
-        let proxies = HttpsProxies::new(&self.config.xks, key_stores)?;
-        let (service, started) =
-            wiring::open_service(database, root_key.keyring, &self.config, time, trail, proxies, bootstrap)
-                .await?;
-        failure.map_or(Ok(Opened { service, started, clock }), Err)
+        let proxies = Arc::new(HttpsProxies::new(Ways::read(&self.config.xks)?, key_stores));
+        let (service, started) = wiring::open_service(
+            database,
+            root_key.keyring,
+            &self.config,
+            time,
+            trail,
+            Arc::clone(&proxies),
+            bootstrap,
+        )
+        .await?;
+        failure.map_or(Ok(Opened { service, started, proxies, clock }), Err)
     }
 
     /// The clock of `trent dev`.
@@ -433,6 +441,7 @@ async fn check_key_stores(service: Arc<Service>) {
 struct Reload {
     plan: Plan,
     service: Arc<Service>,
+    proxies: Arc<HttpsProxies>,
     identities: IdentityFile,
     process: ProcessMetrics,
 }
@@ -484,7 +493,10 @@ impl Reload {
 
     async fn configure(&mut self) -> Result<()> {
         let config = (self.plan.read_again)()?;
+        let ways = Ways::read(&config.xks)?;
         self.configure_identities().await?;
+        self.proxies.put(ways);
+        self.service.register(wiring::registry(&config.xks));
         self.plan.level.set(&config.log.level)?;
         if config.quotas != self.plan.config.quotas {
             self.service.limit_requests(config.quotas.rules());

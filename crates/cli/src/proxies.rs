@@ -1,46 +1,31 @@
 //! The way from the gate to the proxies of external key stores: a client for each key store, made when it is first asked.
 //!
-//! A client goes by what the record of its store says; when that has changed, so has the client.
+//! A client goes by what the record of its store says; when that has changed, so has the client. How any of them is
+//! reached, the operator says.
 
 mod metrics;
+mod ways;
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use trent_crypto::SecretBytes;
 use trent_domain::key_store::{ExternalKey, KeyStoreId, Proxy, ProxyFailure};
-use trent_domain::quota::Rate;
 use trent_gate::{Behalf, ExternalCiphertext, ExternalProxies, ProxyAnswer, ProxyTarget};
 use trent_xks::request::{Decrypt, Encrypt, RequestMetadata};
 use trent_xks::{Credential, ExternalKeyId, SecretAccessKey};
-use trent_xks_client::{
-    Client, Endpoint, Failure, Network, Override, Settings, Target, TlsOptions, Version, client_config,
-};
+use trent_xks_client::{Client, Endpoint, Failure};
 
 use crate::clock::SystemClock;
-use crate::config::XksSection;
-use crate::failure::misuse;
 
 pub(crate) use metrics::KeyStoreMetrics;
-
-/// Where systems keep the roots they trust: Debian, Red Hat, Alpine and BSD.
-const SYSTEM_ROOTS: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
-
-/// PEM files of the roots that this system trusts; nothing on one that has none.
-pub(crate) fn system_roots() -> Vec<u8> {
-    SYSTEM_ROOTS.iter().find_map(|path| fs::read(path).ok()).unwrap_or_default()
-}
+pub(crate) use ways::{Ways, system_roots};
 
 /// Reaches proxies over HTTPS.
 pub(crate) struct HttpsProxies {
-    // How any of them is reached. Absent where there is no root to verify a proxy by: then none is trusted.
-    reached: Option<Target>,
-    settings: Settings,
+    ways: ArcSwap<Ways>,
     clients: Mutex<HashMap<KeyStoreId, Kept>>,
     metrics: KeyStoreMetrics,
 }
@@ -53,34 +38,15 @@ struct Kept {
 }
 
 impl HttpsProxies {
-    /// Reads the files that the configuration names.
-    pub(crate) fn new(section: &XksSection, metrics: KeyStoreMetrics) -> Result<Self> {
-        let mut roots = if section.replace_trust_roots { Vec::new() } else { system_roots() };
-        for path in &section.extra_trust_roots {
-            roots.push(b'\n');
-            roots.extend(read(path)?);
-        }
-        let versions = &[Version::Tls12, Version::Tls13];
-        let has_roots = !roots.trim_ascii().is_empty();
-        let tls = has_roots
-            .then(|| client_config(TlsOptions { roots: &roots, versions, client: None, http2: true }));
-        let tls = tls.transpose().context("the roots that external key store proxies are verified by")?;
-        let overrides = section.connect_override.iter();
-        let overrides = overrides
-            .map(|known| Override { host: known.host.clone(), connect_to: known.connect_to.clone() });
-        let network =
-            Network { overrides: overrides.collect(), allow_private: section.allow_private_addresses };
-        let network = Arc::new(network);
-        Ok(Self {
-            reached: tls.map(|tls| Target { host: String::new(), network, tls }),
-            settings: Settings {
-                attempt: section.request_timeout_ms.millis(),
-                retries: section.timeout_retries.as_u32(),
-                rate: Rate::per_second(f64::from(section.requests_per_second.as_u32())),
-            },
-            clients: Mutex::default(),
-            metrics,
-        })
+    /// Reaches proxies in these ways.
+    pub(crate) fn new(ways: Ways, metrics: KeyStoreMetrics) -> Self {
+        Self { ways: ArcSwap::from_pointee(ways), clients: Mutex::default(), metrics }
+    }
+
+    /// Reaches proxies in other ways from now on, over new connections.
+    pub(crate) fn put(&self, ways: Ways) {
+        self.ways.store(Arc::new(ways));
+        self.clients.lock().clear();
     }
 
     fn client(&self, target: &ProxyTarget) -> Result<Arc<Client>, ProxyFailure> {
@@ -115,15 +81,11 @@ impl HttpsProxies {
             secret: SecretAccessKey::new(secret).map_err(|_| broken("secret"))?,
         };
         let uri_path = proxy.path.parse().map_err(|_| broken("path"))?;
-        let mut reached = Target { host: host.clone(), ..self.reached.clone().ok_or(ProxyFailure::Tls)? };
-        if let Some(targets) = targets {
-            // The one way to a proxy in a private network, whatever its name means elsewhere.
-            let overrides = vec![Override { host, connect_to: targets.clone() }];
-            reached.network = Arc::new(Network { overrides, allow_private: false });
-        }
+        let ways = self.ways.load();
+        let reached = ways.to(&host, &proxy.path, targets.as_deref()).ok_or(ProxyFailure::Tls)?;
         let endpoint = Endpoint { uri_path, region: region.as_str().to_owned(), credential };
         let observer = self.metrics.of(store, proxy.credential.set);
-        Ok(Client::new(endpoint, reached, self.settings, Arc::new(SystemClock), Some(observer)))
+        Ok(Client::new(endpoint, reached, ways.settings(), Arc::new(SystemClock), Some(observer)))
     }
 }
 
@@ -214,8 +176,4 @@ fn metadata(behalf: Behalf<'_>) -> RequestMetadata {
         kms_via_service: behalf.via_service.map(str::to_owned),
         ..RequestMetadata::default()
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| misuse(format!("{}: {error}", path.display())))
 }

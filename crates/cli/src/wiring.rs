@@ -12,9 +12,9 @@ use trent_keystore::{Keyring, SoftwareStore};
 use trent_service::{Bootstrap, Options, Registry, Service, Started};
 
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, XksSection};
 use crate::failure::misuse;
-use crate::proxies::{HttpsProxies, KeyStoreMetrics};
+use crate::proxies::{HttpsProxies, KeyStoreMetrics, Ways};
 use crate::root_key::{Fingerprint, Places, Source, complete, hex};
 
 /// The row of the database that tells which root key sealed it.
@@ -92,7 +92,7 @@ pub(crate) async fn open_service(
     config: &Config,
     clock: Arc<dyn Clock>,
     trail: Option<trent_audit::Settings>,
-    proxies: HttpsProxies,
+    proxies: Arc<HttpsProxies>,
     bootstrap: impl FnOnce() -> Option<Bootstrap>,
 ) -> Result<(Arc<Service>, Started)> {
     let parts = parts(database, keyring, config, clock, proxies)?;
@@ -108,12 +108,17 @@ pub(crate) async fn open_service(
     };
     let (service, started) = Service::open(parts, options, bootstrap).await.map_err(not_opened)?;
     service.limit_requests(config.quotas.rules());
-    service.register(Registry { services: config.xks.vpc_endpoint_service.clone() });
+    service.register(registry(&config.xks));
     let service = match trail {
         Some(settings) => service.open_trail(settings).await.map_err(anyhow::Error::msg)?,
         None => service,
     };
     Ok((Arc::new(service), started))
+}
+
+/// What the configuration says of the world behind custom key stores.
+pub(crate) fn registry(section: &XksSection) -> Registry {
+    Registry { services: section.vpc_endpoint_service.clone() }
 }
 
 /// Opens the gate of a deployment that is stopped, for those who need no service.
@@ -122,8 +127,8 @@ pub(crate) async fn open_gate(
     keyring: Arc<Keyring>,
     config: &Config,
 ) -> Result<Gate> {
-    let proxies = HttpsProxies::new(&config.xks, KeyStoreMetrics::default())?;
-    let parts = parts(database, keyring, config, Arc::new(SystemClock), proxies)?;
+    let proxies = HttpsProxies::new(Ways::read(&config.xks)?, KeyStoreMetrics::default());
+    let parts = parts(database, keyring, config, Arc::new(SystemClock), Arc::new(proxies))?;
     Gate::open(parts).await.map_err(not_opened)
 }
 
@@ -132,11 +137,11 @@ fn parts(
     keyring: Arc<Keyring>,
     config: &Config,
     clock: Arc<dyn Clock>,
-    proxies: HttpsProxies,
+    proxies: Arc<HttpsProxies>,
 ) -> Result<Parts> {
     let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
     let bounds = config.cache.bounds();
-    let (store, proxies) = (Arc::new(store), Arc::new(proxies));
+    let store = Arc::new(store);
     Ok(Parts { database, store, keyring, proxies, random: random(), clock, bounds })
 }
 

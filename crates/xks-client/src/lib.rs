@@ -20,7 +20,8 @@ mod wire;
 
 pub use client::{Client, Endpoint, Settings};
 pub use failure::Failure;
-pub use network::{Network, Override, is_private};
+pub use network::{Network, Override, covers, is_private};
 pub use observer::{CallOutcome, Observer};
+pub use rustls::ClientConfig;
 pub use tls::{ClientCertificate, TlsError, TlsOptions, Version, client_config};
 pub use wire::{Message, Peer, Reply, Target, Wire, WireError};

@@ -17,10 +17,16 @@ pub struct Override {
 
 impl Override {
     fn is_for(&self, host: &str) -> bool {
-        match self.host.strip_prefix("*.") {
-            Some(domain) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(domain)),
-            None => self.host.eq_ignore_ascii_case(host),
-        }
+        covers(&self.host, host)
+    }
+}
+
+/// Whether a pattern means a host: it is its name, or `*.` and the domain one label above it.
+#[must_use]
+pub fn covers(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(domain) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(domain)),
+        None => pattern.eq_ignore_ascii_case(host),
     }
 }
 

@@ -1,6 +1,7 @@
 """External key stores as an operator sees them: checks of their health, metrics, and what their proxies do to others."""
 
 import re
+import signal
 import time
 import urllib.request
 
@@ -9,6 +10,12 @@ from server import Server
 from xks_proxy import HOST, REGION, Authority, Proxy, configuration, request
 
 PATIENCE = 30
+
+
+def told(proxy, authority, more=""):
+    """The configuration of a server that finds the proxy under its name, and asks it each second how it is."""
+    often = "health_check_seconds = 1\n"
+    return configuration(proxy, authority) + often + more + "[jobs]\ninterval_seconds = 1\n"
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +32,8 @@ def proxy(authority):
 
 @pytest.fixture
 def server(authority, proxy, tmp_path):
-    """A server that finds the proxy under its name, and asks it each second how it is."""
     file = tmp_path / "trent.toml"
-    often = "health_check_seconds = 1\n[jobs]\ninterval_seconds = 1\n"
-    file.write_text(configuration(proxy, authority) + often)
+    file.write_text(told(proxy, authority))
     server = Server(tmp_path, arguments=["--config", str(file)]).start()
     yield server
     assert server.stop() == 0, server.log()
@@ -109,3 +114,63 @@ def test_a_connected_proxy_is_looked_after_and_its_death_is_seen_in_metrics_alon
     kms.disconnect_custom_key_store(CustomKeyStoreId=store)
     until(lambda: state(kms, store) == "DISCONNECTED")
     until(lambda: Metrics(server, store).found == [])
+
+
+TLS = "cannot establish a TLS connection to the external key store proxy"
+
+
+def test_what_the_configuration_says_of_proxies_is_reloaded_and_what_is_wrong_in_it_changes_nothing(
+    server, proxy, authority, tmp_path
+):
+    kms = server.client(REGION)
+    file, others = tmp_path / "trent.toml", Authority(tmp_path / "others")
+
+    def reload(text, said):
+        before = server.log().count(said)
+        file.write_text(text)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: server.log().count(said) > before)
+
+    def refused(**members):
+        with pytest.raises(kms.exceptions.XksProxyUriUnreachableException) as error:
+            kms.create_custom_key_store(**request(proxy, "other", **members))
+        return error.value.response["Error"]["Message"]
+
+    store = connected(kms, proxy)
+    # It moves to another port, with another authority's certificate, and asks for that of the client.
+    moved = Proxy(others.issue("moved", HOST, dns=HOST), clients=authority)
+    try:
+        moved.path = "/moved/kms/xks/v1"
+        elsewhere = {"XksProxyUriPath": moved.path}
+        reload(told(moved, authority), "configuration reloaded")
+        assert TLS in refused(**elsewhere), "its authority is not known"
+        reload(told(moved, others), "configuration reloaded")
+        assert TLS in refused(**elsewhere), "no certificate is shown to it"
+        name = f"cks.kms.{REGION}.amazonaws.com"
+        chain, key = authority.issue("shown", name)
+        stranger, stranger_key = others.issue("stranger", name)
+
+        def shown(chain, key, host="*.example.test", prefix="/moved"):
+            return (
+                f'[[xks.client_certificate]]\nhost = "{host}"\nuri_path_prefix = "{prefix}"\n'
+                f'certificate = "{chain}"\nkey = "{key}"\n'
+            )
+
+        for not_it in [shown(stranger, stranger_key), shown(chain, key, prefix="/python"), shown(chain, key, "a.test")]:
+            reload(told(moved, others, not_it), "configuration reloaded")
+            assert TLS in refused(**elsewhere)
+        reload(told(moved, others, shown(chain, key)), "configuration reloaded")
+        other = connected(kms, moved, "other", **elsewhere)
+        assert moved.seen[-1][0] == "health"
+        # What is wrong is told, and the old stays.
+        kms.disconnect_custom_key_store(CustomKeyStoreId=other)
+        until(lambda: state(kms, other) == "DISCONNECTED")
+        reload(told(moved, others, shown(tmp_path / "none.pem", key)), "none.pem: No such file")
+        reload(told(moved, others, shown(chain, stranger_key)), "the configuration stays as it was")
+        reload(told(moved, others, shown(key, key)), "the configuration stays as it was")
+        kms.connect_custom_key_store(CustomKeyStoreId=other)
+        until(lambda: state(kms, other) == "CONNECTED")
+        assert state(kms, store) == "CONNECTED"
+        assert "need a restart" not in server.log()
+    finally:
+        moved.stop()

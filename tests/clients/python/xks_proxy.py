@@ -117,7 +117,7 @@ def signature(secret, request, scope, date, names, headers, body):
 class Proxy:
     """A proxy that runs."""
 
-    def __init__(self, certificate, old_tls=False):
+    def __init__(self, certificate, old_tls=False, clients=None):
         self.path = "/python/kms/xks/v1"
         self.credentials = {"BETWEEN2TENAND3TENCHARACTERS": "PleaseReplaceThisWithSomeSecretOfLength43To64"}
         self.keys = {
@@ -132,6 +132,9 @@ class Proxy:
         self.seen = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
+        if clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(clients.file)
         context.minimum_version = ssl.TLSVersion.TLSv1_1 if old_tls else ssl.TLSVersion.TLSv1_2
         if old_tls:
             context.set_ciphers("ALL:@SECLEVEL=0")

@@ -36,7 +36,7 @@ pub(crate) use load::load;
 pub(crate) use log::{LogFormat, LogSection};
 pub(crate) use root_key::{Provider, RootKeySection};
 pub(crate) use setting::default_file;
-pub(crate) use xks::XksSection;
+pub(crate) use xks::{ClientCertificateFiles, XksSection};
 
 use audit::AuditSection;
 use auth::AuthSection;
@@ -100,7 +100,7 @@ impl Config {
             ("limits", self.limits != other.limits),
             ("cache", self.cache != other.cache),
             ("jobs", self.jobs != other.jobs),
-            ("xks", self.xks != other.xks),
+            ("xks.health_check_seconds", self.xks.health_check_seconds != other.xks.health_check_seconds),
             ("xks_proxy", self.xks_proxy != other.xks_proxy),
             ("log.format", self.log.format != other.log.format),
         ];

@@ -19,6 +19,7 @@ pub(crate) struct XksSection {
     pub(crate) replace_trust_roots: bool,
     pub(crate) allow_private_addresses: bool,
     pub(crate) connect_override: Vec<ConnectOverride>,
+    pub(crate) client_certificate: Vec<ClientCertificateFiles>,
     pub(crate) vpc_endpoint_service: Vec<EndpointService>,
 }
 
@@ -32,6 +33,21 @@ pub(crate) struct ConnectOverride {
     pub(crate) connect_to: Vec<String>,
 }
 
+/// A certificate that is shown to a proxy that asks for one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientCertificateFiles {
+    /// The host of the proxy, or `*.` and a domain for all hosts one label below it.
+    pub(crate) host: String,
+    /// What the path of the key store begins with.
+    #[serde(default)]
+    pub(crate) uri_path_prefix: String,
+    /// PEM, the client's own certificate first.
+    pub(crate) certificate: PathBuf,
+    /// PEM.
+    pub(crate) key: PathBuf,
+}
+
 impl Default for XksSection {
     fn default() -> Self {
         Self {
@@ -43,6 +59,7 @@ impl Default for XksSection {
             replace_trust_roots: false,
             allow_private_addresses: false,
             connect_override: Vec::new(),
+            client_certificate: Vec::new(),
             vpc_endpoint_service: Vec::new(),
         }
     }
@@ -96,6 +113,13 @@ pub(super) const SECTION: Section = Section {
                       with curl's --connect-to: [{ host = \"proxy.example.com\", connect_to = [\"127.0.0.1:8443\"] }].",
         },
         Setting {
+            name: "client_certificate",
+            default: D::Is("[]"),
+            comment: "PEM files with what is shown to proxies that ask for a certificate; the first that fits:\n\
+                      [{ host = \"proxy.example.com\", certificate = \"client.pem\", key = \"client.key\" }]. With\n\
+                      uri_path_prefix = \"/prod\" it is for the key stores of that path alone.",
+        },
+        Setting {
             name: "vpc_endpoint_service",
             default: D::Is("[]"),
             comment: "Ways to proxies in private networks, by the name of a VPC endpoint service; the book's page\n\
@@ -129,6 +153,10 @@ mod tests {
         assert_eq!(section.request_timeout_ms.get(), 1000);
         assert_eq!(section.connect_override[0].connect_to, ["127.0.0.1:8443"]);
         assert_eq!(section.vpc_endpoint_service[0].targets, ["192.0.2.10:8443"]);
+        let text =
+            "[[client_certificate]]\nhost = \"*.example.com\"\ncertificate = \"a.pem\"\nkey = \"a.key\"";
+        let section: XksSection = toml::from_str(text).unwrap();
+        assert_eq!(section.client_certificate[0].uri_path_prefix, "");
         assert!(toml::from_str::<XksSection>("request_timeout_ms = 1").is_err());
         assert!(toml::from_str::<XksSection>("[[connect_override]]\nhost = \"a\"").is_err());
     }

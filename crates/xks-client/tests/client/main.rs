@@ -1,5 +1,6 @@
 //! The client of external key store proxies, over TLS, against proxies that behave and others.
 
+#[cfg(test)]
 mod proxy;
 
 use std::sync::Arc;
