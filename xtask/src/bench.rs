@@ -9,7 +9,13 @@ use crate::setup::target_folder;
 pub(crate) fn run_with(arguments: &[&str]) -> anyhow::Result<()> {
     let packages = ["--package", "trent-cli", "--package", "trent-benches"];
     run(cargo(&["build", "--release", "--locked"]).args(packages))?;
-    run(&mut command(target_folder()?.join("release/trent-bench"), arguments))
+    // What needs no server has a program of its own.
+    let (program, arguments) = match arguments {
+        ["--audit"] => ("trent-bench-audit", &[][..]),
+        ["--decision"] => ("trent-bench-decision", &[][..]),
+        arguments => ("trent-bench", arguments),
+    };
+    run(&mut command(target_folder()?.join("release").join(program), arguments))
 }
 
 /// The same, to look for times that tell where wrong input is wrong.

@@ -28,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   fuzz [TARGET] [--seconds N | --short | --input FILE]
                    throws random input at the parsers: 60 s each, or 20 with --short
   bench [--short] [--million | --kinds] [--only OPERATION] [--json FILE]
+  bench --audit | --decision
                    measures the release build against its promises; --million with a million keys, --kinds with
                    keys of each spec
   timing [--short] looks for answers to wrong input whose time tells where it is wrong, and fails if there are any
