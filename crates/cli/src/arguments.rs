@@ -72,6 +72,9 @@ pub(crate) enum Command {
     Policy(PolicyWords),
     /// Administer the server that runs: accounts, users, access keys; of `trent dev` clock and faults too.
     Admin(AdminArguments),
+    /// Run a PKCS#11 module for the process that started this one, over standard input. Nobody types this.
+    #[command(hide = true)]
+    HsmWorker,
 }
 
 /// Where the configuration and the data are.

@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => commands::audit::run(&command, &environment),
         Command::Policy(words) => commands::policy::run(words, &environment),
         Command::Admin(arguments) => commands::admin::run(arguments, &environment),
+        Command::HsmWorker => commands::hsm_worker::run(),
     };
     match done {
         Ok(code) => code,

@@ -1,5 +1,7 @@
 //! What goes wrong with a token, in as few words as make a difference.
 
+use std::borrow::Cow;
+
 use cryptoki::context::Function;
 use cryptoki::error::{Error as Cause, RvError};
 
@@ -44,13 +46,13 @@ pub enum Error {
     KeyNotPermitted,
     /// The token made a key that is not as it was asked for. It has been destroyed, if the token let it be.
     #[error("the token made a key that is not as it was asked for: {0}")]
-    KeyUnfit(&'static str),
+    KeyUnfit(Cow<'static, str>),
     /// The ciphertext, its IV, its tag or its additional data is not what it was.
     #[error("the ciphertext is not authentic")]
     InvalidCiphertext,
     /// The module did with the IV something else than its mode says. What it made may not be used.
     #[error("the module does not treat the IV as configured: {0}")]
-    IvMode(&'static str),
+    IvMode(Cow<'static, str>),
     /// No session is free.
     #[error("no session is free")]
     Busy,

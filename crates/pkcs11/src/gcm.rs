@@ -115,7 +115,7 @@ fn encrypt(
             let chosen = iv;
             let ciphertext = with_iv(session, key, &mut iv, plaintext, aad)?;
             if iv != chosen {
-                return Err(Error::IvMode("it has written over the IV that it was given"));
+                return Err(Error::IvMode("it has written over the IV that it was given".into()));
             }
             exactly(plaintext, TAG_BYTES, &ciphertext)?;
             Ok(Sealed { iv: genuine(iv)?, ciphertext })
@@ -130,7 +130,7 @@ fn encrypt(
             let mut ciphertext = without_iv(session, key, plaintext, aad)?;
             exactly(plaintext, TAG_BYTES + IV_BYTES, &ciphertext)?;
             let iv = ciphertext.split_off(plaintext.len() + TAG_BYTES);
-            let iv = iv.try_into().map_err(|_| Error::IvMode("it has appended no IV"))?;
+            let iv = iv.try_into().map_err(|_| Error::IvMode("it has appended no IV".into()))?;
             Ok(Sealed { iv: genuine(iv)?, ciphertext })
         }
     }
@@ -138,12 +138,16 @@ fn encrypt(
 
 /// An IV of zeros is one that nobody has chosen: the next one would be the same.
 fn genuine(iv: [u8; IV_BYTES]) -> Result<[u8; IV_BYTES], Error> {
-    if iv == [0; IV_BYTES] { Err(Error::IvMode("its IV is all zeros")) } else { Ok(iv) }
+    if iv == [0; IV_BYTES] { Err(Error::IvMode("its IV is all zeros".into())) } else { Ok(iv) }
 }
 
 fn exactly(plaintext: &[u8], more: usize, made: &[u8]) -> Result<(), Error> {
     let expected = plaintext.len() + more;
-    if made.len() == expected { Ok(()) } else { Err(Error::IvMode("what it has made has another length")) }
+    if made.len() == expected {
+        Ok(())
+    } else {
+        Err(Error::IvMode("what it has made has another length".into()))
+    }
 }
 
 fn with_iv(

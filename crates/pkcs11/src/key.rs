@@ -67,7 +67,7 @@ impl Token {
                 None => Ok(made),
                 Some(flaw) => {
                     session.destroy_object(handle)?;
-                    Err(Error::KeyUnfit(flaw))
+                    Err(Error::KeyUnfit(flaw.into()))
                 }
             }
         })

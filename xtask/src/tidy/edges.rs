@@ -11,13 +11,14 @@ use super::tree::Tree;
 use crate::process::{cargo, output};
 
 /// A crate of the workspace and those of it that it may depend on; `*` stands for all.
-const ALLOWED: [(&str, &[&str]); 26] = [
+const ALLOWED: [(&str, &[&str]); 27] = [
     ("protocol", &[]),
     ("policy", &[]),
     ("sigv4", &[]),
     ("jwt", &[]),
     ("awslc", &[]),
     ("pkcs11", &[]),
+    ("hsm", &["pkcs11"]),
     ("domain", &["protocol"]),
     ("crypto", &["awslc"]),
     ("xks", &["crypto"]),
@@ -46,6 +47,7 @@ const ALLOWED: [(&str, &[&str]); 26] = [
             "xks-proxy",
             "xks-client",
             "xks-check",
+            "hsm",
             "console",
             "service",
             "gate",

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod hsm_worker;
 pub(crate) mod import;
 pub(crate) mod policy;
 pub(crate) mod rekey;

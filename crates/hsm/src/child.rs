@@ -1,0 +1,149 @@
+//! The worker itself: loads a module, and does what comes over the socket, several things at once.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use parking_lot::Mutex;
+use rustix::process::{Signal, set_parent_process_death_signal};
+use trent_pkcs11::{Error, Module, Token};
+use zeroize::Zeroizing;
+
+use crate::message::{Ask, Reply, Request};
+use crate::wire::{self, Frame};
+
+/// Calls of a module at once, and sessions with each token.
+const THREADS: usize = 8;
+/// Bytes of randomness that are asked for at once.
+const RANDOM_BYTES_MAX: u64 = 1024;
+
+/// Does what comes over standard input, which is a socket, until its other end has closed or its parent has died.
+///
+/// # Errors
+/// When it was not started as a worker; when what comes is no frame.
+pub fn serve() -> io::Result<()> {
+    // A module that hangs keeps its process from noticing that nobody is there any more.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    serve_over(UnixStream::from(socket))
+}
+
+fn serve_over(stream: UnixStream) -> io::Result<()> {
+    let mut reader = stream.try_clone()?;
+    let desk =
+        Arc::new(Desk { answers: Mutex::new(stream), module: Mutex::default(), tokens: Mutex::default() });
+    let (jobs, queue) = sync_channel::<Frame>(THREADS);
+    let queue = Arc::new(Mutex::new(queue));
+    for number in 1..=THREADS {
+        let (desk, queue) = (Arc::clone(&desk), Arc::clone(&queue));
+        thread::Builder::new().name(format!("token-{number}")).spawn(move || work(&desk, &queue))?;
+    }
+    let done = read_all(&mut reader, &jobs);
+    // Threads that hang in the module are not waited for: the process ends now.
+    drop(jobs);
+    done
+}
+
+fn read_all(reader: &mut UnixStream, jobs: &SyncSender<Frame>) -> io::Result<()> {
+    while let Some(frame) = wire::read(reader)? {
+        if jobs.send(frame).is_err() {
+            return Err(io::Error::other("nobody is left to answer"));
+        }
+    }
+    Ok(())
+}
+
+fn work(desk: &Desk, queue: &Mutex<Receiver<Frame>>) {
+    loop {
+        let next = queue.lock().recv();
+        let Ok(Frame { call, message }) = next else { return };
+        let done = catch_unwind(AssertUnwindSafe(|| desk.answer(&message)));
+        let reply = done.unwrap_or_else(|_| Reply::Failed(Error::Other("the worker panicked".to_owned())));
+        // Nobody listens any more, and the reader notices that too.
+        if wire::write(&mut *desk.answers.lock(), call, &reply.encode()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The module, and the tokens that have been asked for.
+struct Desk {
+    answers: Mutex<UnixStream>,
+    module: Mutex<Option<Module>>,
+    tokens: Mutex<HashMap<String, Arc<Token>>>,
+}
+
+impl Desk {
+    fn answer(&self, message: &[u8]) -> Reply {
+        let request = Request::decode(message);
+        let done = request.map_err(|error| Error::Other(error.to_string())).and_then(|it| self.obey(it));
+        done.unwrap_or_else(Reply::Failed)
+    }
+
+    fn obey(&self, request: Request) -> Result<Reply, Error> {
+        match request {
+            Request::Load(path) => {
+                let mut module = self.module.lock();
+                if module.is_some() {
+                    return Err(Error::Module("a module is loaded already".to_owned()));
+                }
+                *module = Some(Module::load(&path)?);
+                Ok(Reply::Done)
+            }
+            Request::Tokens => Ok(Reply::Tokens(self.module()?.tokens()?)),
+            Request::Of(serial, ask) => {
+                let done = self.token(&serial).and_then(|token| of_token(&token, ask));
+                if matches!(done, Err(Error::TokenNotPresent)) {
+                    // Should it come back, it may be in another slot.
+                    self.tokens.lock().remove(&serial);
+                }
+                done
+            }
+        }
+    }
+
+    fn module(&self) -> Result<Module, Error> {
+        self.module.lock().clone().ok_or_else(|| Error::Module("no module is loaded".to_owned()))
+    }
+
+    fn token(&self, serial: &str) -> Result<Arc<Token>, Error> {
+        if let Some(known) = self.tokens.lock().get(serial) {
+            return Ok(Arc::clone(known));
+        }
+        // Looked for without the lock: a token that does not answer keeps only those waiting that ask for it.
+        let found = self.module()?.token(serial, THREADS)?;
+        let mut tokens = self.tokens.lock();
+        Ok(Arc::clone(tokens.entry(serial.to_owned()).or_insert(found)))
+    }
+}
+
+fn of_token(token: &Token, ask: Ask) -> Result<Reply, Error> {
+    Ok(match ask {
+        Ask::Facts => Reply::Tokens(vec![token.facts()?]),
+        Ask::LogIn(pin) => done(token.log_in(pin.expose())?),
+        Ask::LogOut => done(token.log_out()?),
+        Ask::ChangePin { old, new } => done(token.change_pin(old.expose(), new.expose())?),
+        Ask::Generate { id, label } => Reply::Key(token.generate(&id, &label)?),
+        Ask::Find(id) => Reply::Key(token.find(&id)?),
+        Ask::Destroy(id) => done(token.destroy(&id)?),
+        Ask::Encrypt { id, mode, plaintext, aad } => {
+            Reply::Sealed(token.encrypt(&id, mode, &plaintext, &aad)?)
+        }
+        Ask::Decrypt { id, mode, sealed, aad } => Reply::Bytes(token.decrypt(&id, mode, &sealed, &aad)?),
+        Ask::Random(length) if length <= RANDOM_BYTES_MAX => {
+            let mut bytes = Zeroizing::new(vec![0; usize::try_from(length).unwrap_or_default()]);
+            token.random(&mut bytes)?;
+            Reply::Bytes(bytes)
+        }
+        Ask::Random(_) => return Err(Error::Other("too many random bytes".to_owned())),
+    })
+}
+
+const fn done((): ()) -> Reply {
+    Reply::Done
+}

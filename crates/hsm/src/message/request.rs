@@ -1,0 +1,189 @@
+//! What a worker is asked.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use trent_pkcs11::{IvMode, KeyId, Sealed};
+use zeroize::Zeroizing;
+
+use crate::pin::Pin;
+use crate::wire::{Malformed, Reader, Writer};
+
+/// What a worker is asked.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Request {
+    /// To load a module; comes first, and once.
+    Load(PathBuf),
+    /// Which tokens there are.
+    Tokens,
+    /// Something of the token with a serial number.
+    Of(String, Ask),
+}
+
+/// What is asked of a token.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Ask {
+    Facts,
+    LogIn(Pin),
+    LogOut,
+    ChangePin { old: Pin, new: Pin },
+    Generate { id: KeyId, label: String },
+    Find(KeyId),
+    Destroy(KeyId),
+    Encrypt { id: KeyId, mode: IvMode, plaintext: Zeroizing<Vec<u8>>, aad: Vec<u8> },
+    Decrypt { id: KeyId, mode: IvMode, sealed: Sealed, aad: Vec<u8> },
+    Random(u64),
+}
+
+impl Request {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Load(path) => Writer::new(0, &[path.as_os_str().as_bytes()]).done(),
+            Self::Tokens => Writer::new(1, &[]).done(),
+            Self::Of(serial, ask) => ask.encode(serial.as_bytes()),
+        }
+    }
+
+    pub(crate) fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let (kind, mut fields) = Reader::new(message)?;
+        let request = match kind {
+            0 => Self::Load(Path::new(OsStr::from_bytes(fields.bytes()?)).to_owned()),
+            1 => Self::Tokens,
+            kind => Self::Of(fields.text()?.to_owned(), Ask::decode(kind, &mut fields)?),
+        };
+        if fields.is_done() { Ok(request) } else { Err(Malformed) }
+    }
+}
+
+impl Ask {
+    fn encode(&self, serial: &[u8]) -> Zeroizing<Vec<u8>> {
+        let written = match self {
+            Self::Facts => Writer::new(2, &[serial]),
+            Self::LogIn(pin) => Writer::new(3, &[serial, pin.expose().as_bytes()]),
+            Self::LogOut => Writer::new(4, &[serial]),
+            Self::ChangePin { old, new } => {
+                Writer::new(5, &[serial, old.expose().as_bytes(), new.expose().as_bytes()])
+            }
+            Self::Generate { id, label } => Writer::new(6, &[serial, id, label.as_bytes()]),
+            Self::Find(id) => Writer::new(7, &[serial, id]),
+            Self::Destroy(id) => Writer::new(8, &[serial, id]),
+            Self::Encrypt { id, mode, plaintext, aad } => {
+                Writer::new(9, &[serial, id, &[mode_byte(*mode)], plaintext, aad])
+            }
+            Self::Decrypt { id, mode, sealed, aad } => {
+                Writer::new(10, &[serial, id, &[mode_byte(*mode)], &sealed.iv, &sealed.ciphertext, aad])
+            }
+            Self::Random(length) => {
+                let mut written = Writer::new(11, &[serial]);
+                written.number(*length);
+                written
+            }
+        };
+        written.done()
+    }
+
+    fn decode(kind: u8, fields: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match kind {
+            2 => Self::Facts,
+            3 => Self::LogIn(fields.text()?.into()),
+            4 => Self::LogOut,
+            5 => Self::ChangePin { old: fields.text()?.into(), new: fields.text()?.into() },
+            6 => Self::Generate { id: fields.exactly()?, label: fields.text()?.to_owned() },
+            7 => Self::Find(fields.exactly()?),
+            8 => Self::Destroy(fields.exactly()?),
+            9 => Self::Encrypt {
+                id: fields.exactly()?,
+                mode: mode(fields.exactly()?)?,
+                plaintext: Zeroizing::new(fields.bytes()?.to_vec()),
+                aad: fields.bytes()?.to_vec(),
+            },
+            10 => Self::Decrypt {
+                id: fields.exactly()?,
+                mode: mode(fields.exactly()?)?,
+                sealed: Sealed { iv: fields.exactly()?, ciphertext: fields.bytes()?.to_vec() },
+                aad: fields.bytes()?.to_vec(),
+            },
+            11 => Self::Random(fields.number()?),
+            _ => return Err(Malformed),
+        })
+    }
+}
+
+const fn mode_byte(mode: IvMode) -> u8 {
+    match mode {
+        IvMode::Caller => 0,
+        IvMode::ZeroInPlace => 1,
+        IvMode::Appended => 2,
+    }
+}
+
+const fn mode(byte: [u8; 1]) -> Result<IvMode, Malformed> {
+    match byte {
+        [0] => Ok(IvMode::Caller),
+        [1] => Ok(IvMode::ZeroInPlace),
+        [2] => Ok(IvMode::Appended),
+        _ => Err(Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn every_kind() -> Vec<Request> {
+        let id = [7; 16];
+        let sealed = Sealed { iv: [9; 12], ciphertext: vec![1, 2, 3] };
+        let of = |ask| Request::Of("serial".to_owned(), ask);
+        let aad = || b"aad".to_vec();
+        vec![
+            Request::Load("/a/module.so".into()),
+            Request::Tokens,
+            of(Ask::Facts),
+            of(Ask::LogIn("pin".into())),
+            of(Ask::LogOut),
+            of(Ask::ChangePin { old: "old".into(), new: "new".into() }),
+            of(Ask::Generate { id, label: "label".to_owned() }),
+            of(Ask::Find(id)),
+            of(Ask::Destroy(id)),
+            of(Ask::Encrypt {
+                id,
+                mode: IvMode::Appended,
+                plaintext: Zeroizing::new(b"secret".to_vec()),
+                aad: aad(),
+            }),
+            of(Ask::Decrypt { id, mode: IvMode::ZeroInPlace, sealed, aad: aad() }),
+            of(Ask::Random(1024)),
+        ]
+    }
+
+    #[test]
+    fn what_was_asked_is_what_is_understood() {
+        for request in every_kind() {
+            let message = request.encode();
+            let understood = Request::decode(&message).unwrap();
+            assert_eq!(format!("{understood:?}"), format!("{request:?}"));
+            assert_eq!(*understood.encode(), *message);
+            let (last, cut) = message.split_last().unwrap();
+            if !cut.is_empty() {
+                assert!(Request::decode(cut).is_err(), "{request:?}");
+            }
+            assert!(Request::decode(&[&message[..], &[*last]].concat()).is_err(), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn pins_are_not_printed() {
+        let request = Request::Of("serial".to_owned(), Ask::LogIn("hush".into()));
+        assert!(!format!("{request:?}").contains("hush"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_is_a_surprise(message: Vec<u8>) {
+            let _ = Request::decode(&message);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! A worker as its callers see it: calls that wait, without regard to what the process behind them goes through.
+
+use std::io;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use tokio::sync::oneshot;
+use trent_pkcs11::{Attributes, Error as TokenError, IvMode, KeyId, Sealed, TokenFacts};
+use zeroize::Zeroizing;
+
+use crate::backoff::Backoff;
+use crate::message::{Ask, Reply, Request};
+use crate::pending::{Places, Waiting};
+use crate::pin::Pin;
+use crate::supervisor::{Limits, Order, Program, Supervisor};
+
+/// Calls that a worker is given at once; more are refused.
+const CALLS_MAX: usize = 256;
+
+/// Why a call was not answered with what it asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The token, or its module, said so.
+    #[error(transparent)]
+    Token(TokenError),
+    /// The worker took too long, and has been killed.
+    #[error("the HSM worker did not answer in time")]
+    TimedOut,
+    /// The worker died, or keeps dying and is left alone for a while.
+    #[error("the HSM worker died")]
+    Died,
+    /// The worker does not start.
+    #[error("the HSM worker does not start: {0}")]
+    NotStarted(String),
+    /// Too much is asked at once.
+    #[error("the HSM worker has too much to do")]
+    Busy,
+    /// What is asked is too long.
+    #[error("too long for the HSM worker")]
+    TooLong,
+}
+
+/// A process with a module. Logins are its own: after it has died, everybody is logged out.
+pub struct Worker {
+    orders: Sender<Order>,
+    places: Places,
+}
+
+impl Worker {
+    /// Makes a worker. Its process starts with the first call, and again with a call after it has died.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn new(program: Program, limits: Limits) -> io::Result<Self> {
+        let (sender, orders) = channel();
+        let supervisor = Supervisor {
+            program,
+            limits,
+            orders,
+            sender: sender.clone(),
+            worker: None,
+            started: 0,
+            backoff: Backoff::default(),
+        };
+        thread::Builder::new().name("hsm".to_owned()).spawn(move || supervisor.run())?;
+        Ok(Self { orders: sender, places: Places::new(CALLS_MAX) })
+    }
+
+    /// The tokens that there are.
+    ///
+    /// # Errors
+    /// Those of the module, or of the worker.
+    pub async fn tokens(&self) -> Result<Vec<TokenFacts>, Error> {
+        match self.ask(Request::Tokens).await? {
+            Reply::Tokens(tokens) => Ok(tokens),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What a token says of itself.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn facts(&self, serial: &str) -> Result<TokenFacts, Error> {
+        match self.of(serial, Ask::Facts).await? {
+            Reply::Tokens(tokens) => tokens.into_iter().next().ok_or_else(unexpected),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Logs in to a token.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn log_in(&self, serial: &str, pin: &Pin) -> Result<(), Error> {
+        done(&self.of(serial, Ask::LogIn(pin.copy())).await?)
+    }
+
+    /// Logs out of a token.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn log_out(&self, serial: &str) -> Result<(), Error> {
+        done(&self.of(serial, Ask::LogOut).await?)
+    }
+
+    /// Gives the user who is logged in to a token another PIN.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker. After one of the worker, either PIN may be in force.
+    pub async fn change_pin(&self, serial: &str, old: &Pin, new: &Pin) -> Result<(), Error> {
+        done(&self.of(serial, Ask::ChangePin { old: old.copy(), new: new.copy() }).await?)
+    }
+
+    /// Makes an AES-256 key that cannot leave a token.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker. After one of the worker, the key may be there.
+    pub async fn generate(&self, serial: &str, id: KeyId, label: &str) -> Result<Attributes, Error> {
+        key(self.of(serial, Ask::Generate { id, label: label.to_owned() }).await?)
+    }
+
+    /// What a token says of a key.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn find(&self, serial: &str, id: KeyId) -> Result<Attributes, Error> {
+        key(self.of(serial, Ask::Find(id)).await?)
+    }
+
+    /// Destroys a key of a token.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn destroy(&self, serial: &str, id: KeyId) -> Result<(), Error> {
+        done(&self.of(serial, Ask::Destroy(id)).await?)
+    }
+
+    /// Encrypts with a key of a token.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn encrypt(
+        &self,
+        serial: &str,
+        id: KeyId,
+        mode: IvMode,
+        plaintext: &[u8],
+        aad: &[u8],
+    ) -> Result<Sealed, Error> {
+        let (plaintext, aad) = (Zeroizing::new(plaintext.to_vec()), aad.to_vec());
+        match self.of(serial, Ask::Encrypt { id, mode, plaintext, aad }).await? {
+            Reply::Sealed(sealed) => Ok(sealed),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Decrypts with a key of a token.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn decrypt(
+        &self,
+        serial: &str,
+        id: KeyId,
+        mode: IvMode,
+        sealed: Sealed,
+        aad: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        bytes(self.of(serial, Ask::Decrypt { id, mode, sealed, aad: aad.to_vec() }).await?)
+    }
+
+    /// Random bytes of a token, up to 1024.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn random(&self, serial: &str, length: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+        bytes(self.of(serial, Ask::Random(length)).await?)
+    }
+
+    async fn of(&self, serial: &str, ask: Ask) -> Result<Reply, Error> {
+        self.ask(Request::Of(serial.to_owned(), ask)).await
+    }
+
+    async fn ask(&self, request: Request) -> Result<Reply, Error> {
+        let place = self.places.take().ok_or(Error::Busy)?;
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { answer, _place: place };
+        self.orders.send(Order::Call(request, waiting)).map_err(|_| Error::Died)?;
+        answered.await.map_err(|_| Error::Died)?
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // The supervisor kills the process, and is done. It is not waited for: it may be waiting for the module.
+        let _ = self.orders.send(Order::Stop);
+    }
+}
+
+fn done(reply: &Reply) -> Result<(), Error> {
+    if matches!(reply, Reply::Done) { Ok(()) } else { Err(unexpected()) }
+}
+
+fn key(reply: Reply) -> Result<Attributes, Error> {
+    if let Reply::Key(key) = reply { Ok(key) } else { Err(unexpected()) }
+}
+
+fn bytes(reply: Reply) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if let Reply::Bytes(bytes) = reply { Ok(bytes) } else { Err(unexpected()) }
+}
+
+/// An answer to something else. The worker runs foreign code.
+fn unexpected() -> Error {
+    Error::Token(TokenError::Other("the HSM worker answers something else".to_owned()))
+}

@@ -1,0 +1,212 @@
+//! Workers with SoftHSM's module, and with one that hangs and crashes on order. The worker is this test binary.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use trent_hsm::{Error, IvMode, KeyId, Limits, Program, TokenError, Worker};
+use trent_softhsm::{MODULE, Shim, Tokens};
+
+const PIN: &str = "kms-user-1";
+const ID: KeyId = *b"0123456789abcdef";
+/// Long enough for a busy machine.
+const PATIENT: Limits = Limits { start: Duration::from_secs(60), call: Duration::from_secs(60) };
+
+/// The worker, when a test has started this binary as one; otherwise nothing.
+#[test]
+fn as_worker() {
+    #[expect(clippy::disallowed_methods, reason = "this is how the worker knows that it is one")]
+    let started = std::env::var_os("TRENT_TEST_WORKER");
+    if started.is_some() {
+        trent_hsm::serve().unwrap();
+        std::process::exit(0);
+    }
+}
+
+fn program(tokens: &Tokens, module: impl AsRef<Path>) -> Program {
+    let mut environment = tokens.environment();
+    environment.push(("TRENT_TEST_WORKER".to_owned(), "1".to_owned()));
+    Program {
+        path: std::env::current_exe().unwrap(),
+        arguments: ["as_worker", "--exact", "--nocapture"].map(Into::into).into(),
+        environment,
+        module: module.as_ref().to_owned(),
+    }
+}
+
+fn worker(tokens: &Tokens, module: impl AsRef<Path>, limits: Limits) -> Worker {
+    Worker::new(program(tokens, module), limits).unwrap()
+}
+
+/// Waits until a call is answered with something else than that the worker is left alone after its death.
+async fn once_restarted<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        match call().await {
+            Err(Error::Died) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(20)).await,
+            other => return other,
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_are_made_and_used_in_a_token_of_another_process() {
+    let tokens = Tokens::new(&[Some(PIN), Some(PIN)]);
+    let worker = worker(&tokens, MODULE, PATIENT);
+    let serial = tokens.serial(0);
+    assert_eq!(worker.tokens().await.unwrap().len(), 3, "two, and the empty slot that SoftHSM always has");
+    assert!(worker.facts(serial).await.unwrap().has_user_pin);
+    assert_eq!(worker.facts("nowhere").await, Err(Error::Token(TokenError::TokenNotPresent)));
+    let wrong = worker.log_in(serial, &"wrong".into()).await;
+    assert_eq!(wrong, Err(Error::Token(TokenError::PinIncorrect)));
+    worker.log_in(serial, &PIN.into()).await.unwrap();
+
+    let made = worker.generate(serial, ID, "label").await.unwrap();
+    assert_eq!(worker.find(serial, ID).await, Ok(made));
+    let sealed = worker.encrypt(serial, ID, IvMode::Caller, b"plaintext", b"aad").await.unwrap();
+    let opened = worker.decrypt(serial, ID, IvMode::Caller, sealed.clone(), b"aad").await.unwrap();
+    assert_eq!(*opened, b"plaintext");
+    let other = worker.decrypt(serial, ID, IvMode::Caller, sealed, b"other").await;
+    assert_eq!(other, Err(Error::Token(TokenError::InvalidCiphertext)));
+    assert_eq!(worker.random(serial, 1024).await.unwrap().len(), 1024);
+    let long = vec![0; 1024 * 1024];
+    assert_eq!(worker.encrypt(serial, ID, IvMode::Caller, &long, b"").await, Err(Error::TooLong));
+
+    assert!(tokens.tool_of(0, PIN, &["--list-objects"]).contains("AES length 32"));
+    worker.destroy(serial, ID).await.unwrap();
+    assert_eq!(tokens.tool_of(0, PIN, &["--list-objects"]), "");
+    worker.change_pin(serial, &PIN.into(), &"new-pin".into()).await.unwrap();
+    assert!(tokens.is_pin(0, "new-pin") && !tokens.is_pin(0, PIN) && tokens.is_pin(1, PIN));
+    worker.log_out(serial).await.unwrap();
+    let out = worker.find(serial, ID).await;
+    assert_eq!(out, Err(Error::Token(TokenError::NotLoggedIn)));
+}
+
+#[tokio::test]
+async fn a_module_that_crashes_takes_nothing_along_and_is_started_again() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let shim = Shim::new(&tokens);
+    let [crashing, other] = [worker(&tokens, shim.module(), PATIENT), worker(&tokens, MODULE, PATIENT)];
+    let serial = tokens.serial(0);
+    for worker in [&crashing, &other] {
+        worker.log_in(serial, &PIN.into()).await.unwrap();
+    }
+    crashing.generate(serial, ID, "label").await.unwrap();
+
+    shim.order("C_Encrypt", "crash");
+    let encrypt = async || crashing.encrypt(serial, ID, IvMode::Caller, b"plaintext", b"").await;
+    assert_eq!(encrypt().await, Err(Error::Died));
+    other.encrypt(serial, ID, IvMode::Caller, b"plaintext", b"").await.unwrap();
+
+    shim.revoke("C_Encrypt");
+    // A new process, in which nobody is logged in.
+    assert_eq!(once_restarted(encrypt).await, Err(Error::Token(TokenError::NotLoggedIn)));
+    crashing.log_in(serial, &PIN.into()).await.unwrap();
+    assert!(encrypt().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_module_that_hangs_is_killed_and_started_again() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let shim = Shim::new(&tokens);
+    let limits = Limits { call: Duration::from_secs(5), ..PATIENT };
+    let worker = worker(&tokens, shim.module(), limits);
+    let serial = tokens.serial(0);
+    worker.log_in(serial, &PIN.into()).await.unwrap();
+
+    shim.order("C_Login", "hang");
+    worker.log_out(serial).await.unwrap();
+    let pin = PIN.into();
+    let hanging = worker.log_in(serial, &pin);
+    // What does not hang is answered beside it.
+    let beside = async { worker.facts(serial).await.map(drop) };
+    let (hanging, beside) = tokio::join!(hanging, beside);
+    assert_eq!((hanging, beside), (Err(Error::TimedOut), Ok(())));
+
+    shim.revoke("C_Login");
+    once_restarted(async || worker.log_in(serial, &PIN.into()).await).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_module_that_does_not_load_is_told_and_tried_again() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let nothing = worker(&tokens, "/nowhere/module.so", PATIENT);
+    let told = nothing.tokens().await;
+    assert!(matches!(told, Err(Error::Token(TokenError::Module(_)))), "{told:?}");
+
+    let shim = Shim::new(&tokens);
+    shim.order("C_Initialize", "hang");
+    let limits = Limits { start: Duration::from_secs(2), ..PATIENT };
+    let worker = worker(&tokens, shim.module(), limits);
+    assert_eq!(worker.tokens().await, Err(Error::TimedOut));
+    shim.revoke("C_Initialize");
+    let again = once_restarted(async || match worker.tokens().await {
+        // A start that is slow on a busy machine is no more than that.
+        Err(Error::TimedOut) => Err(Error::Died),
+        other => other,
+    });
+    assert!(again.await.is_ok());
+
+    let no_program = Program { path: "/nowhere/program".into(), ..program(&tokens, MODULE) };
+    let worker = Worker::new(no_program, PATIENT).unwrap();
+    assert!(matches!(worker.tokens().await, Err(Error::NotStarted(_))));
+}
+
+#[tokio::test]
+async fn a_worker_is_gone_when_nobody_wants_it_and_its_environment_is_its_own() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let worker = worker(&tokens, MODULE, PATIENT);
+    worker.tokens().await.unwrap();
+    let children = || {
+        let listed = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        let mark = tokens.folder().display().to_string();
+        // Its environment is what tells it apart; one that ends while it is looked at has none.
+        let environment = |path: &Path| std::fs::read_to_string(path.join("environ")).unwrap_or_default();
+        listed.map(|path| environment(&path)).filter(|text| text.contains(&mark)).collect::<Vec<_>>()
+    };
+    let running = children();
+    assert_eq!(running.len(), 1);
+    let mut names: Vec<_> = running
+        .iter()
+        .flat_map(|text| text.split('\0'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name)
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["SOFTHSM2_CONF", "TRENT_SHIM_MODULE", "TRENT_SHIM_ORDERS", "TRENT_TEST_WORKER"]);
+    drop(worker);
+    let until = Instant::now() + Duration::from_secs(60);
+    while !children().is_empty() {
+        assert!(Instant::now() < until, "the worker outlives its use");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn many_calls_at_once_share_the_sessions() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let worker = worker(&tokens, MODULE, PATIENT);
+    let serial = tokens.serial(0);
+    worker.log_in(serial, &PIN.into()).await.unwrap();
+    worker.generate(serial, ID, "label").await.unwrap();
+    let mut calls: Vec<_> = Vec::new();
+    for _ in 0..200 {
+        calls.push(Box::pin(worker.encrypt(serial, ID, IvMode::Caller, b"plaintext", b"aad")));
+    }
+    let mut ivs = std::collections::HashSet::new();
+    // Each is sent when it is first looked at, and all are before the first is waited for.
+    let mut started = Vec::new();
+    for mut call in calls {
+        let first = std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context))).await;
+        started.push((first, call));
+    }
+    for (first, call) in started {
+        let sealed = match first {
+            std::task::Poll::Ready(sealed) => sealed,
+            std::task::Poll::Pending => call.await,
+        };
+        ivs.insert(sealed.unwrap().iv);
+    }
+    assert_eq!(ivs.len(), 200);
+}
