@@ -1,6 +1,10 @@
-//! What trent reads of a certificate itself: its dates and its names; everything else is the TLS library's.
+//! What trent reads of a certificate itself: its dates, its names, and whose signature it bears; everything else is the
+//! TLS library's.
 
 mod names;
+mod signature;
+
+pub use signature::is_signed_by;
 
 /// Seconds of a day.
 pub const SECONDS_PER_DAY: i64 = 86_400;
