@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use trent_crypto::{Key256, Random, SystemRandom};
 use trent_database::{Database, Embedded};
 use trent_domain::time::Clock;
-use trent_gate::{Gate, OpenError, Parts};
+use trent_gate::{Gate, NoClusters, OpenError, Parts};
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_service::{Bootstrap, Options, Registry, Service, Started};
 
@@ -118,7 +118,7 @@ pub(crate) async fn open_service(
 
 /// What the configuration says of the world behind custom key stores.
 pub(crate) fn registry(section: &XksSection) -> Registry {
-    Registry { services: section.vpc_endpoint_service.clone() }
+    Registry { services: section.vpc_endpoint_service.clone(), ..Registry::default() }
 }
 
 /// Opens the gate of a deployment that is stopped, for those who need no service.
@@ -141,8 +141,8 @@ fn parts(
 ) -> Result<Parts> {
     let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
     let bounds = config.cache.bounds();
-    let store = Arc::new(store);
-    Ok(Parts { database, store, keyring, proxies, random: random(), clock, bounds })
+    let (store, clusters) = (Arc::new(store), Arc::new(NoClusters));
+    Ok(Parts { database, store, keyring, proxies, clusters, random: random(), clock, bounds })
 }
 
 fn not_opened(error: OpenError) -> anyhow::Error {

@@ -6,7 +6,7 @@ use trent_crypto::envelope::label;
 use trent_crypto::{Purpose, SecretBytes};
 use trent_database::DatabaseError;
 use trent_domain::key_store::{
-    EndpointService, KeyStore, KeyStoreId, ProxyFailure, Reach, ServiceError, find_service,
+    EndpointService, KeyStore, KeyStoreId, ProxyFailure, Reach, RegisteredCluster, ServiceError, find_service,
 };
 use trent_keystore::{Behalf, ProxyTarget, RingName, StoreError};
 
@@ -18,11 +18,13 @@ use crate::refusal::Refusal;
 pub struct Registry {
     /// The ways to proxies in private networks.
     pub services: Vec<EndpointService>,
+    /// The clusters of HSMs.
+    pub clusters: Vec<RegisteredCluster>,
 }
 
 /// What trent shows to what is behind a key store. It is read by nobody else.
-#[derive(Debug)]
-pub struct KeyStoreCredential(SecretBytes);
+#[derive(Debug, PartialEq)]
+pub struct KeyStoreCredential(pub(crate) SecretBytes);
 
 impl KeyStoreCredential {
     /// Takes a secret that a caller has sent.
@@ -35,6 +37,11 @@ impl Gate {
     /// Replaces what the operator says of the world behind custom key stores.
     pub fn register(&self, registry: Registry) {
         self.registry.store(registry.into());
+    }
+
+    /// What the operator says of it now.
+    pub fn registered(&self) -> Arc<Registry> {
+        self.registry.load_full()
     }
 
     /// Seals the secret of a key store for its record.
@@ -57,10 +64,18 @@ impl Gate {
     }
 
     pub(crate) fn open_credential(&self, store: &KeyStore) -> Result<KeyStoreCredential, StoreError> {
+        self.open_sealed_secret(store, &store.sealed_secret)
+    }
+
+    pub(crate) fn open_sealed_secret(
+        &self,
+        store: &KeyStore,
+        sealed: &[u8],
+    ) -> Result<KeyStoreCredential, StoreError> {
         let ring = RingName::Domain { account: store.account, region: store.region };
         let owner = owner(store, &store.id);
         let purpose = Purpose::new(label::KEY_STORE_SECRET, &owner);
-        Ok(KeyStoreCredential(self.keyring.open(ring, &purpose, &store.sealed_secret)?))
+        Ok(KeyStoreCredential(self.keyring.open(ring, &purpose, sealed)?))
     }
 
     /// Whether there is a way to the proxy of a key store.

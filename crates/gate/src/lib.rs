@@ -118,6 +118,7 @@ mod authorize;
 mod aws_managed;
 mod cache;
 mod change;
+mod clusters;
 mod condition_keys;
 mod decision;
 mod explain;
@@ -161,7 +162,8 @@ pub use system::{
 };
 pub use transfer::{Exported, Imported, MoveError, Selection};
 pub use trent_keystore::{
-    Behalf, ExternalCiphertext, ExternalProxies, HAS_SM2, NoProxies, ProxyAnswer, ProxyTarget, StoreError,
+    Behalf, ClusterAnswer, ClusterTarget, Clusters, ExternalCiphertext, ExternalProxies, HAS_SM2, NoClusters,
+    NoProxies, ProxyAnswer, ProxyTarget, StoreError, TokenTarget,
 };
 pub use trent_policy::Standing;
 pub use uses::*;

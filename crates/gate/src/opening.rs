@@ -7,7 +7,7 @@ use trent_crypto::{Key256, Random};
 use trent_database::{Database, DatabaseError, RingKey, Transaction};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::time::Clock;
-use trent_keystore::{ExternalProxies, KeyStore, Keyring, NewRingKey, RingName, StoreError};
+use trent_keystore::{Clusters, ExternalProxies, KeyStore, Keyring, NewRingKey, RingName, StoreError};
 
 use crate::cache::{CacheBounds, KeyCache};
 use crate::grants::GrantCache;
@@ -30,6 +30,7 @@ pub struct Gate {
     pub(crate) policies: KeyPolicies,
     pub(crate) usage: UsageLog,
     pub(crate) proxies: Arc<dyn ExternalProxies>,
+    pub(crate) clusters: Arc<dyn Clusters>,
     pub(crate) registry: ArcSwap<Registry>,
 }
 
@@ -43,6 +44,8 @@ pub struct Parts {
     pub store: Arc<dyn KeyStore>,
     /// What reaches the proxies of external key stores.
     pub proxies: Arc<dyn ExternalProxies>,
+    /// What reaches the HSMs of clusters.
+    pub clusters: Arc<dyn Clusters>,
     /// Randomness.
     pub random: Arc<dyn Random>,
     /// Time.
@@ -89,7 +92,7 @@ pub enum OpenError {
 impl Gate {
     /// Opens the gate: on a new database the key ring is made, on any other it is opened with the root key.
     pub async fn open(parts: Parts) -> Result<Self, OpenError> {
-        let Parts { database, keyring, store, proxies, random, clock, bounds } = parts;
+        let Parts { database, keyring, store, proxies, clusters, random, clock, bounds } = parts;
         open_ring(&*database, &keyring).await?;
         let cache = Arc::new(KeyCache::new(bounds));
         let grants = Arc::new(GrantCache::new(bounds.grant_bytes));
@@ -108,6 +111,7 @@ impl Gate {
             policies,
             usage,
             proxies,
+            clusters,
             registry,
         })
     }

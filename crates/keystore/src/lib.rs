@@ -10,12 +10,14 @@
 /// Whether this build has keys of spec SM2.
 pub const HAS_SM2: bool = cfg!(feature = "sm");
 
+mod clusters;
 mod external;
 mod keyring;
 mod pool;
 mod software;
 mod store;
 
+pub use clusters::{ClusterAnswer, ClusterTarget, Clusters, NoClusters, TokenTarget};
 pub use external::{Behalf, ExternalCiphertext, ExternalProxies, NoProxies, ProxyAnswer, ProxyTarget};
 pub use keyring::{Keyring, NewRingKey, RingName};
 pub use software::SoftwareStore;

@@ -27,6 +27,7 @@ use trent_service::{
 use uuid::Uuid;
 
 use crate::clock::TestClock;
+use crate::clusters::TestClusters;
 use crate::faults::FaultyDatabase;
 use crate::proxies::TestProxies;
 use crate::random::SeededRandom;
@@ -66,6 +67,8 @@ pub struct TestKms {
     recorder: Recorder,
     /// The proxies of external key stores.
     pub proxies: Arc<TestProxies>,
+    /// The HSMs of clusters.
+    pub clusters: Arc<TestClusters>,
     options: Options,
     // Outlives a restart: the same randomness twice would give two keys one id.
     random: Arc<SeededRandom>,
@@ -134,8 +137,9 @@ impl TestKms {
         let dir = Arc::new(tempfile::tempdir().expect("a directory for the database"));
         let (clock, random) = (Arc::new(TestClock::default()), Arc::new(SeededRandom::new(1)));
         let database = wrap(open_database(&dir));
-        let proxies = Arc::new(TestProxies::default());
-        let service = open(&database, &clock, &random, &proxies, options.clone()).await;
+        let (proxies, clusters) = (Arc::new(TestProxies::default()), Arc::new(TestClusters::default()));
+        let behind = (&proxies, &clusters);
+        let service = open(&database, &clock, &random, behind, options.clone()).await;
         let signer = service.access_key(ACCESS_KEY).expect("the administrator's access key");
         let (caller, standing) = (Arc::clone(&signer.caller), Arc::clone(&signer.standing));
         let region = REGION.parse().expect("a Region");
@@ -149,6 +153,7 @@ impl TestKms {
             region,
             recorder,
             proxies,
+            clusters,
             options,
             random,
             dir,
@@ -166,6 +171,7 @@ impl TestKms {
             region,
             recorder: _,
             proxies,
+            clusters,
             options,
             random,
             dir,
@@ -173,7 +179,9 @@ impl TestKms {
         drop(Arc::into_inner(service).expect("nobody else uses the service"));
         drop(database);
         let database = open_database(&dir);
-        let service = open(&database, &clock, &random, &proxies, options.clone()).await;
+        clusters.lose_connections();
+        let behind = (&proxies, &clusters);
+        let service = open(&database, &clock, &random, behind, options.clone()).await;
         let recorder = service.trail().recorder();
         Self {
             service: Arc::new(service),
@@ -184,6 +192,7 @@ impl TestKms {
             region,
             recorder,
             proxies,
+            clusters,
             options,
             random,
             dir,
@@ -440,7 +449,7 @@ async fn open(
     database: &Arc<dyn Database>,
     clock: &Arc<TestClock>,
     random: &Arc<SeededRandom>,
-    proxies: &Arc<TestProxies>,
+    (proxies, clusters): (&Arc<TestProxies>, &Arc<TestClusters>),
     options: Options,
 ) -> Service {
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) =
@@ -448,8 +457,9 @@ async fn open(
     let keyring = Arc::new(Keyring::new(&Key256::new([7; 32]), Arc::clone(&random)));
     let store = Arc::new(SoftwareStore::new(Arc::clone(&keyring)).expect("threads"));
     let bounds = CacheBounds::default();
-    let proxies = Arc::clone(proxies) as _;
-    let parts = Parts { database: Arc::clone(database), keyring, store, proxies, random, clock, bounds };
+    let (proxies, clusters) = (Arc::clone(proxies) as _, Arc::clone(clusters) as _);
+    let database = Arc::clone(database);
+    let parts = Parts { database, keyring, store, proxies, clusters, random, clock, bounds };
     let (service, _) = Service::open(parts, options, || Some(bootstrap())).await.expect("the service opens");
     service
 }

@@ -5,6 +5,7 @@
 
 mod client;
 mod clock;
+mod clusters;
 mod dice;
 mod faults;
 pub mod frames;
@@ -17,6 +18,7 @@ mod requests;
 
 pub use client::{Client, HttpAnswer, Signer, connect, receive};
 pub use clock::TestClock;
+pub use clusters::TestClusters;
 pub use dice::Dice;
 pub use faults::FaultyDatabase;
 pub use import::{ImportParameters, fresh_material};

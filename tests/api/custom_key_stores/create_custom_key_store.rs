@@ -35,7 +35,7 @@ fn registry(changes: Value) -> Registry {
         }),
         changes,
     );
-    Registry { services: vec![serde_json::from_value(service).expect("a service")] }
+    Registry { services: vec![serde_json::from_value(service).expect("a service")], ..Registry::default() }
 }
 
 async fn refused(kms: &TestKms, request: Value) -> String {

@@ -1,5 +1,6 @@
 //! Custom key stores.
 
+mod cloud_hsm;
 mod connect_custom_key_store;
 mod create_custom_key_store;
 mod cryptography;

@@ -3,7 +3,8 @@
 use trent_domain::identifier::Region;
 use trent_domain::key::Key;
 use trent_domain::key_store::{
-    Backing, Cluster, Connection, Credential, Endpoint, InStore, KeyStore, KeyStoreId, Proxy, Reach,
+    Backing, Cluster, Connection, Credential, Endpoint, InStore, KeyStore, KeyStoreId, Passwords, Proxy,
+    Reach,
 };
 use trent_domain::time::Timestamp;
 use trent_protocol::ConnectionErrorCode;
@@ -123,6 +124,7 @@ fn hsm(number: u8) -> KeyStore {
         id: "cluster-234abcdefABC".to_owned(),
         trust_anchor: "-----BEGIN CERTIFICATE-----\n".to_owned(),
         lineage: [number; 32],
+        passwords: Passwords::default(),
     };
     KeyStore { backing: Backing::CloudHsm(cluster), connection: Connection::Connected, ..external(number) }
 }

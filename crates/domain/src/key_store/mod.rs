@@ -3,6 +3,7 @@
 //! A record says what a customer has told of a store and how far its connection is; how it is reached, and what is
 //! asked of it, is not here. Secrets of a record are sealed.
 
+mod cluster;
 mod connection;
 mod external_key;
 mod failure;
@@ -18,6 +19,10 @@ use trent_protocol::CustomKeyStoreType;
 use crate::identifier::{AccountId, Region};
 use crate::time::Timestamp;
 
+pub use cluster::{
+    Cluster, ClusterError, ClusterFailure, ClusterState, Hsm, HsmState, Passwords, RegisteredCluster, Subnet,
+    find_cluster,
+};
 pub use connection::{Connection, InvalidConnectionState, Property};
 pub use external_key::{ExternalKey, ExternalKeyError, UnfitExternalKey, check_external_key};
 pub use failure::ProxyFailure;
@@ -124,18 +129,6 @@ pub enum Backing {
     External(Proxy),
 }
 
-/// The cluster of HSMs behind a key store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cluster {
-    /// Its id, `cluster-…`.
-    pub id: String,
-    /// The certificate that signed the cluster's, PEM, as it was given.
-    pub trust_anchor: String,
-    /// The SHA-256 of the cluster's certificate: clusters that share it are related.
-    pub lineage: [u8; 32],
-}
-
 /// Where a key is that a custom key store holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,6 +154,14 @@ impl KeyStore {
         match &self.backing {
             Backing::External(proxy) => Some(proxy),
             Backing::CloudHsm(_) => None,
+        }
+    }
+
+    /// The cluster of a CloudHSM key store.
+    pub const fn cluster(&self) -> Option<&Cluster> {
+        match &self.backing {
+            Backing::CloudHsm(cluster) => Some(cluster),
+            Backing::External(_) => None,
         }
     }
 }

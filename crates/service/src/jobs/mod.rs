@@ -8,6 +8,7 @@ mod expire_imported_material;
 mod flush_last_usage;
 mod rotate_due_keys;
 mod round;
+mod settle_clusters;
 mod settle_key_stores;
 mod settle_keys;
 mod side_by_side;

@@ -10,3 +10,5 @@ pub(crate) mod policies;
 mod replicas;
 mod rotation;
 mod tags;
+
+pub(crate) use custom_key_stores::is_trust_anchor;

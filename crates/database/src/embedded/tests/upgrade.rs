@@ -8,7 +8,8 @@ use trent_domain::identifier::{GrantId, KeyArn, KeyId, MaterialId};
 use trent_domain::identity::{Owner, Record, Status};
 use trent_domain::import::{Imported, Standing};
 use trent_domain::key_store::{
-    Backing, Cluster, Connection as State, Credential, Endpoint, InStore, KeyStore, KeyStoreId, Proxy, Reach,
+    Backing, Cluster, Connection as State, Credential, Endpoint, InStore, KeyStore, KeyStoreId, Passwords,
+    Proxy, Reach,
 };
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
@@ -159,6 +160,7 @@ fn the_key_stores(records: &dyn Records) -> Result<(), DatabaseError> {
         id: "cluster-234abcdefABC".to_owned(),
         trust_anchor: "PEM".to_owned(),
         lineage: std::array::from_fn(|at| u8::try_from(at).expect("a byte")),
+        passwords: Passwords::default(),
     };
     assert_eq!(
         (hsm.backing, hsm.connection),

@@ -2,11 +2,12 @@
 
 use trent_domain::identifier::AccountId;
 use trent_domain::key_store::{
-    Connection, InvalidConnectionState, KeyStore, KeyStoreId, Reach, ServiceError, Taken,
+    Backing, Connection, InvalidConnectionState, KeyStore, KeyStoreId, Reach, ServiceError, Taken,
 };
 use trent_gate::{Behalf, KeyStoreCredential};
 use trent_protocol::{ErrorCode, Operation};
 
+use super::clusters::check_free;
 use crate::context::Context;
 use crate::error::KmsError;
 
@@ -37,13 +38,17 @@ pub(super) fn check_name(
     Ok(())
 }
 
-/// Whether the proxy of a key store shares nothing with another that it may not share.
+/// Whether what is behind a key store shares nothing with another that it may not share.
 pub(super) fn check_shared(stores: &[KeyStore], store: &KeyStore) -> Result<(), KmsError> {
-    let Some(proxy) = store.proxy() else { return Ok(()) };
     let mut others = stores.iter().filter(|other| other.id != store.id);
-    match others.find_map(|other| proxy.taken(store.account, other)) {
-        Some(taken) => Err(taken.into()),
-        None => Ok(()),
+    match &store.backing {
+        Backing::CloudHsm(cluster) => {
+            check_free(others.filter(|other| other.account == store.account), cluster)
+        }
+        Backing::External(proxy) => match others.find_map(|other| proxy.taken(store.account, other)) {
+            Some(taken) => Err(taken.into()),
+            None => Ok(()),
+        },
     }
 }
 

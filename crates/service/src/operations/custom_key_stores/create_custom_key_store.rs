@@ -2,9 +2,10 @@
 
 use trent_domain::key_store::{Backing, Connection, KeyStore, KeyStoreId};
 use trent_gate::CreateCustomKeyStore;
-use trent_protocol::{CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse, ErrorCode, Operation};
+use trent_protocol::{CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse, Operation};
 
 use super::checks::{check_name, check_proxy, check_quota, check_shared};
+use super::clusters::{made_before, new_cluster};
 use super::parameters::{self, New, taken};
 use crate::context::Context;
 use crate::error::KmsError;
@@ -19,14 +20,17 @@ impl Handle for CreateCustomKeyStoreRequest {
         let max = ctx.service.options.key_stores_per_region_max;
         let stores = trent_database::read(ctx.database(), move |records| records.key_stores(Some(region)));
         let stores = stores.await?;
+        if let New::CloudHsm(new) = &new
+            && let Some(store) = made_before(&stores, account, &name, new, ctx)?
+        {
+            return Ok(CreateCustomKeyStoreResponse { custom_key_store_id: Some(store.id.to_string()) });
+        }
         check_quota(&stores, account, max)?;
         check_name(&stores, account, &name, None)?;
-        let (proxy, secret) = match new {
-            New::External(proxy, secret) => (proxy, secret),
-            // An operator cannot register clusters yet, so there is none.
-            New::CloudHsm { cluster } => {
-                let text = format!("Cluster {cluster} was not found in this account and Region.");
-                return Err(KmsError::new(ErrorCode::CloudHsmClusterNotFound, text));
+        let (backing, secret) = match new {
+            New::External(proxy, secret) => (Backing::External(proxy), secret),
+            New::CloudHsm(new) => {
+                (Backing::CloudHsm(new_cluster(&stores, account, &new, ctx)?), new.password)
             }
         };
         let mut store = KeyStore {
@@ -35,7 +39,7 @@ impl Handle for CreateCustomKeyStoreRequest {
             region,
             name,
             created: ctx.now,
-            backing: Backing::External(proxy),
+            backing,
             sealed_secret: Vec::new(),
             connection: Connection::Disconnected,
             attempt: 0,

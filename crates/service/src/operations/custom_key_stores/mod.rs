@@ -8,8 +8,10 @@ mod disconnect_custom_key_store;
 mod update_custom_key_store;
 
 mod checks;
+mod clusters;
 mod entry;
 mod parameters;
 mod record;
 
+pub(crate) use clusters::is_trust_anchor;
 pub(crate) use record::{find, find_in_transaction};

@@ -14,12 +14,19 @@ use crate::error::KmsError;
 /// What CreateCustomKeyStore is to make.
 pub(super) enum New {
     /// A store backed by a cluster of HSMs.
-    CloudHsm {
-        /// The id of the cluster.
-        cluster: String,
-    },
+    CloudHsm(NewCluster),
     /// A store backed by a key manager behind a proxy, and the secret half of the credential.
     External(Proxy, SecretString),
+}
+
+/// What a request says of a cluster of HSMs.
+pub(super) struct NewCluster {
+    /// Its id.
+    pub(super) id: String,
+    /// The certificate that signed its own, PEM.
+    pub(super) trust_anchor: String,
+    /// The password of `kmsuser`.
+    pub(super) password: SecretString,
 }
 
 /// Reads what a request says of a new key store.
@@ -40,10 +47,11 @@ pub(super) fn create(
                 (SERVICE_OWNER, request.xks_proxy_vpc_endpoint_service_owner.is_some()),
             ];
             forbid(&members, kind.as_str())?;
-            let cluster = required("CloudHsmClusterId", request.cloud_hsm_cluster_id)?;
-            required("TrustAnchorCertificate", request.trust_anchor_certificate)?;
-            required("KeyStorePassword", request.key_store_password)?;
-            Ok(New::CloudHsm { cluster })
+            Ok(New::CloudHsm(NewCluster {
+                id: required("CloudHsmClusterId", request.cloud_hsm_cluster_id)?,
+                trust_anchor: required("TrustAnchorCertificate", request.trust_anchor_certificate)?,
+                password: required("KeyStorePassword", request.key_store_password)?,
+            }))
         }
         CustomKeyStoreType::ExternalKeyStore => {
             let members = [
@@ -92,8 +100,10 @@ pub(super) struct ProxyUpdate {
 pub(super) struct Update {
     /// The new name.
     pub(super) name: Option<String>,
-    /// Whether members about a cluster are among the others.
-    pub(super) cluster: bool,
+    /// The id of another cluster.
+    pub(super) cluster: Option<String>,
+    /// The password that `kmsuser` has now.
+    pub(super) password: Option<SecretString>,
     /// The members about a proxy.
     pub(super) proxy: ProxyUpdate,
 }
@@ -124,8 +134,8 @@ pub(super) fn update(request: UpdateCustomKeyStoreRequest, now: Timestamp) -> Re
                     VPC_ENDPOINT_SERVICE also XksProxyVpcEndpointServiceName.";
         return Err(KmsError::validation(text));
     }
-    let cluster = request.key_store_password.is_some() || request.cloud_hsm_cluster_id.is_some();
-    Ok(Update { name: request.new_custom_key_store_name, cluster, proxy })
+    let (cluster, password) = (request.cloud_hsm_cluster_id, request.key_store_password);
+    Ok(Update { name: request.new_custom_key_store_name, cluster, password, proxy })
 }
 
 impl Update {
@@ -138,14 +148,14 @@ impl Update {
             (credential.is_some(), Property::Credential),
             (path.is_some(), Property::Path),
             (route, Property::Route),
-            (self.cluster, Property::Cluster),
+            (self.cluster.is_some() || self.password.is_some(), Property::Cluster),
         ];
         named.into_iter().filter_map(|(given, property)| given.then_some(property)).collect()
     }
 
-    /// Whether anything but the name changes: then the proxy is looked at.
+    /// Whether anything but the name and what is about a cluster changes: then the proxy is looked at.
     pub(super) fn changes_proxy(&self) -> bool {
-        self.properties().iter().any(|property| *property != Property::Name)
+        self.properties().iter().any(|property| !matches!(property, Property::Name | Property::Cluster))
     }
 }
 

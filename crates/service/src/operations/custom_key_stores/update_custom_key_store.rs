@@ -1,12 +1,12 @@
 //! UpdateCustomKeyStore: changes what a record says, all of it or nothing. Nothing is kept that does not work.
 
-use trent_domain::key_store::{Backing, KeyStore, Property};
+use trent_domain::key_store::{Backing, Cluster, KeyStore, Property};
 use trent_gate::UpdateCustomKeyStore;
 use trent_protocol::{ErrorCode, Operation, UpdateCustomKeyStoreRequest, UpdateCustomKeyStoreResponse};
 
 use super::checks::{check_name, check_proxy, check_shared};
 use super::parameters::{self, Update, forbid, taken};
-use super::record;
+use super::{clusters, record};
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
@@ -23,7 +23,7 @@ impl Handle for UpdateCustomKeyStoreRequest {
         if update.properties().is_empty() {
             return Ok(UpdateCustomKeyStoreResponse {});
         }
-        let mut changed = apply(&stored, &update)?;
+        let mut changed = apply(&stored, &update, ctx)?;
         let stores =
             trent_database::read(ctx.database(), move |records| records.key_stores(Some(region))).await?;
         check_name(&stores, account, &changed.name, Some(&changed.id))?;
@@ -35,6 +35,9 @@ impl Handle for UpdateCustomKeyStoreRequest {
             };
             check_proxy(&changed, &credential, Operation::UpdateCustomKeyStore, ctx).await?;
             changed.sealed_secret = ctx.gate().seal_key_store_secret(&changed, &credential).await?;
+        }
+        if let Some(password) = update.password.take() {
+            changed.sealed_secret = ctx.gate().seal_key_store_secret(&changed, &taken(&password)).await?;
         }
         trent_database::write(ctx.database(), "update custom key store", move |transaction| {
             let current = record::find_in_transaction(transaction, &id, account, region)?;
@@ -74,10 +77,15 @@ fn check_kind(store: &KeyStore, update: &Update) -> Result<(), KmsError> {
     }
 }
 
-fn apply(store: &KeyStore, update: &Update) -> Result<KeyStore, KmsError> {
-    let backing = match &store.backing {
-        Backing::External(proxy) => Backing::External(update.proxy.apply(proxy, store.account)?),
-        cluster @ Backing::CloudHsm(_) => cluster.clone(),
+fn apply(store: &KeyStore, update: &Update, ctx: &Context<'_>) -> Result<KeyStore, KmsError> {
+    let backing = match (&store.backing, &update.cluster) {
+        (Backing::External(proxy), _) => Backing::External(update.proxy.apply(proxy, store.account)?),
+        (Backing::CloudHsm(cluster), Some(id)) => {
+            let Cluster { trust_anchor, lineage, passwords, .. } = cluster.clone();
+            let id = clusters::moved(store, id, ctx)?.id;
+            Backing::CloudHsm(Cluster { id, trust_anchor, lineage, passwords })
+        }
+        (cluster @ Backing::CloudHsm(_), None) => cluster.clone(),
     };
     let name = update.name.clone().unwrap_or_else(|| store.name.clone());
     Ok(KeyStore { name, backing, ..store.clone() })

@@ -1,0 +1,79 @@
+//! Clusters of HSMs: what is asked of them on behalf of a key store.
+//!
+//! This crate says what it needs; which module reaches which HSM, and in which process, is the business of whoever
+//! implements [`Clusters`]. Nothing here waits.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use trent_crypto::SecretBytes;
+use trent_domain::key_store::{ClusterFailure, KeyStoreId};
+
+/// What a cluster answers, once it does.
+pub type ClusterAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ClusterFailure>> + Send + 'a>>;
+
+/// A cluster, with all that logging in to it needs.
+#[derive(Debug)]
+pub struct ClusterTarget {
+    /// The key store that it is behind.
+    pub store: KeyStoreId,
+    /// Its id.
+    pub cluster: String,
+    /// Its HSMs that take part.
+    pub tokens: Vec<TokenTarget>,
+}
+
+/// An HSM, and how `kmsuser` may get in.
+#[derive(Debug)]
+pub struct TokenTarget {
+    /// The serial number of its token.
+    pub serial: String,
+    /// The passwords that it may have, the likeliest first. Each wrong one counts against the user.
+    pub passwords: Vec<SecretBytes>,
+}
+
+/// What reaches the HSMs of clusters.
+pub trait Clusters: Send + Sync {
+    /// Logs in as `kmsuser`, anew, and stays so. One HSM that lets it in is enough.
+    fn log_in(&self, target: ClusterTarget) -> ClusterAnswer<'_, ()>;
+
+    /// Gives `kmsuser` another password in all HSMs that have let it in. Answers the serial numbers of those that have it
+    /// now, which is at least one.
+    fn change_password<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        new: SecretBytes,
+    ) -> ClusterAnswer<'a, Vec<String>>;
+
+    /// Whether nobody is logged in for a key store, and it makes sense to try again without a person's help.
+    fn wants_login(&self, store: &KeyStoreId) -> bool;
+
+    /// Logs out, as far as that is possible, and closes the connections of a key store.
+    fn log_out<'a>(&'a self, store: &'a KeyStoreId) -> ClusterAnswer<'a, ()>;
+}
+
+/// Reaches no cluster: for deployments, and tests, without any.
+#[derive(Debug, Clone, Copy)]
+pub struct NoClusters;
+
+fn not_found<'a, T: Send + 'a>() -> ClusterAnswer<'a, T> {
+    Box::pin(std::future::ready(Err(ClusterFailure::NotFound)))
+}
+
+impl Clusters for NoClusters {
+    fn log_in(&self, _: ClusterTarget) -> ClusterAnswer<'_, ()> {
+        not_found()
+    }
+
+    fn change_password<'a>(&'a self, _: &'a KeyStoreId, _: SecretBytes) -> ClusterAnswer<'a, Vec<String>> {
+        not_found()
+    }
+
+    fn wants_login(&self, _: &KeyStoreId) -> bool {
+        false
+    }
+
+    fn log_out<'a>(&'a self, _: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

@@ -1,0 +1,163 @@
+//! Clusters of HSMs that live in this process: they have a user with a password in each HSM, and fail when they are told to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use trent_crypto::SecretBytes;
+use trent_domain::key_store::{ClusterFailure, KeyStoreId};
+use trent_gate::{ClusterAnswer, ClusterTarget, Clusters};
+
+/// The HSMs of a test, by the serial numbers of their tokens.
+#[derive(Debug, Default)]
+pub struct TestClusters {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    passwords: BTreeMap<String, String>,
+    failures: BTreeMap<String, ClusterFailure>,
+    stuck: BTreeSet<String>,
+    breaks_off_after: Option<usize>,
+    stalled: bool,
+    open: BTreeMap<KeyStoreId, Vec<String>>,
+    tries: Vec<(String, String)>,
+    wakers: Vec<std::task::Waker>,
+}
+
+impl TestClusters {
+    /// Adds an HSM, or sets the password of the user in one.
+    pub fn set_password(&self, serial: &str, password: &str) {
+        self.state().passwords.insert(serial.to_owned(), password.to_owned());
+    }
+
+    /// The password of the user in an HSM.
+    pub fn password(&self, serial: &str) -> String {
+        self.state().passwords.get(serial).cloned().expect("an HSM of this serial number")
+    }
+
+    /// Has an HSM fail from now on, or not.
+    pub fn fail(&self, serial: &str, failure: Option<ClusterFailure>) {
+        let mut state = self.state();
+        match failure {
+            Some(failure) => state.failures.insert(serial.to_owned(), failure),
+            None => state.failures.remove(serial),
+        };
+    }
+
+    /// Has an HSM let the user in, and not change the password.
+    pub fn stick(&self, serial: &str, sticks: bool) {
+        let mut state = self.state();
+        if sticks {
+            state.stuck.insert(serial.to_owned())
+        } else {
+            state.stuck.remove(serial)
+        };
+    }
+
+    /// Breaks the change of a password off after so many HSMs, or not.
+    pub fn break_off_after(&self, hsms: Option<usize>) {
+        self.state().breaks_off_after = hsms;
+    }
+
+    /// Lets logins wait, or go on.
+    pub fn stall(&self, stalled: bool) {
+        let mut state = self.state();
+        state.stalled = stalled;
+        for waker in std::mem::take(&mut state.wakers) {
+            waker.wake();
+        }
+    }
+
+    /// The passwords that were tried, with the serial number; and forgets them.
+    pub fn take_tries(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.state().tries)
+    }
+
+    /// The HSMs that a key store is logged in to.
+    pub fn logged_in(&self, store: &str) -> Vec<String> {
+        let store = store.parse().expect("the id of a key store");
+        self.state().open.get(&store).cloned().unwrap_or_default()
+    }
+
+    /// Ends all connections, as the end of a process does.
+    pub fn lose_connections(&self) {
+        self.state().open.clear();
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds this")
+    }
+
+    fn try_all(&self, target: &ClusterTarget) -> Result<(), ClusterFailure> {
+        let mut state = self.state();
+        let mut let_in = Vec::new();
+        let each: Vec<_> = target
+            .tokens
+            .iter()
+            .map(|token| {
+                if let Some(failure) = state.failures.get(&token.serial) {
+                    return Err(*failure);
+                }
+                let password = state.passwords.get(&token.serial).cloned().ok_or(ClusterFailure::NoHsm)?;
+                for tried in &token.passwords {
+                    let tried = String::from_utf8(tried.expose().clone()).expect("text");
+                    state.tries.push((token.serial.clone(), tried.clone()));
+                    if tried == password {
+                        let_in.push(token.serial.clone());
+                        return Ok(());
+                    }
+                }
+                Err(ClusterFailure::InvalidCredentials)
+            })
+            .collect();
+        ClusterFailure::overall(&each)?;
+        state.open.insert(target.store.clone(), let_in);
+        Ok(())
+    }
+}
+
+impl Clusters for TestClusters {
+    fn log_in(&self, target: ClusterTarget) -> ClusterAnswer<'_, ()> {
+        Box::pin(std::future::poll_fn(move |context| {
+            let mut state = self.state();
+            if state.stalled {
+                state.wakers.push(context.waker().clone());
+                return std::task::Poll::Pending;
+            }
+            drop(state);
+            std::task::Poll::Ready(self.try_all(&target))
+        }))
+    }
+
+    fn change_password<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        new: SecretBytes,
+    ) -> ClusterAnswer<'a, Vec<String>> {
+        let mut state = self.state();
+        let let_in = state.open.get(store).cloned().unwrap_or_default();
+        let new = String::from_utf8(new.expose().clone()).expect("text");
+        let mut have = Vec::new();
+        for serial in let_in {
+            if state.breaks_off_after == Some(have.len()) {
+                state.open.remove(store);
+                return Box::pin(std::future::ready(Err(ClusterFailure::Internal)));
+            }
+            if !state.stuck.contains(&serial) {
+                state.passwords.insert(serial.clone(), new.clone());
+                have.push(serial);
+            }
+        }
+        Box::pin(std::future::ready(if have.is_empty() { Err(ClusterFailure::Internal) } else { Ok(have) }))
+    }
+
+    fn wants_login(&self, store: &KeyStoreId) -> bool {
+        !self.state().open.contains_key(store)
+    }
+
+    fn log_out<'a>(&'a self, store: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {
+        self.state().open.remove(store);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

@@ -1,0 +1,485 @@
+//! CloudHSM key stores: what a cluster must be, and how a key store comes to be connected to one.
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use serde_json::{Value, json};
+use trent_domain::key_store::{ClusterFailure, ClusterState, Hsm, HsmState, RegisteredCluster, Subnet};
+use trent_protocol::Operation::{
+    ConnectCustomKeyStore, CreateCustomKeyStore, DeleteCustomKeyStore, DescribeCustomKeyStores,
+    DisconnectCustomKeyStore, UpdateCustomKeyStore,
+};
+use trent_service::Registry;
+use trent_testkit::{ACCOUNT, REGION, TestKms};
+
+use super::{code, connect, disconnect, external, shown, state, with};
+
+const CLUSTER: &str = "cluster-234abcdefABC";
+const PASSWORD: &str = "kmsPswd1";
+const SERIALS: [&str; 2] = ["f9d13346100831c2", "80fc1e06e7bef617"];
+
+/// A certificate that could be a trust anchor.
+fn anchor() -> (String, Vec<u8>) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    (made.pem(), made.der().to_vec())
+}
+
+/// A cluster in good order, and what its trust anchor is.
+struct World {
+    cluster: RegisteredCluster,
+    pem: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let (pem, trust_anchor) = anchor();
+        let zone = |index: usize| format!("us-east-1{}", ["a", "b"][index]);
+        let subnet = |index: usize| Subnet {
+            id: format!("subnet-{index}"),
+            availability_zone: zone(index),
+            free_addresses: 1,
+            deleted: false,
+        };
+        let hsm = |index: usize| Hsm {
+            id: format!("hsm-{index}"),
+            availability_zone: zone(index),
+            token_serial: SERIALS[index].to_owned(),
+            state: HsmState::Active,
+        };
+        let cluster = RegisteredCluster {
+            id: CLUSTER.to_owned(),
+            account: ACCOUNT.parse().unwrap(),
+            region: REGION.parse().unwrap(),
+            state: ClusterState::Active,
+            trust_anchor,
+            lineage: [7; 32],
+            security_group_ok: true,
+            subnets: vec![subnet(0), subnet(1)],
+            hsms: vec![hsm(0), hsm(1)],
+            failed_logins_max: 5,
+        };
+        Self { cluster, pem }
+    }
+
+    async fn kms(&self) -> TestKms {
+        let kms = TestKms::new().await;
+        self.register(&kms);
+        for serial in SERIALS {
+            kms.clusters.set_password(serial, PASSWORD);
+        }
+        kms
+    }
+
+    fn register(&self, kms: &TestKms) {
+        register(kms, vec![self.cluster.clone()]);
+    }
+
+    /// Registers the cluster with something changed.
+    fn change(&self, kms: &TestKms, change: impl FnOnce(&mut RegisteredCluster)) {
+        let mut cluster = self.cluster.clone();
+        change(&mut cluster);
+        register(kms, vec![cluster]);
+    }
+
+    fn request(&self) -> Value {
+        json!({
+            "CustomKeyStoreName": "hsm",
+            "CloudHsmClusterId": CLUSTER,
+            "TrustAnchorCertificate": self.pem,
+            "KeyStorePassword": PASSWORD,
+        })
+    }
+
+    async fn create(&self, kms: &TestKms) -> String {
+        let created = kms.ok(CreateCustomKeyStore, self.request()).await;
+        created["CustomKeyStoreId"].as_str().unwrap().to_owned()
+    }
+
+    async fn connected(&self, kms: &TestKms) -> String {
+        let id = self.create(kms).await;
+        connect(kms, &id).await;
+        assert_eq!(state(kms, &id).await, "CONNECTED");
+        id
+    }
+}
+
+fn register(kms: &TestKms, clusters: Vec<RegisteredCluster>) {
+    kms.service.register(Registry { clusters, ..Registry::default() });
+}
+
+fn named(id: &str) -> Value {
+    json!({"CustomKeyStoreId": id})
+}
+
+async fn refused(kms: &TestKms, request: Value) -> String {
+    let refused = kms.refused(CreateCustomKeyStore, request).await;
+    assert_eq!(kms.ok(DescribeCustomKeyStores, json!({})).await["CustomKeyStores"], json!([]));
+    code(&refused).to_owned()
+}
+
+#[tokio::test]
+async fn a_store_shows_its_cluster_and_never_its_password() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    let shown = shown(&kms, &id).await;
+    assert_eq!(
+        with(shown, json!({"CreationDate": null})),
+        json!({
+            "CustomKeyStoreId": id,
+            "CustomKeyStoreName": "hsm",
+            "CustomKeyStoreType": "AWS_CLOUDHSM",
+            "CloudHsmClusterId": CLUSTER,
+            "TrustAnchorCertificate": world.pem,
+            "ConnectionState": "DISCONNECTED",
+        })
+    );
+    assert_eq!(kms.clusters.take_tries(), [], "the password is not tried");
+}
+
+#[tokio::test]
+async fn a_cluster_must_be_as_aws_demands() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let create = async || refused(&kms, world.request()).await;
+    register(&kms, Vec::new());
+    assert_eq!(create().await, "CloudHsmClusterNotFoundException");
+    world.change(&kms, |it| it.account = "999988887777".parse().unwrap());
+    assert_eq!(create().await, "CloudHsmClusterNotFoundException");
+    world.change(&kms, |it| it.region = "ap-south-1".parse().unwrap());
+    assert_eq!(create().await, "CloudHsmClusterNotFoundException");
+    for state in [ClusterState::Uninitialized, ClusterState::Initialized, ClusterState::Deleted] {
+        world.change(&kms, |it| it.state = state);
+        assert_eq!(create().await, "CloudHsmClusterNotActiveException");
+    }
+    world.change(&kms, |it| it.hsms[1].state = HsmState::Inactive);
+    assert_eq!(create().await, "CloudHsmClusterInvalidConfigurationException");
+    world.change(&kms, |it| it.hsms[1].availability_zone = it.hsms[0].availability_zone.clone());
+    assert_eq!(create().await, "CloudHsmClusterInvalidConfigurationException");
+    world.change(&kms, |it| it.security_group_ok = false);
+    assert_eq!(create().await, "CloudHsmClusterInvalidConfigurationException");
+
+    world.register(&kms);
+    for wrong in [anchor().0, "no certificate".to_owned()] {
+        let request = with(world.request(), json!({"TrustAnchorCertificate": wrong}));
+        assert_eq!(refused(&kms, request).await, "IncorrectTrustAnchorException");
+    }
+    let lines = format!("  {}\r\n", world.pem.trim().replace('\n', "\r\n"));
+    kms.ok(CreateCustomKeyStore, with(world.request(), json!({"TrustAnchorCertificate": lines}))).await;
+}
+
+#[tokio::test]
+async fn a_cluster_is_behind_one_store_of_an_account_and_its_relatives_behind_none() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let related = RegisteredCluster { id: "cluster-restoredfrom".to_owned(), ..world.cluster.clone() };
+    register(&kms, vec![world.cluster.clone(), related]);
+    let id = world.create(&kms).await;
+    let create = async |members: Value| {
+        let refused = kms.refused(CreateCustomKeyStore, with(world.request(), members)).await;
+        code(&refused).to_owned()
+    };
+    let other = json!({"CustomKeyStoreName": "other"});
+    assert_eq!(create(other.clone()).await, "CloudHsmClusterInUseException");
+    let restored = with(other, json!({"CloudHsmClusterId": "cluster-restoredfrom"}));
+    assert_eq!(create(restored).await, "CloudHsmClusterInUseException");
+    assert_eq!(create(json!({"KeyStorePassword": "another1"})).await, "CustomKeyStoreNameInUseException");
+    kms.ok(DeleteCustomKeyStore, named(&id)).await;
+    world.create(&kms).await;
+}
+
+#[tokio::test]
+async fn creating_again_with_the_same_values_answers_the_same_store() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    for number in 0..9 {
+        kms.ok(CreateCustomKeyStore, external(&format!("other-{number}"))).await;
+    }
+    let count = async || {
+        let all = kms.ok(DescribeCustomKeyStores, json!({})).await;
+        all["CustomKeyStores"].as_array().unwrap().len()
+    };
+    assert_eq!((world.create(&kms).await, count().await), (id.clone(), 10));
+    let refused = kms.refused(CreateCustomKeyStore, external("one-more")).await;
+    assert_eq!(code(&refused), "LimitExceededException");
+    kms.ok(DeleteCustomKeyStore, named(&with_name(&kms, "other-0").await)).await;
+    connect(&kms, &id).await;
+    let again = kms.refused(CreateCustomKeyStore, world.request()).await;
+    assert_eq!((code(&again), count().await), ("CustomKeyStoreNameInUseException", 9));
+}
+
+async fn with_name(kms: &TestKms, name: &str) -> String {
+    let found = kms.ok(DescribeCustomKeyStores, json!({"CustomKeyStoreName": name})).await;
+    found["CustomKeyStores"][0]["CustomKeyStoreId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn connecting_changes_the_password_in_every_hsm() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    kms.ok(ConnectCustomKeyStore, named(&id)).await;
+    assert_eq!(state(&kms, &id).await, "CONNECTING");
+    kms.ok(ConnectCustomKeyStore, named(&id)).await;
+    assert_eq!(kms.run_jobs().await.key_stores, 1);
+    assert_eq!(state(&kms, &id).await, "CONNECTED");
+    assert_eq!(kms.clusters.logged_in(&id), SERIALS);
+    let [first, second] = SERIALS.map(|serial| kms.clusters.password(serial));
+    assert_eq!(first, second);
+    assert!(first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{first}");
+
+    kms.ok(ConnectCustomKeyStore, named(&id)).await;
+    assert_eq!(kms.run_jobs().await.key_stores, 0);
+    assert_eq!(kms.clusters.password(SERIALS[0]), first, "it is connected already");
+    disconnect(&kms, &id).await;
+    assert_eq!((state(&kms, &id).await, kms.clusters.logged_in(&id)), ("DISCONNECTED".to_owned(), vec![]));
+    kms.clusters.take_tries();
+    connect(&kms, &id).await;
+    let tries = SERIALS.map(|serial| (serial.to_owned(), first.clone()));
+    assert_eq!(kms.clusters.take_tries(), tries, "the one that trent has made is the first to be tried");
+    assert_ne!(kms.clusters.password(SERIALS[0]), first);
+}
+
+#[tokio::test]
+async fn a_failure_says_why() {
+    use ClusterFailure as Failure;
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    let attempt = async || {
+        connect(&kms, &id).await;
+        let state = state(&kms, &id).await;
+        disconnect(&kms, &id).await;
+        state
+    };
+    for (failure, why) in [
+        (Failure::NoHsm, "INSUFFICIENT_CLOUDHSM_HSMS"),
+        (Failure::Network, "NETWORK_ERRORS"),
+        (Failure::UserNotFound, "USER_NOT_FOUND"),
+        (Failure::UserLoggedIn, "USER_LOGGED_IN"),
+        (Failure::UserLockedOut, "USER_LOCKED_OUT"),
+        (Failure::Internal, "INTERNAL_ERROR"),
+    ] {
+        for serial in SERIALS {
+            kms.clusters.fail(serial, Some(failure));
+        }
+        assert_eq!(attempt().await, format!("FAILED {why}"), "{failure:?}");
+    }
+    for serial in SERIALS {
+        kms.clusters.fail(serial, None);
+    }
+    register(&kms, Vec::new());
+    assert_eq!(attempt().await, "FAILED CLUSTER_NOT_FOUND");
+    world.change(&kms, |it| it.state = ClusterState::Deleted);
+    assert_eq!(attempt().await, "FAILED CLUSTER_NOT_FOUND");
+    world.change(&kms, |it| it.subnets[1].deleted = true);
+    assert_eq!(attempt().await, "FAILED SUBNET_NOT_FOUND");
+    world.change(&kms, |it| it.subnets[1].free_addresses = 0);
+    assert_eq!(attempt().await, "FAILED INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET");
+    for other in [anchor().1, Vec::new()] {
+        world.change(&kms, |it| it.trust_anchor = other);
+        assert_eq!(attempt().await, "FAILED NETWORK_ERRORS");
+    }
+    world.change(&kms, |it| it.lineage = [8; 32]);
+    assert_eq!(attempt().await, "FAILED NETWORK_ERRORS");
+    assert!(SERIALS.iter().all(|serial| kms.clusters.password(serial) == PASSWORD));
+
+    world.change(&kms, |it| it.hsms[1].state = HsmState::Inactive);
+    assert_eq!(attempt().await, "CONNECTED", "one HSM is enough");
+}
+
+#[tokio::test]
+async fn what_is_known_without_an_attempt_is_told_at_once() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    let connect = async || {
+        let refused = kms.refused(ConnectCustomKeyStore, named(&id)).await;
+        assert_eq!(state(&kms, &id).await, "DISCONNECTED");
+        code(&refused).to_owned()
+    };
+    world.change(&kms, |it| it.state = ClusterState::Initialized);
+    assert_eq!(connect().await, "CloudHsmClusterNotActiveException");
+    let changes: [fn(&mut RegisteredCluster); 3] = [
+        |it| it.hsms.iter_mut().for_each(|hsm| hsm.state = HsmState::Inactive),
+        |it| it.subnets.truncate(1),
+        |it| it.security_group_ok = false,
+    ];
+    for change in changes {
+        world.change(&kms, change);
+        assert_eq!(connect().await, "CloudHsmClusterInvalidConfigurationException");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_and_five_of_them_lock_out() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let wrong = with(world.request(), json!({"KeyStorePassword": "wrong-password"}));
+    let created = kms.ok(CreateCustomKeyStore, wrong).await;
+    let id = created["CustomKeyStoreId"].as_str().unwrap();
+    let attempt = async || {
+        connect(&kms, id).await;
+        let state = state(&kms, id).await;
+        if state != "CONNECTED" {
+            disconnect(&kms, id).await;
+        }
+        state
+    };
+    let password = async |password: &str| {
+        let update = json!({"CustomKeyStoreId": id, "KeyStorePassword": password});
+        kms.ok(UpdateCustomKeyStore, update).await;
+    };
+    for _ in 0..4 {
+        assert_eq!(attempt().await, "FAILED INVALID_CREDENTIALS");
+    }
+    password(PASSWORD).await;
+    assert_eq!(attempt().await, "CONNECTED");
+    disconnect(&kms, id).await;
+    password("wrong-password").await;
+    for _ in 0..5 {
+        assert_eq!(attempt().await, "FAILED INVALID_CREDENTIALS");
+    }
+    kms.clusters.take_tries();
+    let current = kms.clusters.password(SERIALS[0]);
+    password(&current).await;
+    assert_eq!(attempt().await, "FAILED USER_LOCKED_OUT");
+    assert_eq!(kms.clusters.take_tries(), []);
+    // Of HSMs that count for themselves.
+    world.change(&kms, |it| it.failed_logins_max = 0);
+    assert_eq!(attempt().await, "CONNECTED");
+}
+
+#[tokio::test]
+async fn a_change_that_was_broken_off_is_brought_to_an_end() {
+    for after in [0, 1] {
+        let world = World::new();
+        let kms = world.kms().await;
+        let id = world.create(&kms).await;
+        kms.clusters.break_off_after(Some(after));
+        connect(&kms, &id).await;
+        assert_eq!(state(&kms, &id).await, "FAILED INTERNAL_ERROR");
+        let [first, second] = SERIALS.map(|serial| kms.clusters.password(serial));
+        assert_eq!((first != PASSWORD, second.as_str()), (after == 1, PASSWORD));
+        let kms = kms.restart().await;
+        world.register(&kms);
+        disconnect(&kms, &id).await;
+        kms.clusters.break_off_after(None);
+        connect(&kms, &id).await;
+        assert_eq!(state(&kms, &id).await, "CONNECTED");
+        assert_eq!(kms.clusters.logged_in(&id), SERIALS);
+        let [first, second] = SERIALS.map(|serial| kms.clusters.password(serial));
+        assert!(first == second && first != PASSWORD);
+        // No other password is left over.
+        disconnect(&kms, &id).await;
+        kms.clusters.take_tries();
+        connect(&kms, &id).await;
+        assert_eq!(kms.clusters.take_tries().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_hsm_that_was_away_catches_up() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    let again = async || {
+        disconnect(&kms, &id).await;
+        connect(&kms, &id).await;
+        assert_eq!(state(&kms, &id).await, "CONNECTED");
+    };
+    kms.clusters.fail(SERIALS[1], Some(ClusterFailure::NoHsm));
+    connect(&kms, &id).await;
+    assert_eq!(kms.clusters.logged_in(&id), SERIALS[..1]);
+    again().await;
+    assert_eq!(kms.clusters.password(SERIALS[1]), PASSWORD);
+    kms.clusters.fail(SERIALS[1], None);
+    again().await;
+    let [first, second] = SERIALS.map(|serial| kms.clusters.password(serial));
+    assert_eq!((first, kms.clusters.logged_in(&id)), (second, SERIALS.map(str::to_owned).to_vec()));
+
+    // One that lets the user in, and does not take the new password.
+    kms.clusters.stick(SERIALS[0], true);
+    again().await;
+    kms.clusters.stick(SERIALS[0], false);
+    again().await;
+    let [first, second] = SERIALS.map(|serial| kms.clusters.password(serial));
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_given_up_is_never_connected() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    kms.ok(ConnectCustomKeyStore, named(&id)).await;
+    kms.clusters.stall(true);
+    let jobs = {
+        let kms = kms.clone();
+        tokio::spawn(async move { kms.run_jobs().await })
+    };
+    tokio::task::yield_now().await;
+    kms.ok(DisconnectCustomKeyStore, named(&id)).await;
+    kms.clusters.stall(false);
+    jobs.await.unwrap();
+    kms.run_jobs().await;
+    assert_eq!((state(&kms, &id).await, kms.clusters.logged_in(&id)), ("DISCONNECTED".to_owned(), vec![]));
+    connect(&kms, &id).await;
+    assert_eq!(state(&kms, &id).await, "CONNECTED", "whatever password the HSMs have, the record has it too");
+}
+
+#[tokio::test]
+async fn a_connected_store_is_logged_in_again_after_a_restart() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.connected(&kms).await;
+    let password = kms.clusters.password(SERIALS[0]);
+    let kms = kms.restart().await;
+    world.register(&kms);
+    assert_eq!(kms.clusters.logged_in(&id), [""; 0]);
+    kms.run_jobs().await;
+    assert_eq!(kms.clusters.logged_in(&id), SERIALS);
+    assert_eq!(kms.clusters.password(SERIALS[0]), password, "the password changes when it is connected");
+
+    // Outages never take a store out of its state.
+    let kms = kms.restart().await;
+    kms.run_jobs().await;
+    assert_eq!((state(&kms, &id).await, kms.clusters.logged_in(&id)), ("CONNECTED".to_owned(), vec![]));
+}
+
+#[tokio::test]
+async fn a_store_moves_to_a_related_cluster_while_it_is_disconnected() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let related = RegisteredCluster { id: "cluster-restoredfrom".to_owned(), ..world.cluster.clone() };
+    let unrelated =
+        RegisteredCluster { id: "cluster-another2345".to_owned(), lineage: [8; 32], ..world.cluster.clone() };
+    let small = RegisteredCluster {
+        id: "cluster-small234567".to_owned(),
+        hsms: world.cluster.hsms[..1].to_vec(),
+        ..world.cluster.clone()
+    };
+    register(&kms, vec![world.cluster.clone(), related, unrelated, small]);
+    let id = world.create(&kms).await;
+    let update = |members: Value| with(named(&id), members);
+    let refused = async |members: Value| {
+        let refused = kms.refused(UpdateCustomKeyStore, update(members)).await;
+        code(&refused).to_owned()
+    };
+    let to = |cluster: &str| json!({"CloudHsmClusterId": cluster});
+    assert_eq!(refused(to("cluster-another2345")).await, "CloudHsmClusterNotRelatedException");
+    assert_eq!(refused(to("cluster-nowhere2345")).await, "CloudHsmClusterNotFoundException");
+    assert_eq!(refused(to("cluster-small234567")).await, "CloudHsmClusterInvalidConfigurationException");
+    assert_eq!(refused(json!({"XksProxyUriPath": "/kms/xks/v1"})).await, "ValidationException");
+    kms.ok(UpdateCustomKeyStore, update(to("cluster-restoredfrom"))).await;
+    assert_eq!(shown(&kms, &id).await["CloudHsmClusterId"], "cluster-restoredfrom");
+
+    connect(&kms, &id).await;
+    kms.ok(UpdateCustomKeyStore, update(json!({"NewCustomKeyStoreName": "renamed"}))).await;
+    assert_eq!(refused(to(CLUSTER)).await, "CustomKeyStoreInvalidStateException");
+    assert_eq!(
+        refused(json!({"KeyStorePassword": "password1"})).await,
+        "CustomKeyStoreInvalidStateException"
+    );
+}
