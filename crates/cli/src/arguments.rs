@@ -1,6 +1,7 @@
 //! The command line. Its texts are what `trent help` prints.
 
 mod audit;
+mod clusters;
 mod dev;
 mod identities;
 mod policy;
@@ -18,6 +19,7 @@ use crate::config::{Addresses, Config, Environment, LogFormat, Provider, load};
 use crate::root_key::PassphraseSource;
 
 pub(crate) use audit::{AuditCommand, AuditPlace, FindArguments, VerifyArguments};
+pub(crate) use clusters::ClusterCommand;
 pub(crate) use dev::{ClockCommand, FaultCommand};
 pub(crate) use identities::{
     AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
@@ -346,6 +348,9 @@ pub(crate) enum AdminCommand {
     /// API tokens, for clients that cannot sign.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Clusters of HSMs, as the configuration has them. The server need not run.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Stores of `trent xks-proxy`.
     #[command(subcommand)]
     XksStore(XksStoreCommand),

@@ -496,7 +496,7 @@ impl Reload {
         let ways = Ways::read(&config.xks)?;
         self.configure_identities().await?;
         self.proxies.put(ways);
-        self.service.register(wiring::registry(&config.xks));
+        self.service.register_services(config.xks.vpc_endpoint_service.clone());
         self.plan.level.set(&config.log.level)?;
         if config.quotas != self.plan.config.quotas {
             self.service.limit_requests(config.quotas.rules());

@@ -7,6 +7,7 @@ mod admin_socket;
 mod arguments;
 mod certificate;
 mod clock;
+mod clusters;
 mod commands;
 mod config;
 mod data_dir;

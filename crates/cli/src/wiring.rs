@@ -7,12 +7,13 @@ use anyhow::{Context, Result};
 use trent_crypto::{Key256, Random, SystemRandom};
 use trent_database::{Database, Embedded};
 use trent_domain::time::Clock;
-use trent_gate::{Gate, NoClusters, OpenError, Parts};
+use trent_gate::{Gate, OpenError, Parts};
 use trent_keystore::{Keyring, SoftwareStore};
 use trent_service::{Bootstrap, Options, Registry, Service, Started};
 
 use crate::clock::SystemClock;
-use crate::config::{Config, XksSection};
+use crate::clusters::{HsmClusters, registered};
+use crate::config::Config;
 use crate::failure::misuse;
 use crate::proxies::{HttpsProxies, KeyStoreMetrics, Ways};
 use crate::root_key::{Fingerprint, Places, Source, complete, hex};
@@ -95,6 +96,7 @@ pub(crate) async fn open_service(
     proxies: Arc<HttpsProxies>,
     bootstrap: impl FnOnce() -> Option<Bootstrap>,
 ) -> Result<(Arc<Service>, Started)> {
+    let clusters = registered(&config.hsm)?;
     let parts = parts(database, keyring, config, clock, proxies)?;
     let options = Options {
         keys_per_region_max: config.limits.keys_per_region.get(),
@@ -108,17 +110,13 @@ pub(crate) async fn open_service(
     };
     let (service, started) = Service::open(parts, options, bootstrap).await.map_err(not_opened)?;
     service.limit_requests(config.quotas.rules());
-    service.register(registry(&config.xks));
+    let services = config.xks.vpc_endpoint_service.clone();
+    service.register(Registry { services, clusters });
     let service = match trail {
         Some(settings) => service.open_trail(settings).await.map_err(anyhow::Error::msg)?,
         None => service,
     };
     Ok((Arc::new(service), started))
-}
-
-/// What the configuration says of the world behind custom key stores.
-pub(crate) fn registry(section: &XksSection) -> Registry {
-    Registry { services: section.vpc_endpoint_service.clone(), ..Registry::default() }
 }
 
 /// Opens the gate of a deployment that is stopped, for those who need no service.
@@ -141,7 +139,7 @@ fn parts(
 ) -> Result<Parts> {
     let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
     let bounds = config.cache.bounds();
-    let (store, clusters) = (Arc::new(store), Arc::new(NoClusters));
+    let (store, clusters) = (Arc::new(store), Arc::new(HsmClusters::new(&config.hsm)));
     Ok(Parts { database, store, keyring, proxies, clusters, random: random(), clock, bounds })
 }
 

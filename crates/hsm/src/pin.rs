@@ -13,6 +13,15 @@ impl Pin {
         Self(text)
     }
 
+    /// The PIN that these parts are, one after the other. No copy of them is left behind.
+    pub fn of(parts: &[&str]) -> Self {
+        let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
+        for part in parts {
+            text.push_str(part);
+        }
+        Self(text)
+    }
+
     /// The PIN itself.
     pub fn expose(&self) -> &str {
         &self.0

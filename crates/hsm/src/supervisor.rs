@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -66,6 +67,7 @@ pub(crate) struct Supervisor {
     pub(crate) worker: Option<Running>,
     pub(crate) started: u64,
     pub(crate) backoff: Backoff,
+    pub(crate) deaths: Arc<AtomicU64>,
 }
 
 /// A worker that runs.
@@ -132,7 +134,7 @@ impl Supervisor {
             match self.start() {
                 Ok(running) => self.worker = Some(running),
                 Err(error) => {
-                    self.backoff.died(Instant::now());
+                    self.died();
                     tracing::error!(module = %self.program.module.display(), %error, "an HSM worker does not start");
                     return Err(error);
                 }
@@ -162,9 +164,15 @@ impl Supervisor {
     fn bury(&mut self, why: &str) {
         if self.worker.is_some() {
             tracing::error!(module = %self.program.module.display(), why, "an HSM worker was ended");
-            self.backoff.died(Instant::now());
+            self.died();
         }
         self.end();
+    }
+
+    fn died(&mut self) {
+        // Before anybody is told, so that whoever is finds it counted.
+        self.deaths.fetch_add(1, Ordering::Release);
+        self.backoff.died(Instant::now());
     }
 
     fn end(&mut self) {

@@ -1,6 +1,8 @@
 //! A worker as its callers see it: calls that wait, without regard to what the process behind them goes through.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
@@ -44,6 +46,7 @@ pub enum Error {
 pub struct Worker {
     orders: Sender<Order>,
     places: Places,
+    deaths: Arc<AtomicU64>,
 }
 
 impl Worker {
@@ -53,6 +56,7 @@ impl Worker {
     /// When there is no thread to be had.
     pub fn new(program: Program, limits: Limits) -> io::Result<Self> {
         let (sender, orders) = channel();
+        let deaths = Arc::<AtomicU64>::default();
         let supervisor = Supervisor {
             program,
             limits,
@@ -61,9 +65,15 @@ impl Worker {
             worker: None,
             started: 0,
             backoff: Backoff::default(),
+            deaths: Arc::clone(&deaths),
         };
         thread::Builder::new().name("hsm".to_owned()).spawn(move || supervisor.run())?;
-        Ok(Self { orders: sender, places: Places::new(CALLS_MAX) })
+        Ok(Self { orders: sender, places: Places::new(CALLS_MAX), deaths })
+    }
+
+    /// How often its process has died or did not start. Nobody is logged in after a death.
+    pub fn deaths(&self) -> u64 {
+        self.deaths.load(Ordering::Acquire)
     }
 
     /// The tokens that there are.

@@ -9,6 +9,7 @@ use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Rights, Status, User};
+use trent_domain::key_store::EndpointService;
 use trent_domain::limits::{
     GRANTS_PER_KEY_MAX, KEY_STORES_PER_REGION_MAX, KEYS_PER_REGION_MAX, ON_DEMAND_ROTATIONS_MAX,
     POLICY_BYTES_MAX,
@@ -201,6 +202,12 @@ impl Service {
     /// Replaces what the operator says of the world behind custom key stores.
     pub fn register(&self, registry: Registry) {
         self.gate.register(registry);
+    }
+
+    /// Replaces what the operator says of the ways to proxies, and nothing else.
+    pub fn register_services(&self, services: Vec<EndpointService>) {
+        let clusters = self.gate.registered().clusters.clone();
+        self.gate.register(Registry { services, clusters });
     }
 
     /// The time now.

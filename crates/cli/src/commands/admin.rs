@@ -1,5 +1,6 @@
 //! `trent admin`: commands for the server that runs, through the socket in its data directory.
 
+mod clusters;
 mod dev;
 mod identities;
 mod xks;
@@ -28,6 +29,12 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
         }
         AdminCommand::Fault(words) => {
             tell(ask(dir, &DevCommand::from(words))?, json, |reply| dev::text(&reply))?
+        }
+        AdminCommand::Cluster(words) => {
+            let (findings, is_well) = clusters::run(&words, &config.hsm)?;
+            let text = tell(findings, json, clusters::text)?;
+            io::stdout().write_all(text.as_bytes())?;
+            return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         AdminCommand::XksStore(words) => tell(ask(&proxy_dir, &xks::store(words))?, json, xks::text)?,
         AdminCommand::XksKey(words) => tell(ask(&proxy_dir, &xks::key(words)?)?, json, xks::text)?,

@@ -12,6 +12,7 @@ mod bounded;
 mod cache;
 mod data;
 mod environment;
+mod hsm;
 mod http;
 mod identity;
 mod jobs;
@@ -30,6 +31,7 @@ use serde::Deserialize;
 pub(crate) use audit::AuditMode;
 pub(crate) use data::DataSection;
 pub(crate) use environment::Environment;
+pub(crate) use hsm::{ClusterSection, GcmIv, HsmSection};
 pub(crate) use http::{Addresses, ClientCertificates, HttpSection};
 pub(crate) use identity::{IdentityFile, IdentitySection, place_of};
 pub(crate) use load::load;
@@ -64,12 +66,13 @@ pub(crate) struct Config {
     pub(crate) cache: CacheSection,
     pub(crate) jobs: JobsSection,
     pub(crate) xks: XksSection,
+    pub(crate) hsm: HsmSection,
     pub(crate) xks_proxy: XksProxySection,
     pub(crate) log: LogSection,
 }
 
 /// All sections, in the order of the default file.
-const SECTIONS: [&Section; 14] = [
+const SECTIONS: [&Section; 15] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
@@ -82,6 +85,7 @@ const SECTIONS: [&Section; 14] = [
     &cache::SECTION,
     &jobs::SECTION,
     &xks::SECTION,
+    &hsm::SECTION,
     &xks_proxy::SECTION,
     &log::SECTION,
 ];
@@ -101,6 +105,7 @@ impl Config {
             ("cache", self.cache != other.cache),
             ("jobs", self.jobs != other.jobs),
             ("xks.health_check_seconds", self.xks.health_check_seconds != other.xks.health_check_seconds),
+            ("hsm", self.hsm != other.hsm),
             ("xks_proxy", self.xks_proxy != other.xks_proxy),
             ("log.format", self.log.format != other.log.format),
         ];

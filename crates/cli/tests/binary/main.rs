@@ -17,6 +17,8 @@ mod dev_seed;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod hsm;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod process;

@@ -1,0 +1,184 @@
+//! The way from the gate to the HSMs of clusters: a worker for each connected key store.
+
+mod login;
+mod registry;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use trent_crypto::SecretBytes;
+use trent_domain::key_store::{ClusterFailure, KeyStoreId};
+use trent_gate::{ClusterAnswer, ClusterTarget, Clusters};
+use trent_hsm::{Error, IvMode, Limits, Pin, Program, TokenError, Worker};
+
+use crate::config::{ClusterSection, GcmIv, HsmSection};
+use login::{Member, failure};
+
+pub(crate) use registry::registered;
+
+/// This binary, whatever has become of its file.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+const PASSWORD: &str = "{password}";
+const USER: &str = "{user}";
+
+/// How the HSMs of a cluster are reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Reached {
+    program: Program,
+    limits: Limits,
+    pin_format: String,
+    pub(crate) iv_mode: IvMode,
+}
+
+impl Reached {
+    pub(crate) fn new(section: &HsmSection, cluster: &ClusterSection) -> Self {
+        let environment = cluster.module_environment.iter();
+        let program = Program {
+            path: PathBuf::from(OWN_PROGRAM),
+            arguments: vec!["hsm-worker".into()],
+            environment: environment.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            module: cluster.module.clone(),
+        };
+        let limits = Limits { start: section.start_seconds.seconds(), call: section.call_seconds.seconds() };
+        let iv_mode = match cluster.gcm_iv {
+            GcmIv::Caller => IvMode::Caller,
+            GcmIv::ZeroInPlace => IvMode::ZeroInPlace,
+            GcmIv::Appended => IvMode::Appended,
+        };
+        Self { program, limits, pin_format: cluster.pin_format.replace(USER, &cluster.crypto_user), iv_mode }
+    }
+
+    /// A process of its own, which starts when it is first needed.
+    pub(crate) fn worker(&self) -> Result<Worker, Error> {
+        let worker = Worker::new(self.program.clone(), self.limits);
+        worker.map_err(|error| Error::NotStarted(error.to_string()))
+    }
+
+    /// What the user with a password logs in with. A password that is no text is nobody's.
+    pub(crate) fn pin(&self, password: &SecretBytes) -> Option<Pin> {
+        let password = str::from_utf8(password.expose()).ok()?;
+        let (before, after) = self.pin_format.split_once(PASSWORD)?;
+        Some(Pin::of(&[before, password, after]))
+    }
+}
+
+/// Reaches HSMs through the modules of the configuration.
+pub(crate) struct HsmClusters {
+    reached: BTreeMap<String, Reached>,
+    open: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
+    /// Those whose password is not taken: trying again on one's own would lock the user out.
+    refused: Mutex<BTreeSet<KeyStoreId>>,
+}
+
+/// A key store that is logged in to its HSMs.
+struct Open {
+    reached: Reached,
+    worker: Worker,
+    /// How often the worker had died when they let the user in.
+    deaths: u64,
+    members: tokio::sync::Mutex<Vec<Member>>,
+}
+
+impl HsmClusters {
+    pub(crate) fn new(section: &HsmSection) -> Self {
+        let reached = section.cluster.iter();
+        let reached = reached.map(|cluster| (cluster.cluster_id.clone(), Reached::new(section, cluster)));
+        Self { reached: reached.collect(), open: Mutex::default(), refused: Mutex::default() }
+    }
+
+    async fn open(&self, target: ClusterTarget) -> Result<(), ClusterFailure> {
+        let ClusterTarget { store, cluster, tokens } = target;
+        self.close(&store).await;
+        self.refused.lock().remove(&store);
+        let reached = self.reached.get(&cluster).ok_or(ClusterFailure::NotFound)?.clone();
+        let logged_in = login::to_all(&reached, &tokens).await;
+        if logged_in.as_ref().err().is_some_and(|failure| needs_help(*failure)) {
+            self.refused.lock().insert(store.clone());
+        }
+        let (worker, members) = logged_in?;
+        let (deaths, members) = (worker.deaths(), tokio::sync::Mutex::new(members));
+        self.open.lock().insert(store, Arc::new(Open { reached, worker, deaths, members }));
+        Ok(())
+    }
+
+    async fn close(&self, store: &KeyStoreId) {
+        let open = self.open.lock().remove(store);
+        if let Some(open) = open {
+            for member in open.members.lock().await.iter() {
+                // Its process ends in any case, and whoever was logged in through it with that.
+                if let Err(error) = open.worker.log_out(&member.serial).await {
+                    tracing::warn!(token = member.serial, %error, "an HSM could not be logged out of");
+                }
+            }
+        }
+    }
+
+    async fn change(&self, store: &KeyStoreId, new: &SecretBytes) -> Result<Vec<String>, ClusterFailure> {
+        let open = self.open.lock().get(store).cloned().ok_or(ClusterFailure::Internal)?;
+        let mut have = Vec::new();
+        let mut last = ClusterFailure::Internal;
+        for member in open.members.lock().await.iter_mut() {
+            let pin = open.reached.pin(new).ok_or(ClusterFailure::Internal)?;
+            match change_pin(&open.worker, member, &pin).await {
+                Ok(()) => {
+                    member.pin = pin;
+                    have.push(member.serial.clone());
+                }
+                Err(error) => {
+                    tracing::error!(token = member.serial, %error, "an HSM did not take the new password");
+                    last = failure(&error);
+                }
+            }
+        }
+        if have.is_empty() { Err(last) } else { Ok(have) }
+    }
+}
+
+/// What time alone does not put right.
+const fn needs_help(failure: ClusterFailure) -> bool {
+    matches!(
+        failure,
+        ClusterFailure::InvalidCredentials | ClusterFailure::UserLockedOut | ClusterFailure::UserNotFound
+    )
+}
+
+async fn change_pin(worker: &Worker, member: &Member, new: &Pin) -> Result<(), Error> {
+    match worker.change_pin(&member.serial, &member.pin, new).await {
+        // Another HSM has taken the worker along.
+        Err(Error::Token(TokenError::NotLoggedIn)) => {
+            worker.log_in(&member.serial, &member.pin).await?;
+            worker.change_pin(&member.serial, &member.pin, new).await
+        }
+        other => other,
+    }
+}
+
+impl Clusters for HsmClusters {
+    fn log_in(&self, target: ClusterTarget) -> ClusterAnswer<'_, ()> {
+        Box::pin(self.open(target))
+    }
+
+    fn change_password<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        new: SecretBytes,
+    ) -> ClusterAnswer<'a, Vec<String>> {
+        Box::pin(async move { self.change(store, &new).await })
+    }
+
+    fn wants_login(&self, store: &KeyStoreId) -> bool {
+        let open = self.open.lock();
+        let lost = open.get(store).is_none_or(|open| open.worker.deaths() != open.deaths);
+        lost && !self.refused.lock().contains(store)
+    }
+
+    fn log_out<'a>(&'a self, store: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {
+        Box::pin(async move {
+            self.refused.lock().remove(store);
+            self.close(store).await;
+            Ok(())
+        })
+    }
+}
