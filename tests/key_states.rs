@@ -27,6 +27,11 @@ impl Table {
         Self::parse(include_str!("data/key_states_multi_region.json"))
     }
 
+    /// The states of keys in external key stores, which no other key shares with them.
+    fn of_stored_keys() -> Self {
+        Self::parse(include_str!("data/key_states_in_stores.json"))
+    }
+
     fn parse(text: &str) -> Self {
         let mut file: Value = serde_json::from_str(text).expect("JSON");
         let mut part = |name: &str| file[name].take();
@@ -201,6 +206,51 @@ async fn every_cell_of_multi_region_keys_is_answered_as_the_table_says_and_a_ref
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_cell_of_keys_in_key_stores_is_answered_as_the_table_says_and_a_refusal_changes_nothing() {
+    let (kms, table) = (TestKms::new().await, Table::of_stored_keys());
+    let store = kms.connected_store("store").await;
+    let mut wrong = Vec::new();
+    for (number, (row, answers)) in table.rows.iter().enumerate() {
+        for (state, answer) in table.states.iter().zip(answers) {
+            let key = kms.create_key_in(&store, &format!("{state}-{number}")).await;
+            let (subject, other) = (Subject::of_key(&kms, key).await, Subject::new(&kms).await);
+            let request = match row.as_str() {
+                // There is nothing to import into such a key.
+                "ImportKeyMaterial" => request(operation(row), &subject),
+                _ => request_of(&kms, row, &subject, &other).await,
+            };
+            match state.as_str() {
+                "Unavailable" => kms.disconnect_store(&store).await,
+                _ => bring_into(&kms, state, &subject.key).await,
+            }
+            let before = kms.metadata(&subject.key).await;
+            assert_eq!(&before["KeyState"], state);
+            let expected = table.answers[answer].as_ref().map(|answer| {
+                answer.replace("{key}", &kms.arn(&subject.key)).replace("{operation}", operation(row).name())
+            });
+            let answered = kms.call(operation(row), request).await;
+            let answered = answered.err().as_ref().map(told);
+            if answered != expected {
+                wrong.push(format!("{row} on {state}: expected {expected:?}, answered {answered:?}"));
+            }
+            if answered.is_some() && kms.metadata(&subject.key).await != before {
+                wrong.push(format!("{row} on {state}: something has changed"));
+            }
+            if state == "Unavailable" {
+                kms.connect_store(&store).await;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_of_keys_in_key_stores_has_the_rows_of_that_of_multi_region_keys() {
+    let (stored, multi_region) = (Table::of_stored_keys(), Table::of_multi_region_keys());
+    assert!(stored.rows.keys().eq(multi_region.rows.keys()));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod dice;
 mod faults;
 pub mod frames;
 mod import;
+mod key_stores;
 mod kms;
 mod process;
 mod proxies;

@@ -52,6 +52,11 @@ impl Subject {
         Self::with(kms, kms, kms.create_imported_key(spec, usage.as_str()).await, operation).await
     }
 
+    /// The same, of a key that is there already and encrypts.
+    pub async fn of_key(kms: &TestKms, key: String) -> Self {
+        Self::with(kms, kms, key, Operation::Encrypt).await
+    }
+
     /// The same, as a multi-Region primary without replicas.
     pub async fn primary(kms: &TestKms, operation: Operation) -> Self {
         let key = create_primary(kms, operation).await;

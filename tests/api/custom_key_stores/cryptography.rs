@@ -9,7 +9,6 @@ use trent_protocol::Operation::{
 };
 use trent_testkit::{Asked, TestKms, base64, bytes};
 
-use super::keys::create_in;
 use super::{code, connected, with};
 
 const DRY: &str = "DryRunOperationException: The request would have succeeded, but the DryRun option is set.";
@@ -18,7 +17,7 @@ const DRY: &str = "DryRunOperationException: The request would have succeeded, b
 async fn with_key() -> (TestKms, String) {
     let kms = TestKms::new().await;
     let store = connected(&kms, "one").await;
-    let key = create_in(&kms, &store, "foo").await;
+    let key = kms.create_key_in(&store, "foo").await;
     kms.proxies.take_asked();
     (kms, key)
 }
@@ -92,7 +91,7 @@ async fn data_keys_are_made_here_and_encrypted_there() {
 async fn re_encrypting_asks_the_proxy_of_each_side() {
     let (kms, outside) = with_key().await;
     let (inside, other) = (kms.create_key().await, connected(&kms, "two").await);
-    let elsewhere = create_in(&kms, &other, "bar").await;
+    let elsewhere = kms.create_key_in(&other, "bar").await;
     kms.proxies.take_asked();
     for (from, to, apis) in [
         (&outside, &inside, &["decrypt"][..]),
@@ -125,7 +124,7 @@ async fn re_encrypting_asks_the_proxy_of_each_side() {
 async fn what_is_wrong_with_a_request_is_told_before_the_proxy_is_asked() {
     let (kms, key) = with_key().await;
     let other = connected(&kms, "two").await;
-    let twin = create_in(&kms, &other, "foo").await;
+    let twin = kms.create_key_in(&other, "foo").await;
     let blob = encrypt(&kms, &key, json!({})).await;
     let read = bytes(&blob);
     kms.proxies.take_asked();
@@ -282,7 +281,7 @@ async fn what_a_deleted_key_has_encrypted_no_other_key_decrypts() {
     kms.schedule_deletion(&key).await;
     kms.clock.advance_days(8);
     kms.run_jobs().await;
-    let next = create_in(&kms, &store, "foo").await;
+    let next = kms.create_key_in(&store, "foo").await;
     assert_eq!(
         code(&kms.refused(Decrypt, json!({"CiphertextBlob": blob, "KeyId": next})).await),
         "IncorrectKeyException"
@@ -299,7 +298,7 @@ async fn what_a_deleted_key_has_encrypted_no_other_key_decrypts() {
 async fn the_proxy_is_told_who_calls_whatever_lets_them() {
     let other = "444455556666";
     let kms = TestKms::with_accounts(&[other]).await;
-    let key = create_in(&kms, &connected(&kms, "one").await, "foo").await;
+    let key = kms.create_key_in(&connected(&kms, "one").await, "foo").await;
     kms.proxies.take_asked();
     let own = kms.caller.account.to_string();
     let allow = |account: &str| json!({"Effect": "Allow", "Principal": {"AWS": account}, "Action": "kms:*", "Resource": "*"});
@@ -317,7 +316,7 @@ async fn the_proxy_is_told_who_calls_whatever_lets_them() {
 async fn more_requests_than_a_store_may_have_are_throttled_in_the_words_of_every_quota() {
     let kms = TestKms::new().await;
     let store = connected(&kms, "one").await;
-    let key = create_in(&kms, &store, "foo").await;
+    let key = kms.create_key_in(&store, "foo").await;
     kms.proxies.fail(Some(ProxyFailure::OverQuota));
     let refused = kms.refused(GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256"})).await;
     assert_eq!(
@@ -330,7 +329,7 @@ async fn more_requests_than_a_store_may_have_are_throttled_in_the_words_of_every
 async fn the_trail_names_store_and_external_key_and_nothing_of_the_proxy() {
     let kms = TestKms::audited().await;
     let store = connected(&kms, "one").await;
-    let key = create_in(&kms, &store, "foo").await;
+    let key = kms.create_key_in(&store, "foo").await;
     encrypt(&kms, &key, json!({})).await;
     kms.proxies.fail(Some(ProxyFailure::Throttling));
     kms.refused(GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256"})).await;

@@ -18,12 +18,6 @@ pub(super) fn wanted(store: &str, external_key: &str) -> Value {
     json!({"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store, "XksKeyId": external_key})
 }
 
-/// A key on an external key that is there.
-pub(super) async fn create_in(kms: &TestKms, store: &str, external_key: &str) -> String {
-    kms.proxies.add_good_key(external_key);
-    kms.create_key_with(wanted(store, external_key)).await
-}
-
 async fn refused(kms: &TestKms, request: Value) -> String {
     kms.refused(CreateKey, request).await
 }
@@ -197,14 +191,14 @@ async fn what_the_proxy_says_instead_is_told_and_no_key_is_made() {
 async fn an_external_key_is_in_one_key_of_its_store_alone() {
     let kms = TestKms::new().await;
     let (one, two) = (connected(&kms, "one").await, connected(&kms, "two").await);
-    let key = create_in(&kms, &one, "foo").await;
+    let key = kms.create_key_in(&one, "foo").await;
     let taken = "XksKeyAlreadyInUseException: The external key is already associated with another KMS key in this \
                  external key store.";
     kms.proxies.take_asked();
     assert_eq!(refused(&kms, wanted(&one, "foo")).await, taken);
     assert_eq!(kms.proxies.take_asked(), []);
-    create_in(&kms, &two, "foo").await;
-    create_in(&kms, &one, "FOO").await;
+    kms.create_key_in(&two, "foo").await;
+    kms.create_key_in(&one, "FOO").await;
     kms.schedule_deletion(&key).await;
     assert_eq!(refused(&kms, wanted(&one, "foo")).await, taken);
     // Free again once the key is gone, and the proxy is told nothing.
@@ -265,7 +259,7 @@ async fn a_key_is_made_only_while_its_store_is_connected() {
 async fn keys_of_stores_count_towards_the_quota_before_a_proxy_is_asked() {
     let kms = TestKms::with_options(Options { keys_per_region_max: 1, ..Options::default() }).await;
     let store = connected(&kms, "one").await;
-    create_in(&kms, &store, "foo").await;
+    kms.create_key_in(&store, "foo").await;
     kms.proxies.add_good_key("bar");
     kms.proxies.take_asked();
     assert_eq!(code(&refused(&kms, wanted(&store, "bar")).await), "LimitExceededException");
@@ -276,7 +270,7 @@ async fn keys_of_stores_count_towards_the_quota_before_a_proxy_is_asked() {
 async fn a_key_is_unavailable_while_its_store_is_not_connected_and_then_what_it_was() {
     let kms = TestKms::new().await;
     let store = connected(&kms, "one").await;
-    let key = create_in(&kms, &store, "foo").await;
+    let key = kms.create_key_in(&store, "foo").await;
     let encrypt = json!({"KeyId": key, "Plaintext": base64(b"text")});
     kms.ok(Encrypt, encrypt.clone()).await;
     // At once, and not when the store has been disconnected.
@@ -311,7 +305,7 @@ async fn a_key_is_unavailable_while_its_store_is_not_connected_and_then_what_it_
 async fn what_does_not_need_the_proxy_goes_on_without_it() {
     let kms = TestKms::new().await;
     let store = connected(&kms, "one").await;
-    let key = create_in(&kms, &store, "foo").await;
+    let key = kms.create_key_in(&store, "foo").await;
     disconnect(&kms, &store).await;
     kms.proxies.take_asked();
     let policy = kms.ok(Operation::GetKeyPolicy, json!({"KeyId": key})).await["Policy"].take();
@@ -346,7 +340,7 @@ async fn what_does_not_need_the_proxy_goes_on_without_it() {
 async fn a_store_with_a_key_in_whatever_state_stays() {
     let kms = TestKms::new().await;
     let store = connected(&kms, "one").await;
-    let key = create_in(&kms, &store, "foo").await;
+    let key = kms.create_key_in(&store, "foo").await;
     disconnect(&kms, &store).await;
     let delete = json!({"CustomKeyStoreId": store});
     assert_eq!(
