@@ -128,8 +128,12 @@ class Proxy:
             "disabled": Key(enabled=False),
         }
         self.faults = set()
+        self.slowness = 0.4
         self.region = REGION
         self.seen = []
+        # What was sent beside that, and the last integrity value.
+        self.asked = []
+        self.integrity = None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
         if clients:
@@ -164,9 +168,13 @@ class Proxy:
             def handle_error(self, *_):
                 pass
 
-        self.server = Listener(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        def listen(port):
+            self.server = Listener(("127.0.0.1", port), Handler)
+            self.port = self.server.server_address[1]
+            threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+        self.listen = listen
+        listen(0)
 
     def stop(self):
         self.server.shutdown()
@@ -187,7 +195,7 @@ class Proxy:
             handler.connection.close()
             return
         if "slow" in self.faults:
-            time.sleep(0.4)
+            time.sleep(self.slowness)
         kind = "application/json"
         try:
             status, answer = 200, self.outcome(method, handler.path, headers, body)
@@ -231,6 +239,7 @@ class Proxy:
             if api == "health":
                 return self.health()
             arguments = self.arguments(api, request)
+            self.asked.append((api, arguments))
         except (ValueError, KeyError, TypeError, AssertionError):
             raise Refused("ValidationException") from None
         key = self.keys.get(route[2])
@@ -336,6 +345,7 @@ class Proxy:
             value = hashlib.sha256((aad or b"") + metadata + iv + ciphertext + tag).digest()
             if "wrong-integrity" in self.faults:
                 value = bytes(32)
+            self.integrity = value
             answer["ciphertextDataIntegrityValue"] = encode(value)
         return answer
 
