@@ -52,6 +52,20 @@ def sealed_record():
         yield b"\3" + bytes.fromhex(case["record"])
 
 
+def attestation_document():
+    document = (CRATES / "attestation/testdata/enclave.cose").read_bytes()
+    yield b"\0" + document
+    yield b"\0\xd2" + document
+    yield b"\2" + document[10 : 10 + 0x1241]
+    # Altered by the target: in the header, in the statement, in the certificates, in the signature.
+    for kind in (b"\1", b"\3"):
+        for place in (0, 9, 20, 80, 1000, 3000, 4500, 4700):
+            yield kind + b"\0\0\1" + place.to_bytes(2)
+            yield kind + b"\1\1\1" + place.to_bytes(2) + b"\2\xff" + place.to_bytes(2)
+    yield b"\0\x84\x44\xa1\x01\x38\x22\xa0\x5f\x41\xbf\x41\xff\xff\x58\x60" + bytes(96)
+    yield b"\2\xa3\x66digest\x66SHA384\x64pcrs\xa1\0\x58\x20" + bytes(32) + b"\x65later\x9f\xf6\xff"
+
+
 def transfer():
     yield b"\0trent-transfer\x01" + bytes(1224) + b"\x01" + bytes(50)
     # Sealed by the target itself: alterations at the start, in each part, at the end.
@@ -242,6 +256,7 @@ def authorization_header():
 
 
 def main():
+    write("attestation_document", attestation_document())
     write("authorization_header", authorization_header())
     write("canonical_request", PLAIN)
     write("ciphertext_blob", ciphertext_blob())

@@ -15,6 +15,7 @@ mod replicas;
 mod rotation;
 mod tags;
 
+mod attestation;
 mod audit;
 mod aws_managed_keys;
 mod denials;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use trent_protocol::Object;
+use trent_protocol::{Encode, Object, Sink};
 use uuid::Uuid;
 
 use crate::internal::Internal;
@@ -87,6 +87,14 @@ impl Event {
         }
     }
 
+    /// Notes for whom the answer is sealed: the id of an enclave or machine, and what was measured of it.
+    pub fn recipient(&self, module_id: &str, measured: &[(String, &[u8])]) {
+        if !self.off {
+            let recipient = Recipient { module_id, measured };
+            extend(&mut self.notes().additional, |members| members.member("recipient", &recipient));
+        }
+    }
+
     /// Notes that the request violates constraints. Their message repeats the members' values, which may be secrets:
     /// recorded is which members they are.
     pub fn invalid(&self, message: &str) {
@@ -114,6 +122,22 @@ impl Event {
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event").field("off", &self.off).finish_non_exhaustive()
+    }
+}
+
+struct Recipient<'a> {
+    module_id: &'a str,
+    measured: &'a [(String, &'a [u8])],
+}
+
+impl Encode for Recipient<'_> {
+    fn encode_into(&self, out: &mut impl Sink) {
+        let mut object = Object::open(out);
+        object.member("attestationDocumentModuleId", self.module_id);
+        for (name, value) in self.measured {
+            object.member(name, &value.to_vec());
+        }
+        object.close();
     }
 }
 

@@ -98,15 +98,18 @@ pub(crate) async fn open_service(
 ) -> Result<(Arc<Service>, Started)> {
     let clusters = registered(&config.hsm)?;
     let parts = parts(database, keyring, config, clock, proxies)?;
+    let signatures = config.auth.signatures();
     let options = Options {
         keys_per_region_max: config.limits.keys_per_region.get(),
         grants_per_key_max: config.limits.grants_per_key.get(),
-        regions: config.auth.signatures().regions.map(Arc::from),
+        regions: signatures.regions.map(Arc::from),
         settling_seconds: config.jobs.settling_seconds.as_u32(),
         key_stores_per_region_max: config.limits.custom_key_stores.as_usize(),
         policy_bytes_max: config.limits.key_policy_bytes.as_usize(),
         on_demand_rotations_max: config.limits.on_demand_rotations.as_usize(),
         health_check_seconds: config.xks.health_check_seconds.as_u32(),
+        attestation_roots: config.attestation.roots()?,
+        attestation_freshness: config.attestation.freshness(signatures.skew_seconds),
     };
     let (service, started) = Service::open(parts, options, bootstrap).await.map_err(not_opened)?;
     service.limit_requests(config.quotas.rules());

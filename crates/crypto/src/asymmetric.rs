@@ -179,7 +179,7 @@ impl PublicKey {
     }
 
     /// The key without its SPKI frame. It was taken out of the same bytes before, so it is there.
-    fn raw(&self) -> &[u8] {
+    pub(crate) fn raw(&self) -> &[u8] {
         spki::read(self.spec, &self.spki).unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
-//! What trent reads of a certificate itself: its dates, its names, and whose signature it bears; everything else is the
-//! TLS library's.
+//! What trent reads of a certificate itself: its dates, its names, what its key is for, and whose signature it bears;
+//! everything else is the TLS library's.
 
 mod names;
 mod signature;
@@ -29,13 +29,24 @@ pub struct Certificate {
     pub subject: String,
     /// Its alternative names: `DNS:…`, `URI:…`, `email:…`.
     pub names: Vec<String>,
+    /// What its key may do, if it says so.
+    pub key_usage: Option<KeyUsage>,
+}
+
+/// What a key may do, as far as anybody here asks (RFC 5280 section 4.2.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyUsage {
+    /// Sign what is no certificate.
+    pub digital_signature: bool,
+    /// Sign certificates.
+    pub certificate_sign: bool,
 }
 
 impl Certificate {
     /// Reads a certificate from its DER.
     ///
     /// RFC 5280 section 4.1: `Certificate { tbsCertificate { [0] version, serialNumber, signature, issuer, validity,
-    /// subject, … } … }`.
+    /// subject, subjectPublicKeyInfo, …, [3] extensions } … }`.
     #[must_use]
     pub fn read(der: &[u8]) -> Option<Self> {
         const VERSION: u8 = 0xa0;
@@ -54,6 +65,7 @@ impl Certificate {
             common_name: common_name(subject),
             subject: names::subject(subject).unwrap_or_default(),
             names: names::alternative(rest),
+            key_usage: key_usage(rest),
         })
     }
 }
@@ -82,6 +94,37 @@ fn common_name(mut name: &[u8]) -> Option<String> {
         }
     }
     found
+}
+
+/// What the key may do, by the extension that says it.
+fn key_usage(rest: &[u8]) -> Option<KeyUsage> {
+    const KEY_USAGE: [u8; 5] = [0x06, 3, 0x55, 0x1d, 0x0f];
+    const BIT_STRING: u8 = 0x03;
+    // The first byte says how many bits of the last are unused.
+    let [_, bits, ..] = element(extension(rest, KEY_USAGE)?, BIT_STRING)?.0 else { return None };
+    Some(KeyUsage { digital_signature: bits & 0x80 != 0, certificate_sign: bits & 0x04 != 0 })
+}
+
+/// The value of an extension, among what follows the subject: `[3] { SEQUENCE { SEQUENCE { id, critical,
+/// OCTET STRING { value } } … } }`, after the public key and perhaps unique ids.
+fn extension(mut rest: &[u8], id: [u8; 5]) -> Option<&[u8]> {
+    const EXTENSIONS: u8 = 0xa3;
+    const BOOLEAN: u8 = 0x01;
+    const OCTET_STRING: u8 = 0x04;
+    while rest.first() != Some(&EXTENSIONS) {
+        rest = any_element(rest)?.2;
+    }
+    let (mut extensions, _) = element(element(rest, EXTENSIONS)?.0, SEQUENCE)?;
+    while !extensions.is_empty() {
+        let (extension, others) = element(extensions, SEQUENCE)?;
+        extensions = others;
+        let Some(mut value) = extension.strip_prefix(&id) else { continue };
+        if value.first() == Some(&BOOLEAN) {
+            value = any_element(value)?.2;
+        }
+        return Some(element(value, OCTET_STRING)?.0);
+    }
+    None
 }
 
 /// The content of an element that must have this tag, and what follows it.
@@ -163,8 +206,22 @@ mod tests {
         let certificate = Certificate::read(made.der()).unwrap();
         assert_eq!(certificate.validity, Validity { from: 1_709_164_800, until: 2_556_144_000 });
         assert_eq!(certificate.common_name.as_deref(), Some("*.xks.example.com"));
+        assert_eq!(certificate.key_usage, None);
         for length in 0..200 {
             assert!(Certificate::read(&made.der()[..length]).is_none());
+        }
+    }
+
+    #[test]
+    fn what_a_key_is_for_is_found() {
+        use rcgen::KeyUsagePurpose::{CrlSign, DigitalSignature, KeyCertSign};
+        let cases = [(vec![DigitalSignature], (true, false)), (vec![KeyCertSign, CrlSign], (false, true))];
+        for (key_usages, (digital_signature, certificate_sign)) in cases {
+            let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+            params.key_usages = key_usages;
+            let made = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+            let usage = Certificate::read(made.der()).unwrap().key_usage;
+            assert_eq!(usage, Some(KeyUsage { digital_signature, certificate_sign }));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Cryptography of trent: secrets that wipe themselves, key derivation, and the formats of everything sealed.
 //!
 //! Here: the ciphertext blob of symmetric encryption ([`ciphertext`]), key pairs ([`asymmetric`]) and HMAC ([`mac`]),
-//! sealed envelopes for what is kept at rest ([`envelope`]), root key files and passphrases ([`root`]), and what they
+//! sealed envelopes for what is kept at rest ([`envelope`]), and for others ([`cms`]), root key files and passphrases ([`root`]), and what they
 //! are made of ([`kdf`], [`random`], [`secret`], [`locked`]). The byte layouts are in `docs/book/formats.md`.
 //!
 //! Not here: who may use a key, where keys are stored, time, logging. The crate is pure: randomness is passed in,
@@ -14,6 +14,7 @@ pub mod asymmetric;
 pub mod certificate;
 pub mod checkpoint;
 pub mod ciphertext;
+pub mod cms;
 pub mod digest;
 pub mod envelope;
 pub mod external;

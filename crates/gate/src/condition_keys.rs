@@ -1,7 +1,7 @@
 //! The condition keys of one check, looked up by name over borrowed facts: nothing is made that no policy asks for.
 //!
 //! Names come in lower case. What a request does not have is absent, and what that means is for each operator to
-//! say. `kms:` keys are here, `aws:` keys in `condition_keys/global.rs`.
+//! say. `kms:` and `trent:` keys are here, `aws:` keys in `condition_keys/global.rs`.
 
 mod global;
 mod text;
@@ -142,6 +142,12 @@ impl<'a> RequestKeys<'a> {
         Some(Values::Many(*list))
     }
 
+    /// What an attested caller is known by; absent of all others.
+    fn attested(&self, key: &str) -> Option<Values<'_>> {
+        let (_, value) = self.facts.parameters.attested.iter().find(|(own, _)| own == key)?;
+        Some(Values::One(value))
+    }
+
     fn resource_aliases(&self) -> Option<Values<'_>> {
         let aliases = self.subject.as_ref()?.aliases.as_ref()?;
         if u64::try_from(aliases.len()).unwrap_or(u64::MAX) > ALIASES_PER_KEY_MAX {
@@ -177,6 +183,8 @@ impl<'a> RequestKeys<'a> {
 impl ConditionKeys for RequestKeys<'_> {
     fn values(&self, key: &str) -> Option<Values<'_>> {
         match key.split_once(':') {
+            Some(("kms", name)) if name.starts_with("recipientattestation:") => self.attested(key),
+            Some(("trent", _)) => self.attested(key),
             Some(("kms", name)) if !self.on_alias => self.kms(name),
             Some(("kms", _)) => None,
             Some(("aws", name)) => self.global(name),

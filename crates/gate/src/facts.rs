@@ -72,6 +72,9 @@ pub struct Parameters<'a> {
     pub tags: Option<&'a BTreeMap<String, String>>,
     /// The keys of the tags that the request takes away.
     pub tag_keys: &'a [String],
+    /// What a verified attestation document says of the caller: condition keys with their prefix, in lower case, and
+    /// their values.
+    pub attested: &'a [(String, String)],
 }
 
 impl<'a> Parameters<'a> {
@@ -85,5 +88,11 @@ impl<'a> Parameters<'a> {
         // A request without a context has no context keys, not an empty list of them.
         let encryption_context = Some(context).filter(|context| !context.is_empty());
         Self { values, encryption_context, ..Self::default() }
+    }
+
+    /// The same of a caller of whom a verified document says this.
+    #[must_use]
+    pub fn of_attested(self, attested: &'a [(String, String)]) -> Self {
+        Self { attested, ..self }
     }
 }

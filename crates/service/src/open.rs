@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
+use trent_attestation::{Freshness, Roots};
 use trent_audit::{Checkpoint, Recorder, Trail};
 use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
@@ -47,6 +48,10 @@ pub struct Options {
     pub settling_seconds: u32,
     /// Seconds between two checks of the health of a connected external key store; 0 for none.
     pub health_check_seconds: u32,
+    /// Whom to trust about enclaves.
+    pub attestation_roots: Roots,
+    /// How old attestation documents may be.
+    pub attestation_freshness: Freshness,
 }
 
 impl Default for Options {
@@ -60,6 +65,8 @@ impl Default for Options {
             regions: None,
             settling_seconds: 0,
             health_check_seconds: 300,
+            attestation_roots: Roots::aws(),
+            attestation_freshness: Freshness::default(),
         }
     }
 }
@@ -264,6 +271,10 @@ impl Service {
     /// Lets providers of identities be asked for their keys. The first way that is given stays.
     pub fn fetch_with(&self, fetch: Arc<dyn Fetch>) {
         let _ = self.fetch.set(fetch);
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        &*self.random
     }
 
     /// A request id.

@@ -83,12 +83,16 @@ impl TestKms {
 
     /// A new service that records what it does, until the first restart.
     pub async fn audited() -> Self {
-        let kms = Self::new().await;
-        let service = Arc::into_inner(kms.service).expect("nobody else uses the service");
-        let settings = trent_audit::Settings::in_dir(kms.dir.path().join("audit"));
+        Self::new().await.with_trail().await
+    }
+
+    /// The same service, which from now on records what it does.
+    pub async fn with_trail(self) -> Self {
+        let service = Arc::into_inner(self.service).expect("nobody else uses the service");
+        let settings = trent_audit::Settings::in_dir(self.dir.path().join("audit"));
         let service = service.open_trail(settings).await.expect("the trail opens");
         let recorder = service.trail().recorder();
-        Self { service: Arc::new(service), recorder, ..kms }
+        Self { service: Arc::new(service), recorder, ..self }
     }
 
     /// Where an audited service records what it does.

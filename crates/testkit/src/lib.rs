@@ -3,6 +3,7 @@
 //!
 //! Used by tests alone; nothing that ships depends on it.
 
+pub mod attestation;
 mod client;
 mod clock;
 mod clusters;

@@ -252,7 +252,7 @@ async fn an_asymmetric_algorithm_needs_a_key() {
 }
 
 #[tokio::test]
-async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
+async fn who_claims_to_be_attested_is_refused_rather_than_answered_in_clear() {
     let kms = TestKms::new().await;
     let key = kms.create_key().await;
     let blob = kms.encrypt(&key, b"text").await;
@@ -260,7 +260,7 @@ async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
         json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": base64(b"doc")});
     assert_eq!(
         kms.refused(Decrypt, json!({"CiphertextBlob": blob, "Recipient": recipient})).await,
-        "ValidationException: Recipient is not supported by this version of trent."
+        "ValidationException: The attestation document is not valid: its CBOR ends too early."
     );
 }
 

@@ -101,7 +101,7 @@ async fn keys_of_other_usages_do_not_agree_and_that_is_told_before_the_public_ke
 }
 
 #[tokio::test]
-async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
+async fn who_claims_to_be_attested_is_refused_rather_than_answered_in_clear() {
     let kms = TestKms::new().await;
     let key = kms.create_key_of("ECC_NIST_P256", "KEY_AGREEMENT").await;
     let mut request = request(&key, &kms.public_key(&key).await);
@@ -109,7 +109,7 @@ async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
         json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": base64(b"doc")});
     assert_eq!(
         kms.refused(DeriveSharedSecret, request).await,
-        "ValidationException: Recipient is not supported by this version of trent."
+        "ValidationException: The attestation document is not valid: its CBOR ends too early."
     );
 }
 

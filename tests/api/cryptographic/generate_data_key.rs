@@ -73,7 +73,7 @@ async fn the_context_is_needed_to_decrypt() {
 }
 
 #[tokio::test]
-async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
+async fn who_claims_to_be_attested_is_refused_rather_than_answered_in_clear() {
     let kms = TestKms::new().await;
     let key = kms.create_key().await;
     let recipient =
@@ -81,6 +81,6 @@ async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
     assert_eq!(
         kms.refused(GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256", "Recipient": recipient}))
             .await,
-        "ValidationException: Recipient is not supported by this version of trent."
+        "ValidationException: The attestation document is not valid: its CBOR ends too early."
     );
 }

@@ -117,14 +117,14 @@ async fn only_symmetric_keys_seal_pairs() {
 }
 
 #[tokio::test]
-async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
+async fn who_claims_to_be_attested_is_refused_rather_than_answered_in_clear() {
     let kms = TestKms::new().await;
     let mut request = request(&kms.create_key().await, "ECC_NIST_P256");
     request["Recipient"] =
         json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": base64(b"doc")});
     assert_eq!(
         kms.refused(GenerateDataKeyPair, request).await,
-        "ValidationException: Recipient is not supported by this version of trent."
+        "ValidationException: The attestation document is not valid: its CBOR ends too early."
     );
 }
 

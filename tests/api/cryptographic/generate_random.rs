@@ -57,12 +57,12 @@ async fn there_is_no_custom_key_store_to_take_bytes_from() {
 }
 
 #[tokio::test]
-async fn an_attested_caller_is_refused_rather_than_answered_in_clear() {
+async fn who_claims_to_be_attested_is_refused_rather_than_answered_in_clear() {
     let kms = TestKms::new().await;
     let recipient =
         json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": base64(b"doc")});
     assert_eq!(
         kms.refused(GenerateRandom, json!({"NumberOfBytes": 1, "Recipient": recipient})).await,
-        "ValidationException: Recipient is not supported by this version of trent."
+        "ValidationException: The attestation document is not valid: its CBOR ends too early."
     );
 }

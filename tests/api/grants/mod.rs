@@ -24,10 +24,10 @@ const TRUST: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow"
 const OTHER: &str = "444455556666";
 
 /// A service with a key, and people in two accounts who have been given nothing.
-struct World {
+pub(crate) struct World {
     /// Called by the administrator of the key's account.
-    kms: TestKms,
-    key: String,
+    pub(crate) kms: TestKms,
+    pub(crate) key: String,
 }
 
 impl World {
@@ -38,7 +38,7 @@ impl World {
     }
 
     /// A user of the key's account, made now.
-    async fn user(&self, name: &str) -> TestKms {
+    pub(crate) async fn user(&self, name: &str) -> TestKms {
         self.user_of(ACCOUNT, name).await
     }
 
@@ -52,7 +52,7 @@ impl World {
     }
 
     /// A role of the key's account, made now: gives its ARN and a way to begin sessions.
-    async fn role(&self, name: &str) -> (String, impl Fn(&str) -> TestKms + use<>) {
+    pub(crate) async fn role(&self, name: &str) -> (String, impl Fn(&str) -> TestKms + use<>) {
         let account: AccountId = ACCOUNT.parse().expect("an account id");
         let role = Role::new(account, name, &self.unique_id("AROA"), TRUST, self.kms.clock.now());
         self.add(Record::Role(role.clone())).await;

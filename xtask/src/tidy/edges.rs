@@ -90,7 +90,8 @@ const OUTSIDE: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates that compute and nothing else.
-const PURE: [&str; 8] = ["protocol", "domain", "policy", "sigv4", "xks", "jwt", "crypto", "awslc"];
+const PURE: [&str; 9] =
+    ["protocol", "domain", "policy", "sigv4", "xks", "jwt", "attestation", "crypto", "awslc"];
 /// What waits or logs.
 const IMPURE: [&str; 6] = ["tokio", "tracing", "log", "hyper", "async-trait", "futures"];
 

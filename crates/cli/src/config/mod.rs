@@ -6,6 +6,7 @@
 //! The table [`Section::settings`] of each section is what `trent config default` prints and what variables are
 //! looked up in; tests keep it equal to the structs.
 
+mod attestation;
 mod audit;
 mod auth;
 mod bounded;
@@ -40,6 +41,7 @@ pub(crate) use root_key::{Provider, RootKeySection};
 pub(crate) use setting::default_file;
 pub(crate) use xks::{ClientCertificateFiles, XksSection};
 
+use attestation::AttestationSection;
 use audit::AuditSection;
 use auth::AuthSection;
 use cache::CacheSection;
@@ -60,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) root_key: RootKeySection,
     pub(crate) identity: IdentitySection,
     pub(crate) auth: AuthSection,
+    pub(crate) attestation: AttestationSection,
     pub(crate) audit: AuditSection,
     pub(crate) limits: LimitsSection,
     pub(crate) quotas: QuotasSection,
@@ -72,13 +75,14 @@ pub(crate) struct Config {
 }
 
 /// All sections, in the order of the default file.
-const SECTIONS: [&Section; 15] = [
+const SECTIONS: [&Section; 16] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
     &root_key::SECTION,
     &identity::SECTION,
     &auth::SECTION,
+    &attestation::SECTION,
     &audit::SECTION,
     &limits::SECTION,
     &quotas::SECTION,
@@ -100,6 +104,7 @@ impl Config {
             ("root_key", self.root_key != other.root_key),
             ("identity", self.identity != other.identity),
             ("auth", self.auth != other.auth),
+            ("attestation", self.attestation != other.attestation),
             ("audit", self.audit != other.audit),
             ("limits", self.limits != other.limits),
             ("cache", self.cache != other.cache),

@@ -339,6 +339,7 @@ mod tests {
             common_name: Some(name),
             subject: String::new(),
             names: Vec::new(),
+            key_usage: None,
         });
         use HealthStatus::{Active, Degraded, Unavailable};
         store.told(&health(&[Active, Degraded, Active, Unavailable]));

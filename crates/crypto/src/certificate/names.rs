@@ -1,6 +1,6 @@
 //! The names of a certificate as text: its subject, as RFC 4514 writes it, and its alternative names.
 
-use super::{SEQUENCE, any_element, element};
+use super::{SEQUENCE, any_element, element, extension};
 
 /// Attribute types by their OID, with the short names that RFC 4514 and `openssl` have for them.
 const TYPES: [(&[u8], &str); 8] = [
@@ -63,33 +63,11 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// The alternative names among what follows the public key, as `openssl` shows them: `DNS:…`, `URI:…`, `email:…`.
-pub(super) fn alternative(mut rest: &[u8]) -> Vec<String> {
-    const EXTENSIONS: u8 = 0xa3;
-    while let Some((tag, content, others)) = any_element(rest) {
-        if tag == EXTENSIONS {
-            return element(content, SEQUENCE).and_then(|(list, _)| in_extensions(list)).unwrap_or_default();
-        }
-        rest = others;
-    }
-    Vec::new()
-}
-
-fn in_extensions(mut extensions: &[u8]) -> Option<Vec<String>> {
+/// The alternative names among what follows the subject, as `openssl` shows them: `DNS:…`, `URI:…`, `email:…`.
+pub(super) fn alternative(rest: &[u8]) -> Vec<String> {
     const ALTERNATIVE_NAME: [u8; 5] = [0x06, 3, 0x55, 0x1d, 0x11];
-    const BOOLEAN: u8 = 0x01;
-    const OCTETS: u8 = 0x04;
-    while !extensions.is_empty() {
-        let (extension, rest) = element(extensions, SEQUENCE)?;
-        extensions = rest;
-        let Some(mut value) = extension.strip_prefix(&ALTERNATIVE_NAME) else { continue };
-        if value.first() == Some(&BOOLEAN) {
-            value = any_element(value)?.2;
-        }
-        let (octets, _) = element(value, OCTETS)?;
-        return Some(general_names(element(octets, SEQUENCE)?.0));
-    }
-    None
+    let names = extension(rest, ALTERNATIVE_NAME).and_then(|value| element(value, SEQUENCE));
+    names.map(|(names, _)| general_names(names)).unwrap_or_default()
 }
 
 fn general_names(mut names: &[u8]) -> Vec<String> {

@@ -37,7 +37,6 @@ fn never_met(view: &View<'_>, asked: &Asked<'_>, around: Surroundings<'_>) -> Op
     if covered().next().is_some() && !covered().any(|action| key.has.on(action, key_policy)) {
         let why = match key.has {
             Has::AboutKeysUnseen => "key policies do not see it",
-            Has::None => "no request has it yet",
             _ => "no request for the actions of the statement has it",
         };
         return Some(view.finding(

@@ -13,8 +13,6 @@ pub(super) enum Has {
     AboutKeysUnseen,
     /// Those of these actions; a name that ends in `*` stands for all that begin so.
     Actions(&'static [&'static str]),
-    /// None yet.
-    None,
 }
 
 /// A condition key.
@@ -43,6 +41,8 @@ const CRYPTOGRAPHIC: &[&str] = &[
 ];
 const WITH_CONTEXT: &[&str] =
     &["CreateGrant", "Decrypt", "Encrypt", "GenerateDataKey*", "ReEncrypt*", "RetireGrant"];
+const ATTESTED: &[&str] =
+    &["Decrypt", "DeriveSharedSecret", "GenerateDataKey", "GenerateDataKeyPair", "GenerateRandom"];
 const TAGGING: &[&str] = &["CreateKey", "ReplicateKey", "TagResource", "UntagResource"];
 
 #[rustfmt::skip]
@@ -73,7 +73,7 @@ const KEYS: &[Key] = &[
     one("kms:PolicyName", Has::Actions(&["GetKeyPolicy", "PutKeyPolicy"])),
     one("kms:PrimaryRegion", Has::Actions(&["UpdatePrimaryRegion"])),
     one("kms:ReEncryptOnSameKey", Has::Actions(&["ReEncrypt*"])),
-    one("kms:RecipientAttestation:", Has::None),
+    one("kms:RecipientAttestation:", Has::Actions(ATTESTED)),
     one("kms:ReplicaRegion", Has::Actions(&["ReplicateKey"])),
     one("kms:RequestAlias", Has::Actions(CRYPTOGRAPHIC)),
     many("kms:ResourceAliases", Has::AboutKeysUnseen),
@@ -128,6 +128,7 @@ const KEYS: &[Key] = &[
     one("aws:ViaAWSService", Has::Any),
     one("aws:VpcSourceIp", Has::Any),
     one("aws:VpceAccount", Has::Any),
+    one("trent:AttestationRoot", Has::Actions(ATTESTED)),
 ];
 
 const fn one(name: &'static str, has: Has) -> Key {
@@ -146,7 +147,7 @@ pub(super) fn find(key: &str) -> Option<&'static Key> {
 /// Whether it is a key of whose kind all are known.
 pub(super) fn is_ours(key: &str) -> bool {
     let kind = key.split_once(':').map(|(kind, _)| kind.to_ascii_lowercase());
-    matches!(kind.as_deref(), Some("kms" | "aws"))
+    matches!(kind.as_deref(), Some("kms" | "aws" | "trent"))
 }
 
 /// Whether a key is the named one, or begins with a name that ends in `/` or `:`.
@@ -172,7 +173,6 @@ impl Has {
                 Some(start) => name.starts_with(start),
                 None => *own == name,
             }),
-            Self::None => false,
         }
     }
 }

@@ -7,6 +7,7 @@ use trent_domain::encryption_context::EncryptionContext;
 use trent_gate::{Encrypted, MayGenerateDataKey, Parameters, UseError};
 use trent_protocol::{DataKeySpec, EncryptionAlgorithm, TrackedOperation};
 
+use super::recipient::Recipient;
 use crate::context::Context;
 use crate::error::KmsError;
 
@@ -30,13 +31,14 @@ pub(super) struct DataKey {
 /// Makes a data key with a permit for `A`.
 pub(super) async fn generate<A: MayGenerateDataKey>(
     order: Order,
+    recipient: &Recipient,
     operation: TrackedOperation,
     ctx: &Context<'_>,
 ) -> Result<DataKey, KmsError> {
     let bytes = length(order.key_spec, order.number_of_bytes)?;
     let context = EncryptionContext::parse(order.encryption_context)?;
     let asked = [("encryptionalgorithm", EncryptionAlgorithm::SymmetricDefault.as_str())];
-    let parameters = Parameters::encryption(&asked, &context);
+    let parameters = Parameters::encryption(&asked, &context).of_attested(recipient.condition_keys());
     let key = ctx.authorize_asking::<A>(&order.key_id, order.grant_tokens.as_deref(), parameters).await?;
     key.check_encrypt(bytes, EncryptionAlgorithm::SymmetricDefault, &context)?;
     if order.dry_run == Some(true) {

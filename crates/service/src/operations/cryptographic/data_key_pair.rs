@@ -6,6 +6,7 @@ use trent_domain::encryption_context::EncryptionContext;
 use trent_gate::{Encrypted, MayGenerateDataKeyPair, Pair, Parameters, UseError};
 use trent_protocol::{DataKeyPairSpec, EncryptionAlgorithm, TrackedOperation};
 
+use super::recipient::Recipient;
 use crate::context::Context;
 use crate::error::KmsError;
 
@@ -28,6 +29,7 @@ pub(super) struct DataKeyPair {
 /// Makes a pair with a permit for `A`.
 pub(super) async fn generate<A: MayGenerateDataKeyPair>(
     order: Order,
+    recipient: &Recipient,
     operation: TrackedOperation,
     ctx: &Context<'_>,
 ) -> Result<DataKeyPair, KmsError> {
@@ -37,7 +39,7 @@ pub(super) async fn generate<A: MayGenerateDataKeyPair>(
         ("datakeypairspec", order.key_pair_spec.as_str()),
         ("encryptionalgorithm", EncryptionAlgorithm::SymmetricDefault.as_str()),
     ];
-    let parameters = Parameters::encryption(&asked, &context);
+    let parameters = Parameters::encryption(&asked, &context).of_attested(recipient.condition_keys());
     let key = ctx.authorize_asking::<A>(&order.key_id, order.grant_tokens.as_deref(), parameters).await?;
     key.check_algorithm(EncryptionAlgorithm::SymmetricDefault, &context)?;
     if order.dry_run == Some(true) {

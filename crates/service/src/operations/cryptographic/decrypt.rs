@@ -3,17 +3,17 @@
 use trent_domain::encryption_context::EncryptionContext;
 use trent_gate::{Decrypt, Parameters, UseError};
 use trent_protocol::{
-    DecryptRequest, DecryptResponse, DryRunModifier, EncryptionAlgorithm, SecretBlob, TrackedOperation,
+    DecryptRequest, DecryptResponse, DryRunModifier, EncryptionAlgorithm, TrackedOperation,
 };
 
-use super::recipient;
+use super::recipient::Recipient;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
 
 impl Handle for DecryptRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<DecryptResponse, KmsError> {
-        recipient::refuse(self.recipient.as_ref())?;
+        let recipient = Recipient::of(self.recipient.as_ref(), ctx)?;
         let context = EncryptionContext::parse(self.encryption_context)?;
         let algorithm = self.encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
         let (name, tokens) = (self.key_id.as_deref(), self.grant_tokens.as_deref());
@@ -21,7 +21,7 @@ impl Handle for DecryptRequest {
             Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
         check_named(algorithm, name)?;
         let asked = [("encryptionalgorithm", algorithm.as_str())];
-        let parameters = Parameters::encryption(&asked, &context);
+        let parameters = Parameters::encryption(&asked, &context).of_attested(recipient.condition_keys());
         let Source::Blob(blob) = source else {
             let key = ctx.authorize_asking::<Decrypt>(named(name, "keyId")?, tokens, parameters).await?;
             key.check_algorithm(algorithm, &context)?;
@@ -39,12 +39,13 @@ impl Handle for DecryptRequest {
         }
         let opened = key.decrypt(blob, algorithm, &context, ctx.behalf()).await?;
         ctx.record_usage(&key, TrackedOperation::Decrypt)?;
+        let answer = recipient.answer(&opened.plaintext, ctx)?;
         Ok(DecryptResponse {
             key_id: Some(key.arn_text().to_owned()),
-            plaintext: Some(SecretBlob::new(opened.plaintext.expose().clone())),
+            plaintext: answer.plaintext,
             encryption_algorithm: Some(algorithm),
-            key_material_id: opened.material.map(|id| id.to_string()),
-            ..DecryptResponse::default()
+            ciphertext_for_recipient: answer.for_recipient,
+            key_material_id: recipient.answered_id(opened.material, ctx),
         })
     }
 }

@@ -6,6 +6,7 @@ use trent_protocol::{
 };
 
 use super::data_key_pair::{Order, generate};
+use super::recipient::Recipient;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
@@ -18,7 +19,9 @@ impl Handle for GenerateDataKeyPairWithoutPlaintextRequest {
         let Self { encryption_context, key_id, key_pair_spec, grant_tokens, dry_run } = self;
         let order = Order { key_id, encryption_context, key_pair_spec, grant_tokens, dry_run };
         let operation = TrackedOperation::GenerateDataKeyPairWithoutPlaintext;
-        let made = generate::<GenerateDataKeyPairWithoutPlaintext>(order, operation, ctx).await?;
+        let made =
+            generate::<GenerateDataKeyPairWithoutPlaintext>(order, &Recipient::default(), operation, ctx)
+                .await?;
         Ok(GenerateDataKeyPairWithoutPlaintextResponse {
             private_key_ciphertext_blob: Some(made.sealed.blob),
             public_key: Some(made.pair.public),

@@ -6,6 +6,7 @@ use trent_protocol::{
 };
 
 use super::data_key::{Order, generate};
+use super::recipient::Recipient;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
@@ -15,7 +16,8 @@ impl Handle for GenerateDataKeyWithoutPlaintextRequest {
         let Self { key_id, encryption_context, number_of_bytes, key_spec, grant_tokens, dry_run } = self;
         let order = Order { key_id, encryption_context, number_of_bytes, key_spec, grant_tokens, dry_run };
         let operation = TrackedOperation::GenerateDataKeyWithoutPlaintext;
-        let made = generate::<GenerateDataKeyWithoutPlaintext>(order, operation, ctx).await?;
+        let made =
+            generate::<GenerateDataKeyWithoutPlaintext>(order, &Recipient::default(), operation, ctx).await?;
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(made.sealed.blob),
             key_id: Some(made.key_arn),

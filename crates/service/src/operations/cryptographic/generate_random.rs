@@ -1,9 +1,9 @@
 //! GenerateRandom: 1 to 1024 random bytes.
 
-use trent_gate::GenerateRandom;
-use trent_protocol::{ErrorCode, GenerateRandomRequest, GenerateRandomResponse, SecretBlob};
+use trent_gate::{Facts, GenerateRandom, Parameters};
+use trent_protocol::{ErrorCode, GenerateRandomRequest, GenerateRandomResponse};
 
-use super::recipient;
+use super::recipient::Recipient;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::operations::custom_key_stores::find;
@@ -11,19 +11,21 @@ use crate::pipeline::Handle;
 
 impl Handle for GenerateRandomRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<GenerateRandomResponse, KmsError> {
-        recipient::refuse(self.recipient.as_ref())?;
+        let recipient = Recipient::of(self.recipient.as_ref(), ctx)?;
         let count = self.number_of_bytes.and_then(|count| usize::try_from(count).ok());
         let count = count.ok_or_else(|| KmsError::validation("NumberOfBytes is required."))?;
-        let permit = ctx.gate().authorize_account::<GenerateRandom>(&ctx.facts())?;
+        let parameters = Parameters::default().of_attested(recipient.condition_keys());
+        let facts = Facts { parameters, ..ctx.facts() };
+        let permit = ctx.gate().authorize_account::<GenerateRandom>(&facts)?;
         if let Some(store) = self.custom_key_store_id {
             let store = find(&store, permit.account(), permit.region(), ctx).await?;
             let text = format!("Custom key stores of type {} make no random bytes.", store.kind());
             return Err(KmsError::new(ErrorCode::UnsupportedOperation, text));
         }
-        let bytes = permit.random_bytes(count)?;
+        let answer = recipient.answer(&permit.random_bytes(count)?, ctx)?;
         Ok(GenerateRandomResponse {
-            plaintext: Some(SecretBlob::new(bytes.expose().clone())),
-            ..GenerateRandomResponse::default()
+            plaintext: answer.plaintext,
+            ciphertext_for_recipient: answer.for_recipient,
         })
     }
 }
