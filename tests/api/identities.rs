@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
+use trent_audit::Client;
 use trent_domain::identity::{Kind, RecordName};
 use trent_service::admin::{Command, Reply};
 use trent_service::{Configured, Connection, Form, SessionError, StsAction, StsCall, StsError};
@@ -79,7 +80,8 @@ async fn assume(kms: &TestKms, form: &str) -> Result<String, StsError> {
     let signer = kms.service.access_key(&access_keys[0].id);
     let (region, request_id) = (kms.region, kms.service.new_request_id());
     let call = StsCall { signer, region, request_id, connection: Connection::default() };
-    kms.service.sts(StsAction::of(&form)?, &form, &call).await
+    let recorder = kms.service.trail().recorder();
+    kms.service.sts(StsAction::of(&form)?, &form, &call, (&recorder, Client::default())).await
 }
 
 fn role(name: &str) -> Command {

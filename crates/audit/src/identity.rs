@@ -109,6 +109,17 @@ pub(crate) fn unknown(access_key_id: Option<&str>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// The bearer of a provider's token.
+pub(crate) fn web_identity(provider: &str, audience: &str, subject: &str, out: &mut Vec<u8>) {
+    begin("WebIdentityUser", out);
+    if !provider.is_empty() {
+        text(out, "principalId", &format!("{provider}:{audience}:{subject}"));
+        text(out, "userName", subject);
+        text(out, "identityProvider", provider);
+    }
+    out.push(b'}');
+}
+
 /// An operator on the admin socket.
 pub(crate) fn operator(out: &mut Vec<u8>) {
     begin("Operator", out);

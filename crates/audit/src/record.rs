@@ -18,6 +18,8 @@ use crate::{dates, identity};
 
 /// The source of the trail's own events.
 pub(crate) const TRAIL_SOURCE: &str = "trent.audit";
+/// The source of records of STS.
+pub(crate) const STS_SOURCE: &str = "sts.amazonaws.com";
 /// The version of CloudTrail's record format that records follow.
 const EVENT_VERSION: &str = "1.11";
 /// Texts of callers are cut here, as CloudTrail cuts them.
@@ -32,6 +34,8 @@ pub struct Client<'a> {
     pub user_agent: Option<&'a str>,
     /// The connection, where it was encrypted.
     pub tls: Option<Tls<'a>>,
+    /// The id of the private endpoint that it came through.
+    pub endpoint: Option<&'a str>,
 }
 
 /// An encrypted connection.
@@ -71,6 +75,8 @@ pub struct CallRecord<'a> {
 pub struct Refused<'a> {
     /// What was asked, where the head told it.
     pub operation: Option<Operation>,
+    /// What was asked of STS, if it was that.
+    pub sts: Option<&'a str>,
     /// The access key that was claimed.
     pub access_key_id: Option<&'a str>,
     /// The Region that was claimed.
@@ -180,6 +186,9 @@ fn call_to(
     if let Some(shared) = shared {
         id(out, "sharedEventID", shared);
     }
+    if let Some(endpoint) = call.client.endpoint.filter(|_| owner.is_none()) {
+        text(out, "vpcEndpointId", endpoint);
+    }
     text(out, "eventCategory", "Management");
     if let Some(tls) = call.client.tls.filter(|_| owner.is_none()) {
         tls_details(out, &tls);
@@ -212,9 +221,10 @@ pub(crate) fn internal(event: &Internal, at: Timestamp, event_id: Uuid, out: &mu
 pub(crate) fn refused(refused: &Refused<'_>, event_id: Uuid, out: &mut Vec<u8>) {
     begin(out);
     identity::unknown(refused.access_key_id.map(cut), out);
-    let name = refused.operation.map_or("AuthenticationFailure", Operation::name);
+    let name = refused.operation.map(Operation::name).or(refused.sts).unwrap_or("AuthenticationFailure");
+    let source = if refused.sts.is_some() { STS_SOURCE } else { "kms.amazonaws.com" };
     let region = refused.region.map(|region| region.as_str().to_owned()).unwrap_or_default();
-    what(out, refused.at, "kms.amazonaws.com", name, &region);
+    what(out, refused.at, source, name, &region);
     client(out, &refused.client, None);
     text(out, "errorCode", refused.code);
     raw(out, "requestParameters", b"");
@@ -265,13 +275,13 @@ pub(crate) fn of_trail(name: &str, details: &[u8], at: Timestamp, event_id: Uuid
     text(out, "eventCategory", "Management");
 }
 
-fn begin(out: &mut Vec<u8>) {
+pub(crate) fn begin(out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"eventVersion\":\"");
     out.extend_from_slice(EVENT_VERSION.as_bytes());
     out.extend_from_slice(b"\",\"userIdentity\":");
 }
 
-fn what(out: &mut Vec<u8>, at: Timestamp, source: &str, name: &str, region: &str) {
+pub(crate) fn what(out: &mut Vec<u8>, at: Timestamp, source: &str, name: &str, region: &str) {
     out.extend_from_slice(b",\"eventTime\":\"");
     dates::iso(at.millis(), out);
     out.push(b'"');
@@ -281,7 +291,7 @@ fn what(out: &mut Vec<u8>, at: Timestamp, source: &str, name: &str, region: &str
 }
 
 /// A service is named in place of an address, as it calls for somebody else.
-fn client(out: &mut Vec<u8>, client: &Client<'_>, service: Option<&str>) {
+pub(crate) fn client(out: &mut Vec<u8>, client: &Client<'_>, service: Option<&str>) {
     match (service, client.source) {
         (Some(service), _) => text(out, "sourceIPAddress", service),
         (None, Some(source)) => text(out, "sourceIPAddress", &source.to_string()),
@@ -291,11 +301,11 @@ fn client(out: &mut Vec<u8>, client: &Client<'_>, service: Option<&str>) {
 }
 
 /// CloudTrail has the one code without its last word.
-fn recorded_code(code: &str) -> &str {
+pub(crate) fn recorded_code(code: &str) -> &str {
     if code == "AccessDeniedException" { "AccessDenied" } else { code }
 }
 
-fn cut(text: &str) -> &str {
+pub(crate) fn cut(text: &str) -> &str {
     if text.len() <= TEXT_CHARACTERS_MAX {
         return text;
     }
@@ -304,16 +314,16 @@ fn cut(text: &str) -> &str {
 }
 
 /// An object without members is recorded as nothing.
-fn filled(json: &[u8]) -> &[u8] {
+pub(crate) fn filled(json: &[u8]) -> &[u8] {
     if json == b"{}" { b"" } else { json }
 }
 
-fn id(out: &mut Vec<u8>, name: &str, id: Uuid) {
+pub(crate) fn id(out: &mut Vec<u8>, name: &str, id: Uuid) {
     let mut buffer = Uuid::encode_buffer();
     text(out, name, id.as_hyphenated().encode_lower(&mut buffer));
 }
 
-fn read_only(out: &mut Vec<u8>, is: bool) {
+pub(crate) fn read_only(out: &mut Vec<u8>, is: bool) {
     out.extend_from_slice(if is { b",\"readOnly\":true" } else { b",\"readOnly\":false" });
 }
 
@@ -333,7 +343,7 @@ fn account_of(arn: &str) -> &str {
     arn.split(':').nth(4).unwrap_or_default()
 }
 
-fn tls_details(out: &mut Vec<u8>, tls: &Tls<'_>) {
+pub(crate) fn tls_details(out: &mut Vec<u8>, tls: &Tls<'_>) {
     out.extend_from_slice(b",\"tlsDetails\":{\"tlsVersion\":");
     tls.version.encode_into(&mut Camel(out));
     text(out, "cipherSuite", tls.cipher);

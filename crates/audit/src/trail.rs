@@ -19,6 +19,7 @@ use crate::lane::{Lane, Written};
 use crate::record::{self, AdminRecord, CallRecord, Refused};
 use crate::recovery::{OpenError, look};
 use crate::shared::{Shared, Stats};
+use crate::sts::{self, StsRecord};
 use crate::writer::{Gather, Pace, Writer, standard_output};
 
 /// Failed authentications that are recorded in a second. Whoever tries all day must not fill the disk.
@@ -209,6 +210,14 @@ impl Recorder {
     /// Records what the service did by itself.
     pub fn internal(&self, event: &Internal, at: Timestamp, event_id: Uuid) -> Written {
         self.push(|out| record::internal(event, at, event_id, out))
+    }
+
+    /// Records a request to STS.
+    pub fn sts(&self, record: &StsRecord<'_>, new_id: impl Fn() -> Uuid) -> Written {
+        let Some((lane, _)) = &self.0 else { return Written::now() };
+        let mut written = Written::now();
+        sts::sts(record, new_id, |write| written = lane.push(|out| write(out)));
+        written
     }
 
     /// Records a command of an operator.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use trent_service::{Configured, Service, Started};
 
 use crate::admin_socket::AdminSocket;
 use crate::clock::SystemClock;
+use crate::commands::serve::check_plain_http;
 use crate::config::{Config, Environment, HttpSection, IdentityFile, place_of};
 use crate::data_dir::DataDir;
 use crate::dev::seed::Seed;
@@ -87,6 +89,8 @@ impl Plan {
         let mut signals = Signals::new()?;
         let mut identities = IdentityFile::of(&self.config.identity);
         let configured = identities.read(&self.environment)?;
+        let endpoints = endpoints_of(&configured);
+        check_plain_http(&self.config.http, endpoints.iter().map(|(_, address)| *address))?;
         let key_stores = KeyStoreMetrics::default();
         let Opened { service, started, proxies, clock } =
             self.open(data_dir.path(), &configured, key_stores.clone()).await?;
@@ -105,7 +109,7 @@ impl Plan {
         process.look_at_certificate(self.config.http.tls_certificate.as_deref());
         // Of `trent dev` alone.
         let faults = clock.as_ref().map(|_| Arc::new(Faults::default()));
-        let settings = Settings { faults: faults.clone(), ..self.settings(&service)? };
+        let settings = Settings { faults: faults.clone(), ..self.settings(&service, &endpoints)? };
         let server = Server::start(settings, Arc::clone(&service), &metrics).map_err(|error| {
             misuse(format!("{error}; is another trent running? --listen names another address"))
         })?;
@@ -113,10 +117,11 @@ impl Plan {
         let admin = AdminSocket::serve(data_dir.path(), Arc::clone(&service), dev)?;
         let jobs = self.start_jobs(&service, &process);
         self.say_how_to_use(data_dir.path(), &server, started);
-        say_ready(&self.config.http, &server);
+        say_ready(&self.config.http, &server, &endpoints);
 
         let drain = self.config.http.drain_seconds.seconds();
-        let mut reload = Reload { plan: self, service: Arc::clone(&service), proxies, identities, process };
+        let mut reload =
+            Reload { plan: self, service: Arc::clone(&service), proxies, identities, endpoints, process };
         reload.until_stopped(&mut signals, &server).await;
         tracing::info!("draining");
         let ending = async {
@@ -222,12 +227,15 @@ impl Plan {
         Ok(Some(Arc::new(clock)))
     }
 
-    fn settings(&self, service: &Service) -> Result<Settings> {
+    fn settings(&self, service: &Service, endpoints: &Endpoints) -> Result<Settings> {
         let http = &self.config.http;
-        let listen = |address| Listen { address, tls: self.tls.clone() };
+        let listen = |address| Listen { address, tls: self.tls.clone(), endpoint: None };
+        let private = endpoints
+            .iter()
+            .map(|(id, address)| Listen { endpoint: Some(id.as_str().into()), ..listen(*address) });
         let defaults = Settings::default();
         Ok(Settings {
-            listeners: http.listen.0.iter().copied().map(listen).collect(),
+            listeners: http.listen.0.iter().copied().map(listen).chain(private).collect(),
             operations: self.config.ops.enabled.then_some(self.config.ops.listen),
             cores: match http.threads.as_usize() {
                 0 => defaults.cores,
@@ -328,16 +336,27 @@ fn warn_of_unlocked_memory(service: &Service) {
     }
 }
 
+/// The private endpoints that there are, and where they listen.
+type Endpoints = Vec<(String, SocketAddr)>;
+
+fn endpoints_of(configured: &Configured) -> Endpoints {
+    configured.endpoints.iter().map(|endpoint| (endpoint.vpce_id.clone(), endpoint.listener)).collect()
+}
+
+/// Where the listeners are: those of `http.listen`, and then those of private endpoints.
 fn urls(http: &HttpSection, server: &Server) -> Vec<String> {
     let scheme = if http.tls_certificate.is_some() { "https" } else { "http" };
     server.addresses().iter().map(|address| format!("{scheme}://{address}{}", http.path_prefix)).collect()
 }
 
 /// The line that others wait for.
-fn say_ready(http: &HttpSection, server: &Server) {
-    let kms = urls(http, server).into_iter().map(|url| format!(" kms {url}"));
+fn say_ready(http: &HttpSection, server: &Server, endpoints: &Endpoints) {
+    let urls = urls(http, server);
+    let (public, private) = urls.split_at(http.listen.0.len().min(urls.len()));
+    let kms = public.iter().map(|url| format!(" kms {url}"));
+    let private = endpoints.iter().zip(private).map(|((id, _), url)| format!(" {id} {url}"));
     let ops = server.operations_address().map(|address| format!(" ops http://{address}"));
-    let line: String = kms.chain(ops).collect();
+    let line: String = kms.chain(ops).chain(private).collect();
     // Nobody need be listening.
     let _ = writeln!(io::stdout(), "trent is ready:{line}");
     let _ = io::stdout().flush();
@@ -443,6 +462,8 @@ struct Reload {
     service: Arc<Service>,
     proxies: Arc<HttpsProxies>,
     identities: IdentityFile,
+    /// Those that are listened on.
+    endpoints: Endpoints,
     process: ProcessMetrics,
 }
 
@@ -473,6 +494,11 @@ impl Reload {
 
     async fn configure_identities(&mut self) -> Result<()> {
         let configured = self.identities.read(&self.plan.environment)?;
+        if endpoints_of(&configured) != self.endpoints {
+            tracing::warn!(
+                "other endpoints are listened on after a restart; those that are gone let nothing through"
+            );
+        }
         configure(&self.service, &self.identities, configured).await
     }
 

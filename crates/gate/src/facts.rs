@@ -53,6 +53,8 @@ pub struct Endpoint {
     pub network: String,
     /// The account that owns it.
     pub account: Option<String>,
+    /// The organization that this account belongs to.
+    pub organization: Option<String>,
     /// What may pass through it; without one, everything.
     pub policy: Option<Attached>,
 }

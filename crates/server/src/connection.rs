@@ -104,6 +104,7 @@ pub(crate) async fn serve<E: Endpoint>(arrival: Arrival, core: Arc<Core<E>>) {
             on_loopback: listener.on_loopback,
             tls: encrypted,
             client,
+            endpoint: listener.endpoint.clone(),
         },
         activity: Arc::clone(&activity),
         _seat: seat,

@@ -22,6 +22,8 @@ use crate::sources::Guest;
 pub(crate) struct Listener {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) on_loopback: bool,
+    /// The id of the private endpoint that it is.
+    pub(crate) endpoint: Option<Arc<str>>,
 }
 
 /// A new connection on its way to a core.

@@ -24,6 +24,8 @@ pub(crate) struct Origin {
     pub(crate) tls: Option<EncryptedWith>,
     /// The certificate that the client has shown, if it has.
     pub(crate) client: Option<Arc<ClientCertificate>>,
+    /// The id of the private endpoint that it came through.
+    pub(crate) endpoint: Option<Arc<str>>,
 }
 
 /// What a TLS handshake has agreed on, as audit records name it.

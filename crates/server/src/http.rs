@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use trent_audit::{Client, Recorder, Refused, Tls};
 use trent_domain::time::{Clock, Timestamp};
 use trent_protocol::Operation;
-use trent_service::{Call, Connection, Exchange, Service, Spoken};
+use trent_service::{Call, Connection, Endpoint as PrivateEndpoint, Exchange, Service, Spoken};
 use uuid::Uuid;
 
 use crate::authenticate::{
@@ -50,7 +50,7 @@ pub(crate) struct Kms {
     pub(crate) authenticator: Authenticator,
     dates: Dates,
     request_ids: RequestIds,
-    recorder: Recorder,
+    pub(crate) recorder: Recorder,
     shard: Arc<Shard>,
 }
 
@@ -74,6 +74,8 @@ pub(crate) struct Progress {
     pub(crate) request_id: Uuid,
     /// Known once the head was understood.
     operation: Option<Operation>,
+    /// What is asked of STS, known once the form was read.
+    pub(crate) sts: Option<&'static str>,
 }
 
 impl Endpoint for Kms {
@@ -84,11 +86,12 @@ impl Endpoint for Kms {
             now: self.api.clock.now(),
             request_id: self.request_ids.next(service),
             operation: None,
+            sts: None,
         };
         let version = request.version();
         if sts::is_meant_by(&request) {
             let stamp = Stamp { request_id: exchange.request_id, date: self.dates.at(exchange.now), version };
-            return self.answer_sts(request, origin, &exchange, stamp).await;
+            return self.answer_sts(request, origin, &mut exchange, stamp).await;
         }
         let outcome = self.outcome(request, origin, &mut exchange).await;
         self.record(&outcome, &exchange);
@@ -113,7 +116,8 @@ impl Kms {
         };
         let operation = operation(&head)?;
         exchange.operation = Some(operation);
-        let call = self.call(&head, &body, origin, exchange)?;
+        let through = self.api.service.endpoint(origin.endpoint.as_deref())?;
+        let call = self.call(&head, &body, (origin, through.as_deref()), exchange)?;
         let service = &*self.api.service;
         let recorded = Exchange::begin(service, &self.recorder, operation, &call, client(&head, origin))?;
         let admitted = match recorded.admit() {
@@ -166,7 +170,7 @@ impl Kms {
         &self,
         head: &'h Parts,
         body: &Body,
-        origin: &Origin,
+        (origin, through): (&Origin, Option<&'h PrivateEndpoint>),
         exchange: &Progress,
     ) -> Result<Call<'h>, Refusal> {
         let authenticated = self.authenticator.authenticate(
@@ -179,7 +183,7 @@ impl Kms {
         );
         let Authenticated { identity, region } =
             authenticated.inspect_err(|error| self.record_refused(head, origin, exchange, error.code()))?;
-        let connection = connection(head, origin);
+        let connection = connection(head, origin, through);
         let (caller, standing) = match &identity.service {
             None => (Arc::clone(&identity.caller), Arc::clone(&identity.standing)),
             Some(_) => self.api.service.spoken_for(&identity, spoken(head), region)?,
@@ -187,13 +191,14 @@ impl Kms {
         Ok(Call { caller, standing, region, request_id: exchange.request_id, connection })
     }
 
-    fn record_refused(&self, head: &Parts, origin: &Origin, exchange: &Progress, code: &str) {
+    pub(crate) fn record_refused(&self, head: &Parts, origin: &Origin, exchange: &Progress, code: &str) {
         if !self.recorder.is_on() {
             return;
         }
         let access_key_id = claimed_access_key(head);
         let refused = Refused {
             operation: exchange.operation,
+            sts: exchange.sts,
             access_key_id: access_key_id.as_deref(),
             region: claimed_region(head),
             request_id: exchange.request_id,
@@ -228,14 +233,18 @@ fn spoken(head: &Parts) -> Spoken<'_> {
 }
 
 /// How a request came, as policies may ask.
-pub(crate) fn connection<'h>(head: &'h Parts, origin: &Origin) -> Connection<'h> {
+pub(crate) fn connection<'h>(
+    head: &'h Parts,
+    origin: &Origin,
+    through: Option<&'h PrivateEndpoint>,
+) -> Connection<'h> {
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     Connection {
         source: Some(origin.source),
         tls: origin.tls.is_some(),
         user_agent: text(header::USER_AGENT),
         referer: text(header::REFERER),
-        endpoint: None,
+        endpoint: through,
     }
 }
 
@@ -248,7 +257,7 @@ fn count_timeout(refusal: &Refusal, metrics: &ConnectionMetrics) {
 }
 
 /// What the record of a request tells of its client.
-fn client<'h>(head: &'h Parts, origin: &Origin) -> Client<'h> {
+pub(crate) fn client<'h>(head: &'h Parts, origin: &'h Origin) -> Client<'h> {
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     let host = || head.uri.authority().map(http::uri::Authority::as_str).or_else(|| text(header::HOST));
     let tls = |tls: EncryptedWith| Tls {
@@ -257,7 +266,12 @@ fn client<'h>(head: &'h Parts, origin: &Origin) -> Client<'h> {
         key_exchange: tls.key_exchange,
         host: host(),
     };
-    Client { source: Some(origin.source), user_agent: text(header::USER_AGENT), tls: origin.tls.map(tls) }
+    Client {
+        source: Some(origin.source),
+        user_agent: text(header::USER_AGENT),
+        tls: origin.tls.map(tls),
+        endpoint: origin.endpoint.as_deref(),
+    }
 }
 
 /// The operation that the head names.

@@ -27,6 +27,7 @@ pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     pub(crate) requests: Requests,
     pub(crate) connections: Arc<ConnectionMetrics>,
+    sts: Family<[(&'static str, &'static str); 2], Counter>,
 }
 
 impl Metrics {
@@ -38,7 +39,14 @@ impl Metrics {
         connections.register(&mut registry);
         let requests = Requests::default();
         registry.register_collector(Box::new(requests.clone()));
-        Self { registry: Arc::new(Mutex::new(registry)), requests, connections }
+        let sts = Family::default();
+        registry.register("sts_requests", "Requests to STS by operation and error code", sts.clone());
+        Self { registry: Arc::new(Mutex::new(registry)), requests, connections, sts }
+    }
+
+    /// Counts a request to STS.
+    pub(crate) fn count_sts(&self, operation: &'static str, code: &'static str) {
+        self.sts.get_or_create(&[("operation", operation), ("code", code)]).inc();
     }
 
     /// Adds metrics. Names are given the prefix `trent_`, and counters the suffix `_total`.

@@ -28,6 +28,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// With which certificate; plain HTTP without. May be shared by listeners.
     pub tls: Option<Arc<Tls>>,
+    /// The id of the private endpoint that it is, if it is one.
+    pub endpoint: Option<Arc<str>>,
 }
 
 /// How to serve.
@@ -187,11 +189,12 @@ pub(crate) fn bind_api(listen: &Listen) -> Result<Bound, StartError> {
     let socket = bind(listen.address).map_err(|error| StartError::Bind(listen.address, error))?;
     let tls = listen.tls.as_ref().map(|tls| tls.acceptor());
     let on_loopback = listen.address.ip().to_canonical().is_loopback();
-    Ok(Bound { socket, listener: Arc::new(core::Listener { tls, on_loopback }) })
+    let endpoint = listen.endpoint.clone();
+    Ok(Bound { socket, listener: Arc::new(core::Listener { tls, on_loopback, endpoint }) })
 }
 
 fn start_operations(address: SocketAddr, endpoint: &Operations) -> Result<Pool, StartError> {
-    let bound = bind_api(&Listen { address, tls: None })?;
+    let bound = bind_api(&Listen { address, tls: None, endpoint: None })?;
     // Few tools ask, and seldom; and they are not counted among the clients.
     let limits = Limits { connections_max: 256, body_bytes_max: 0, ..endpoint.limits.clone() };
     let metrics = Arc::new(ConnectionMetrics::default());

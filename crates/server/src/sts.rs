@@ -8,14 +8,14 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use trent_service::{Form, StsAction, StsCall, StsCode, StsError, Xml};
+use trent_service::{Form, KmsError, StsAction, StsCall, StsCode, StsError, Xml};
 use trent_sigv4::SignatureError;
 
 use crate::authenticate::{DEFAULT_REGION, SignedFor};
 use crate::body::BodyError;
 use crate::endpoint::{Answer, Origin};
 use crate::guard::guarded;
-use crate::http::{Kms, Progress, connection};
+use crate::http::{Kms, Progress, client, connection};
 use crate::respond::{Stamp, headers};
 
 /// Whether a request is for STS.
@@ -47,6 +47,8 @@ enum Refused {
     Malformed,
     /// Who sent it is not established.
     Signature(SignatureError),
+    /// It came through an endpoint that is no more.
+    Endpoint(KmsError),
     /// The operation says no.
     Operation(StsError),
     /// The operation took too long, or panicked.
@@ -65,10 +67,12 @@ impl Kms {
         &self,
         request: Request<Incoming>,
         origin: &Origin,
-        progress: &Progress,
+        progress: &mut Progress,
         stamp: Stamp,
     ) -> Answer {
         let outcome = self.sts(request, origin, progress).await;
+        let code = outcome.as_ref().err().map_or("OK", |refused| refused.parts().1);
+        self.api.metrics.count_sts(progress.sts.unwrap_or("none"), code);
         let (status, body, unread) = match outcome {
             Ok(body) => (200, body, false),
             Err(refused) => {
@@ -92,7 +96,7 @@ impl Kms {
         &self,
         request: Request<Incoming>,
         origin: &Origin,
-        progress: &Progress,
+        progress: &mut Progress,
     ) -> Result<String, Refused> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().strip_prefix(&*self.api.path_prefix).ok_or(Refused::Path)?;
@@ -106,6 +110,7 @@ impl Kms {
         };
         let form = form(&head, &body.bytes).ok_or(Refused::Malformed)?;
         let action = StsAction::of(&form)?;
+        progress.sts = Some(action.name());
         let (signer, region) = if action.is_signed() {
             let service = &*self.api.service;
             let signed = self.authenticator.authenticate(
@@ -116,15 +121,19 @@ impl Kms {
                 service,
                 SignedFor::Sts,
             );
-            let signed = signed.map_err(Refused::Signature)?;
+            let signed = signed
+                .inspect_err(|error| self.record_refused(&head, origin, progress, error.query_code()))
+                .map_err(Refused::Signature)?;
             (Some(signed.identity), signed.region)
         } else {
             (None, DEFAULT_REGION.parse().map_err(|_| Refused::Failure)?)
         };
-        let connection = connection(&head, origin);
+        let through = self.api.service.endpoint(origin.endpoint.as_deref()).map_err(Refused::Endpoint)?;
+        let connection = connection(&head, origin, through.as_deref());
         let call = StsCall { signer, region, request_id: progress.request_id, connection };
         // Boxed, so that it is no part of every connection.
-        let answering = Box::pin(self.api.service.sts(action, &form, &call));
+        let to = (&self.recorder, client(&head, origin));
+        let answering = Box::pin(self.api.service.sts(action, &form, &call, to));
         Ok(guarded(deadline, answering).await.map_err(|_| Refused::Failure)??)
     }
 }
@@ -145,6 +154,7 @@ impl Refused {
             Self::Body(_) => (400, "IncompleteBody", "The body did not come in time.".to_owned()),
             Self::Malformed => (400, "MalformedInput", "Broken query string or form.".to_owned()),
             Self::Signature(error) => (status_of_signature(error), error.query_code(), error.message()),
+            Self::Endpoint(error) => (403, "AccessDenied", error.message.clone().unwrap_or_default()),
             Self::Operation(error) => (status(error.code), error.code.as_str(), error.message.clone()),
             Self::Failure => {
                 (500, "InternalFailure", "The service had an internal error. Try again.".to_owned())

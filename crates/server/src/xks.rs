@@ -53,7 +53,7 @@ impl XksServer {
         let XksSettings { addresses, tls, cores, limits } = settings;
         let bound = addresses
             .into_iter()
-            .map(|address| bind_api(&Listen { address, tls: Some(Arc::clone(&tls)) }))
+            .map(|address| bind_api(&Listen { address, tls: Some(Arc::clone(&tls)), endpoint: None }))
             .collect::<Result<Vec<_>, _>>()?;
         let bodies = Bodies::new(&limits);
         let endpoint = || XksProxy {

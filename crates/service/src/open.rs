@@ -16,7 +16,7 @@ use trent_domain::limits::{
     POLICY_BYTES_MAX,
 };
 use trent_domain::time::{Clock, Timestamp};
-use trent_gate::{Gate, OpenError, Parts, Registry, Standing};
+use trent_gate::{Endpoint, Gate, OpenError, Parts, Registry, Standing};
 use trent_protocol::ErrorCode;
 use uuid::Uuid;
 
@@ -230,6 +230,21 @@ impl Service {
     /// Who signs with a temporary access key and its token. From memory, but for a token not seen before.
     pub fn session(&self, access_key_id: &str, token: &str) -> Result<Arc<SigningIdentity>, SessionError> {
         self.directory.load().session(access_key_id, token, self.now(), &self.gate)
+    }
+
+    /// The private endpoint that a listener is, if it is one. From memory.
+    ///
+    /// # Errors
+    /// It is one that was taken out of the identity file: nothing passes through it.
+    pub fn endpoint(&self, id: Option<&str>) -> Result<Option<Arc<Endpoint>>, KmsError> {
+        let Some(id) = id else { return Ok(None) };
+        match self.directory.load().endpoint(id) {
+            Some(endpoint) => Ok(Some(endpoint)),
+            None => {
+                let text = format!("The VPC endpoint {id} does not exist.");
+                Err(KmsError::new(ErrorCode::AccessDenied, text))
+            }
+        }
     }
 
     /// Whose API token this is. From memory.

@@ -311,6 +311,7 @@ async fn connections_have_these_values() {
         id: "vpce-1".to_owned(),
         network: "vpc-1".to_owned(),
         account: Some("111122223333".to_owned()),
+        organization: Some("o-trent00001".to_owned()),
         policy: None,
     };
     let public = Connection {

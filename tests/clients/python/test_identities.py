@@ -453,3 +453,44 @@ def test_a_session_outlives_a_restart_and_ends_in_time(tmp_path):
     # T212.
     assert refused(kms.list_keys)[:2] == (400, "ExpiredTokenException")
     assert server.stop() == 0
+
+
+def records_of(estate):
+    files = sorted((estate.directory / "trent-data/audit").glob("audit-*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_the_trail_tells_what_sts_did(estate):
+    began = len(records_of(estate))
+    answer = estate.assume("delegated", session="recorded", DurationSeconds=900, Tags=[{"Key": "team", "Value": "x"}])
+    session = answer["Credentials"]
+    estate.as_session("kms", session).list_keys()
+    web = estate.web(estate.issuer.token("first-ES256"))
+    assert refused(estate.assume, "named", who=BOB)[1] == "AccessDenied"
+    assert refused(estate.client("sts", ("AKIANOBODYNOBODYNOBO", "x")).get_caller_identity)[1] == "InvalidClientTokenId"
+    told = records_of(estate)[began:]
+    assumed, listed, by_web, denied, stranger = told
+    assert {record["eventSource"] for record in (assumed, by_web, denied, stranger)} == {"sts.amazonaws.com"}
+
+    assert assumed["eventName"] == "AssumeRole" and assumed["userIdentity"]["userName"] == "alice"
+    asked = {"roleSessionName": "recorded", "durationSeconds": 900, "principalTags": {"team": "x"}}
+    assert assumed["requestParameters"] == asked | {"roleArn": f"arn:aws:iam::{ACCOUNT}:role/app/delegated"}
+    elements = assumed["responseElements"]
+    assert elements["assumedRoleUser"]["arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/delegated/recorded"
+    assert set(elements["credentials"]) == {"accessKeyId", "expiration"}
+    assert elements["credentials"]["accessKeyId"] == listed["userIdentity"]["accessKeyId"] == session["AccessKeyId"]
+    assert assumed["requestID"] == answer["ResponseMetadata"]["RequestId"]
+    assert assumed["resources"][0]["type"] == "AWS::IAM::Role"
+
+    assert by_web["userIdentity"]["type"] == "WebIdentityUser"
+    assert by_web["userIdentity"]["userName"] == "system:serviceaccount:prod:app"
+    assert by_web["responseElements"]["credentials"]["accessKeyId"] == web["Credentials"]["AccessKeyId"]
+    assert (denied["errorCode"], denied["userIdentity"]["userName"]) == ("AccessDenied", "bob")
+    assert (stranger["eventCategory"], stranger["errorCode"]) == ("Security", "InvalidClientTokenId")
+    text = json.dumps(told)
+    for secret in [session["SecretAccessKey"], session["SessionToken"], web["Credentials"]["SessionToken"]]:
+        assert secret not in text
+
+    metrics = urllib.request.urlopen(estate.server.ops_endpoint + "/metrics").read().decode()
+    for operation, code in [("AssumeRole", "OK"), ("AssumeRole", "AccessDenied"), ("AssumeRoleWithWebIdentity", "OK")]:
+        assert f'trent_sts_requests_total{{operation="{operation}",code="{code}"}}' in metrics

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: DevArguments, environment: Environment) -> Result<E
     let (config, any_credentials, data_dir) = load(&environment)?;
     let level = logging::start(&config.log)?;
     harden();
-    check_plain_http(&config.http)?;
+    check_plain_http(&config.http, config.http.listen.0.iter().copied())?;
     if any_credentials {
         check_loopback(&config)?;
         tracing::warn!("every caller is taken for the root of account {ACCOUNT}, whatever they sign with");

@@ -1,5 +1,6 @@
 //! `trent serve`.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub(crate) fn run(arguments: ServeArguments, environment: Environment) -> Result
     let config = arguments.load(&environment)?;
     let level = logging::start(&config.log)?;
     harden();
-    check_plain_http(&config.http)?;
+    check_plain_http(&config.http, config.http.listen.0.iter().copied())?;
     let tls = tls(&config.http)?;
     let first_access_key = FirstAccessKey::of(&environment)?;
     let places = Places::of(&config.root_key, &config.data.dir);
@@ -44,11 +45,14 @@ pub(crate) fn run(arguments: ServeArguments, environment: Environment) -> Result
 }
 
 /// Secrets in plaintext requests and answers do not travel in clear unless somebody said so.
-pub(crate) fn check_plain_http(http: &HttpSection) -> Result<()> {
+pub(crate) fn check_plain_http(
+    http: &HttpSection,
+    mut addresses: impl Iterator<Item = SocketAddr>,
+) -> Result<()> {
     if http.tls_certificate.is_some() || http.allow_plain_http {
         return Ok(());
     }
-    match http.listen.0.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
+    match addresses.find(|address| !address.ip().to_canonical().is_loopback()) {
         Some(address) => Err(misuse(format!(
             "{address} is not a loopback address, and plain HTTP is served on those alone; give --tls-cert and \
              --tls-key, or allow it with --allow-plain-http (http.allow_plain_http)"

@@ -93,6 +93,7 @@ impl RequestKeys<'_> {
             "sourcevpc" => Some(&connection.endpoint?.network),
             "sourcevpce" => Some(&connection.endpoint?.id),
             "vpceaccount" => connection.endpoint?.account.as_deref(),
+            "vpceorgid" => connection.endpoint?.organization.as_deref(),
             _ => None,
         }
     }

@@ -43,7 +43,7 @@ impl Endpoint for Misbehaving {
 
 fn start(cores: usize) -> Pool {
     let socket = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let listener = Arc::new(Listener { tls: None, on_loopback: true });
+    let listener = Arc::new(Listener { tls: None, on_loopback: true, endpoint: None });
     let mut numbers = 0..;
     let endpoint = || Misbehaving(numbers.next().unwrap());
     Pool::start(

@@ -33,11 +33,18 @@ pub(crate) fn loopback() -> SocketAddr {
 }
 
 pub(crate) fn plain() -> Settings {
-    Settings { listeners: vec![Listen { address: loopback(), tls: None }], cores: 2, ..Settings::default() }
+    Settings {
+        listeners: vec![Listen { address: loopback(), tls: None, endpoint: None }],
+        cores: 2,
+        ..Settings::default()
+    }
 }
 
 pub(crate) fn with_tls(tls: &Arc<Tls>) -> Settings {
-    Settings { listeners: vec![Listen { address: loopback(), tls: Some(Arc::clone(tls)) }], ..plain() }
+    Settings {
+        listeners: vec![Listen { address: loopback(), tls: Some(Arc::clone(tls)), endpoint: None }],
+        ..plain()
+    }
 }
 
 pub(crate) fn with_limits(limits: Limits) -> Settings {

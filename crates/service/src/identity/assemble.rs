@@ -11,11 +11,13 @@ use trent_domain::identity::{
 };
 use trent_domain::identity::{Caller, Organization, Source};
 use trent_domain::limits::ACCESS_KEYS_PER_USER_MAX;
-use trent_gate::Gate;
+use trent_gate::{Endpoint, Gate};
 use trent_policy::{Attached, Kind as DocumentKind, ResourceControl, Standing, managed_policy};
 
 use super::checks::check;
-use super::configured::{Configured, ConfiguredAccessKey, ConfiguredService, NamedDocument};
+use super::configured::{
+    Configured, ConfiguredAccessKey, ConfiguredEndpoint, ConfiguredService, NamedDocument,
+};
 use super::directory::{AccountEntry, Directory, RoleEntry, ServiceEntry, SigningIdentity, UserEntry};
 use super::documents::compile;
 use super::problem::IdentityProblem;
@@ -66,6 +68,7 @@ fn put_together(stored: &Stored, configured: &Configured) -> Assembled<Assembly>
     records.iter().try_for_each(|record| assembly.policy(record))?;
     records.iter().try_for_each(|record| assembly.group(record))?;
     records.iter().try_for_each(|record| assembly.principal(record))?;
+    configured.endpoints.iter().try_for_each(|endpoint| assembly.endpoint(endpoint))?;
     Ok(assembly)
 }
 
@@ -304,6 +307,28 @@ impl Assembly {
             secret,
         };
         self.directory.signers.insert(id.to_owned(), Arc::new(signer));
+    }
+
+    fn endpoint(&mut self, configured: &ConfiguredEndpoint) -> Assembled<()> {
+        let object = format!("endpoint `{}`", configured.vpce_id);
+        if let Some(account) = configured.account
+            && !self.directory.accounts.contains_key(&account)
+        {
+            return Err(IdentityProblem::new(object, format!("there is no account {account}; add it")));
+        }
+        let policy = configured.policy.as_ref();
+        let policy =
+            policy.map(|document| attached(document, DocumentKind::Resource, &object)).transpose()?;
+        let organization = configured.account.and_then(|account| self.directory.organization(account));
+        let endpoint = Endpoint {
+            id: configured.vpce_id.clone(),
+            network: configured.vpc_id.clone(),
+            account: configured.account.map(|account| account.to_string()),
+            organization: organization.map(|organization| organization.id.clone()),
+            policy,
+        };
+        self.directory.endpoints.insert(configured.vpce_id.clone(), Arc::new(endpoint));
+        Ok(())
     }
 
     fn service(&mut self, service: &ConfiguredService) -> Assembled<()> {

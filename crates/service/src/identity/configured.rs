@@ -71,6 +71,8 @@ pub struct ConfiguredEndpoint {
     pub vpc_id: String,
     /// The address that it listens on.
     pub listener: SocketAddr,
+    /// The account that owns it.
+    pub account: Option<AccountId>,
     /// What may be done through it; everything without one.
     pub policy: Option<NamedDocument>,
 }

@@ -12,6 +12,7 @@ use trent_crypto::SecretBytes;
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::{Caller, OidcProvider, Organization, Role, User, root_arn, session_arn};
 use trent_domain::time::Timestamp;
+use trent_gate::Endpoint;
 use trent_policy::{Attached, Document, ResourceControl, Standing, managed_policy};
 
 use super::session::SessionCache;
@@ -87,6 +88,7 @@ pub(crate) struct Directory {
     pub(super) resource_control: Arc<ResourceControl>,
     pub(super) sessions: SessionCache,
     pub(super) unsigned: Unsigned,
+    pub(super) endpoints: HashMap<String, Arc<Endpoint>>,
 }
 
 /// What is known of an account.
@@ -121,6 +123,11 @@ impl Directory {
     /// The user with this unique id.
     pub(crate) fn user(&self, unique_id: &str) -> Option<&Arc<UserEntry>> {
         self.users.get(unique_id)
+    }
+
+    /// The private endpoint with this id.
+    pub(crate) fn endpoint(&self, id: &str) -> Option<Arc<Endpoint>> {
+        self.endpoints.get(id).cloned()
     }
 
     /// All users.

@@ -98,6 +98,7 @@ impl<'a> Request<'a> {
         let contents = self.role_session(&entry, &parameters, seconds);
         let begun = self.begin(&Contents { source_identity: source_identity.clone(), ..contents })?;
         let user = AssumedRole::of(&entry, parameters.session);
+        self.note("assumedRoleUser", user.noted());
         let narrowing = parameters.narrowing;
         Ok(Box::new(move |xml| {
             begun.put(xml);
@@ -235,6 +236,11 @@ impl AssumedRole {
         let (arn, id) =
             (session_arn(role.account, &role.name, session), format!("{}:{session}", role.unique_id));
         Self { arn, id }
+    }
+
+    /// What is recorded of it.
+    pub(super) fn noted(&self) -> serde_json::Value {
+        serde_json::json!({"assumedRoleId": self.id, "arn": self.arn})
     }
 
     pub(super) fn put(&self, xml: &mut Xml) {

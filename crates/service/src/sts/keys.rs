@@ -40,6 +40,8 @@ impl Keys {
                 keys.put_some("aws:VpcSourceIp", source);
                 keys.put("aws:SourceVpce", endpoint.id.as_str());
                 keys.put("aws:SourceVpc", endpoint.network.as_str());
+                keys.put_some("aws:VpceAccount", endpoint.account.as_deref());
+                keys.put_some("aws:VpceOrgID", endpoint.organization.as_deref());
             }
         }
         keys

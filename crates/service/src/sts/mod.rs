@@ -9,6 +9,7 @@ mod error;
 mod keys;
 mod provider_keys;
 mod query;
+mod record;
 mod session_policy;
 mod sessions;
 mod web_identity;
@@ -16,6 +17,9 @@ mod xml;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use trent_audit::{Client, Recorder};
 use trent_domain::identifier::Region;
 use trent_domain::identity::{Caller, Principal};
 use trent_domain::time::Timestamp;
@@ -24,6 +28,7 @@ use uuid::Uuid;
 
 use crate::identity::{Contents, SigningIdentity};
 use crate::open::Service;
+use record::Notes;
 use session_policy::Narrowing;
 
 pub use error::{StsCode, StsError};
@@ -81,7 +86,8 @@ impl StsAction {
         !matches!(self, Self::AssumeRoleWithWebIdentity)
     }
 
-    const fn name(self) -> &'static str {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::GetCallerIdentity => "GetCallerIdentity",
             Self::AssumeRole => "AssumeRole",
@@ -110,15 +116,39 @@ struct Request<'a> {
     form: &'a Form,
     call: &'a StsCall<'a>,
     now: Timestamp,
+    notes: &'a Mutex<Notes>,
 }
 
 impl Service {
-    /// Answers a request to STS, as XML.
+    /// Answers a request to STS, as XML, once it is recorded.
     ///
     /// # Errors
-    /// It is refused.
-    pub async fn sts(&self, action: StsAction, form: &Form, call: &StsCall<'_>) -> Result<String, StsError> {
-        let request = Request { service: self, form, call, now: self.now() };
+    /// It is refused, or cannot be recorded.
+    pub async fn sts(
+        &self,
+        action: StsAction,
+        form: &Form,
+        call: &StsCall<'_>,
+        (recorder, client): (&Recorder, Client<'_>),
+    ) -> Result<String, StsError> {
+        if !recorder.accepts() {
+            return Err(record::unrecordable());
+        }
+        let notes = Mutex::default();
+        let answer = self.answer_sts(action, form, call, &notes).await;
+        let error = answer.as_ref().err();
+        self.record_sts((recorder, client), (action, form, call), &notes.into_inner(), error).await?;
+        answer
+    }
+
+    async fn answer_sts(
+        &self,
+        action: StsAction,
+        form: &Form,
+        call: &StsCall<'_>,
+        notes: &Mutex<Notes>,
+    ) -> Result<String, StsError> {
+        let request = Request { service: self, form, call, now: self.now(), notes };
         let result = match action {
             StsAction::GetCallerIdentity => caller_identity(request.signer()?),
             StsAction::AssumeRole => request.assume_role()?,
@@ -161,6 +191,11 @@ impl Request<'_> {
         self.call.signer.as_deref().ok_or_else(|| StsError::denied("Missing Authentication Token"))
     }
 
+    /// Notes a member of what is recorded of the answer.
+    fn note(&self, name: &str, value: Value) {
+        self.notes.lock().elements.insert(name.to_owned(), value);
+    }
+
     /// Begins a session: seals its token, and gives what the client needs of it.
     fn begin(&self, contents: &Contents) -> Result<Begun, StsError> {
         let service = self.service;
@@ -168,6 +203,9 @@ impl Request<'_> {
         let text = serde_json::to_vec(contents).map_err(|error| StsError::internal(&error))?;
         let sealed = service.gate.seal_session(&access_key_id, &text);
         let sealed = sealed.map_err(|error| StsError::internal(&error))?;
+        // The id alone: it tells what the session was used for.
+        let expiration = contents.expires.to_text();
+        self.note("credentials", json!({"accessKeyId": access_key_id, "expiration": expiration}));
         Ok(Begun {
             access_key_id,
             secret: String::from_utf8_lossy(sealed.secret.expose()).into_owned(),

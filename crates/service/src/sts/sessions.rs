@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use trent_domain::identity::Principal;
 use trent_domain::limits::{
     ROOT_SESSION_SECONDS_MAX, SESSION_SECONDS_MIN, USER_SESSION_SECONDS_DEFAULT, USER_SESSION_SECONDS_MAX,
@@ -62,10 +63,12 @@ impl Request<'_> {
         }
         let holder = Holder::Federated(signer.caller.unique_id.to_string(), name.clone());
         let begun = self.begin(&self.user_session(signer, holder, duration, &narrowing))?;
+        let user_id = format!("{account}:{name}");
+        self.note("federatedUser", json!({"federatedUserId": user_id, "arn": arn}));
         Ok(Box::new(move |xml| {
             begun.put(xml);
             xml.within("FederatedUser", |xml| {
-                xml.text("FederatedUserId", &format!("{account}:{name}")).text("Arn", &arn);
+                xml.text("FederatedUserId", &user_id).text("Arn", &arn);
             });
             put_packed(&narrowing, xml);
         }))

@@ -10,6 +10,7 @@ use super::assume_role::{AssumedRole, strangers, trust};
 use super::error::{StsCode, StsError};
 use super::keys::Keys;
 use super::query::{Constraints, TextRule};
+use super::record::Bearer;
 use super::{Answer, Request, put_packed};
 use crate::identity::{Contents, RoleEntry};
 
@@ -51,8 +52,13 @@ impl Request<'_> {
         })?;
         let claims = token.verify(&keys).map_err(|error| invalid(&error))?;
         check(claims, provider, self.now.seconds())?;
-        let entry = self.role(parameters.role_arn).ok_or_else(denied)?;
         let audience = audience(claims, provider);
+        self.notes.lock().bearer = Some(Bearer {
+            provider: provider.arn(),
+            audience: audience.clone(),
+            subject: claims.subject.clone(),
+        });
+        let entry = self.role(parameters.role_arn).ok_or_else(denied)?;
         if !self.trusts(&entry, parameters.role_arn, parameters.session, claims, provider) {
             return Err(denied());
         }
@@ -67,6 +73,10 @@ impl Request<'_> {
         };
         let begun = self.begin(&contents)?;
         let user = AssumedRole::of(&entry, parameters.session);
+        self.note("assumedRoleUser", user.noted());
+        self.note("provider", claims.issuer.as_str().into());
+        self.note("audience", audience.as_str().into());
+        self.note("subjectFromWebIdentityToken", claims.subject.as_str().into());
         let (subject, issuer) = (claims.subject.clone(), claims.issuer.clone());
         let narrowing = parameters.narrowing;
         Ok(Box::new(move |xml| {

@@ -84,7 +84,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, environment: &Environme
 
 fn configuration(arguments: &DoctorArguments, config: &Config, environment: &Environment) -> Finding {
     let checked = IdentityFile::of(&config.identity).read(environment).map(drop);
-    match checked.and_then(|()| serve::check_plain_http(&config.http)) {
+    match checked.and_then(|()| serve::check_plain_http(&config.http, config.http.listen.0.iter().copied())) {
         Ok(()) => Finding::fine(match &arguments.serve.place.config {
             Some(file) => format!("configuration: {} is valid", file.display()),
             None => "configuration: no file is given; environment and flags are valid".to_owned(),

@@ -280,8 +280,8 @@ impl Reader<'_> {
         self.place(format!("endpoint `{vpce_id}`"), span)?;
         let policy =
             section.policy.map(|path| self.document(path, trent_policy::Kind::Resource)).transpose()?;
-        let (vpc_id, listener) = (section.vpc_id, section.listener);
-        self.configured.endpoints.push(ConfiguredEndpoint { vpce_id, vpc_id, listener, policy });
+        let (vpc_id, listener, account) = (section.vpc_id, section.listener, section.account);
+        self.configured.endpoints.push(ConfiguredEndpoint { vpce_id, vpc_id, listener, account, policy });
         Ok(())
     }
 

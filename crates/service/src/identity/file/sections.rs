@@ -180,6 +180,7 @@ pub(super) struct Endpoint {
     pub(super) vpce_id: Spanned<String>,
     pub(super) vpc_id: String,
     pub(super) listener: std::net::SocketAddr,
+    pub(super) account: Option<AccountId>,
     pub(super) policy: Option<Spanned<String>>,
 }
 
