@@ -7,11 +7,11 @@ use trent_protocol::error_body;
 use trent_testkit::{Subject, TestKms, request};
 
 /// The action that is asked about first.
-fn action(operation: Operation) -> String {
+pub(crate) fn action(operation: Operation) -> String {
     if operation == ReEncrypt { "kms:ReEncryptFrom".to_owned() } else { format!("kms:{operation}") }
 }
 
-fn resource(operation: Operation, subject: &Subject, kms: &TestKms) -> String {
+pub(crate) fn resource(operation: Operation, subject: &Subject, kms: &TestKms) -> String {
     match operation {
         CreateKey | GenerateRandom | ListAliases | ListKeys | ListRetirableGrants => "*".to_owned(),
         CreateAlias => kms.alias_arn(&subject.free_alias),

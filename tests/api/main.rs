@@ -20,6 +20,7 @@ mod audit;
 mod aws_managed_keys;
 mod denials;
 mod dry_runs;
+mod every_operation;
 mod identifiers;
 mod identities;
 mod isolation;

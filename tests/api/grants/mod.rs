@@ -7,7 +7,6 @@ mod retire_grant;
 mod revoke_grant;
 
 mod many;
-mod permissions;
 
 use serde_json::{Value, json};
 use trent_domain::identifier::AccountId;
