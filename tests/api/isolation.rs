@@ -69,6 +69,58 @@ async fn a_ciphertext_of_one_place_is_denied_in_another() {
     }
 }
 
+/// Identity policies that say something of other accounts' keys, some of it about what these are like.
+fn opinions() -> Vec<Value> {
+    let all = json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*"});
+    let deny = |resource: &str| json!([all, {"Effect": "Deny", "Action": "kms:*", "Resource": resource}]);
+    let deny_if = |operator: &str, key: &str, value: &str| json!([all, {"Effect": "Deny", "Action": "kms:*", "Resource": "*", "Condition": {operator: {key: value}}}]);
+    vec![
+        json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]),
+        json!([all]),
+        deny("*"),
+        deny("arn:aws:kms:*:111122223333:key/*"),
+        deny("arn:aws:kms:*:111122223333:alias/*"),
+        deny("arn:aws:kms:*:444455556666:*"),
+        json!([all, {"Effect": "Deny", "Action": "kms:*", "NotResource": "arn:aws:kms:*:444455556666:*"}]),
+        deny_if("StringEquals", "kms:KeySpec", "SYMMETRIC_DEFAULT"),
+        deny_if("StringEquals", "aws:ResourceAccount", "111122223333"),
+        deny_if("StringEquals", "kms:CallerAccount", "444455556666"),
+        deny_if("Null", "kms:KeyOrigin", "true"),
+        deny_if("StringEquals", "aws:ResourceTag/team", "blue"),
+        deny_if("ForAnyValue:StringLike", "kms:ResourceAliases", "alias/*"),
+    ]
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_tell_a_closed_key_from_one_that_is_not_there() {
+    let kms = TestKms::new().await;
+    let tags = json!([{"TagKey": "team", "TagValue": "blue"}]);
+    let key = kms.create_key_with(json!({"Tags": tags})).await;
+    kms.create_alias("alias/there", &key).await;
+    let missing = "11111111-1111-1111-1111-111111111111";
+    let blob = kms.encrypt(&key, b"text").await;
+    // A key of another Region is not in this one.
+    let elsewhere = kms.in_region("us-west-2");
+    let strange = elsewhere.encrypt(&elsewhere.create_key().await, b"text").await;
+    for policy in opinions() {
+        let stranger = kms.in_account("444455556666").as_user("bob").with_identity_policy(&policy);
+        let named = |name: &str| json!({"KeyId": name, "Plaintext": base64(b"text")});
+        for (there, not_there) in
+            [(kms.arn(&key), kms.arn(missing)), (kms.alias_arn("alias/there"), kms.alias_arn("alias/none"))]
+        {
+            let of_key = stranger.refused(Encrypt, named(&there)).await;
+            let of_nothing = stranger.refused(Encrypt, named(&not_there)).await;
+            assert!(of_key.starts_with("AccessDeniedException: "), "{policy}: {of_key}");
+            assert_eq!(of_key, of_nothing.replace(&not_there, &there), "{policy}");
+            let of_key = stranger.refused(DescribeKey, json!({"KeyId": there})).await;
+            let of_nothing = stranger.refused(DescribeKey, json!({"KeyId": not_there})).await;
+            assert_eq!(of_key, of_nothing.replace(&not_there, &there), "{policy}");
+        }
+        let of_key = stranger.refused(Decrypt, json!({"CiphertextBlob": blob})).await;
+        assert_eq!(of_key, stranger.refused(Decrypt, json!({"CiphertextBlob": strange})).await, "{policy}");
+    }
+}
+
 #[tokio::test]
 async fn arns_have_the_partition_of_their_region() {
     let kms = TestKms::new().await;

@@ -8,7 +8,7 @@ use trent_domain::identity::{Caller, Principal};
 use trent_domain::key::Key;
 use trent_domain::operations::{Accounts, rules};
 use trent_policy::{
-    CallerKind, ConditionKeys, Decision, Denial, Document, Grants, KeyTarget, Kind, NoGrants, Reason,
+    CallerKind, Clause, ConditionKeys, Decision, Denial, Document, Grants, KeyTarget, Kind, NoGrants, Reason,
     Request, Source, Target, Told, decide,
 };
 use trent_protocol::Operation;
@@ -72,7 +72,34 @@ fn on_key_under<A: Action>(
             Denial { reason: Reason::NotAllowed(Source::Identity), told: Told::Reason, clause: None };
         return Err(refused(A::NAME, facts, &denial, on));
     }
-    answer(A::NAME, facts, decision, on)
+    match decision {
+        Decision::Denied(denial) if denial.told != Told::Reason => {
+            Err(as_if_not_there::<A>(found, &denial, facts))
+        }
+        decision => answer(A::NAME, facts, decision, on),
+    }
+}
+
+/// The answer about a key of another account that is closed to the caller: to the letter that about one that is not there,
+/// by the name that the request has for it. What was behind it is for the records.
+fn as_if_not_there<A: Action>(found: &Found, denial: &Denial<'_>, facts: &Facts<'_>) -> Refusal {
+    let key = &found.entry.key;
+    let refusal = match (found.by, &found.alias) {
+        (FoundBy::Ciphertext, _) => on_unknown_maker::<A>(facts),
+        (FoundBy::Name, None) => on_nothing::<A>(&found.entry.arn, facts),
+        (FoundBy::Name, Some(name)) => {
+            let arn = AliasArn { region: key.region, account: key.account, name: name.clone() };
+            on_nothing::<A>(&arn.to_string(), facts)
+        }
+    };
+    match refusal {
+        Refusal::Denied(told) => Refusal::Denied(Box::new(AccessDenied {
+            reason: denial.reason,
+            statement: denial.clause.map(statement),
+            ..*told
+        })),
+        other => other,
+    }
 }
 
 /// May the caller perform `A` in its account and this Region as a whole?
@@ -93,17 +120,21 @@ pub(crate) fn on_alias<A: Action>(name: &AliasName, facts: &Facts<'_>) -> Result
 
 /// The answer about a key or alias of another account that does not exist: that of one that may not be used.
 pub(crate) fn on_nothing<A: Action>(arn: &str, facts: &Facts<'_>) -> Refusal {
+    refused_on_nothing::<A>(arn, facts, || DeniedOn::Resource(arn.to_owned()))
+}
+
+/// The answer about a ciphertext whose key is not here. Policies see no name for it.
+pub(crate) fn on_unknown_maker<A: Action>(facts: &Facts<'_>) -> Refusal {
+    refused_on_nothing::<A>("", facts, || DeniedOn::KeyOfCiphertext)
+}
+
+fn refused_on_nothing<A: Action>(arn: &str, facts: &Facts<'_>, on: impl FnOnce() -> DeniedOn) -> Refusal {
     let keys = RequestKeys::new(facts, A::OPERATION, None);
     let denial = match decide(&request(A::NAME, facts, &keys, Target::NoSuchKey(arn))) {
         Decision::Denied(denial) => denial,
         Decision::Allowed(_) => no_such_key(),
     };
-    refused(A::NAME, facts, &denial, || DeniedOn::Resource(arn.to_owned()))
-}
-
-/// The answer about a ciphertext whose key is not here.
-pub(crate) fn on_unknown_maker<A: Action>(facts: &Facts<'_>) -> Refusal {
-    refused(A::NAME, facts, &no_such_key(), || DeniedOn::KeyOfCiphertext)
+    refused(A::NAME, facts, &denial, on)
 }
 
 /// Could the caller put another policy on this key, if it had `policy`?
@@ -192,12 +223,16 @@ pub(crate) fn refused(
         on,
         why: denial.explain(action).to_string(),
         reason: denial.reason,
-        statement: denial.clause.map(|clause| Statement {
-            policy: clause.document.to_owned(),
-            index: clause.statement,
-            sid: clause.sid.map(str::to_owned),
-        }),
+        statement: denial.clause.map(statement),
     }))
+}
+
+fn statement(clause: Clause<'_>) -> Statement {
+    Statement {
+        policy: clause.document.to_owned(),
+        index: clause.statement,
+        sid: clause.sid.map(str::to_owned),
+    }
 }
 
 const fn no_such_key() -> Denial<'static> {

@@ -10,7 +10,9 @@
 //! 4. for a key of another account, the caller's own side has to allow too;
 //! 5. a silent permissions boundary or session policy blocks the ways on which it counts.
 //!
-//! Another account is told nothing about the key's side: neither what its policy says nor whether it exists.
+//! Another account is told nothing about the key's side: neither what its policy says nor whether it exists. Where it
+//! is closed to them, even what their own policies deny would tell, if these ask for properties of the key; so whoever
+//! answers them says what is said of a key that is not there, [`Told::AsOfNoKey`].
 
 pub(crate) mod explain;
 
@@ -235,26 +237,22 @@ impl<'a> Own<'a> {
     }
 
     fn on_foreign_key(&self, request: &Request<'a>, key: &KeyTarget<'a>) -> Decision<'a> {
-        if let Some(denied) = self.denied_beforehand() {
-            return denied;
-        }
-        if !key.cross_account {
-            return hidden(Reason::OwnAccountOnly, None);
-        }
         let side = KeySide::of(request, key);
-        if let Some(clause) = side.resource_control.or(side.denied) {
-            return hidden(Reason::ExplicitDeny(clause.source), Some(clause));
+        let opened = match side.resource_control.or(side.denied) {
+            _ if !key.cross_account => Err((Reason::OwnAccountOnly, None)),
+            Some(clause) => Err((Reason::ExplicitDeny(clause.source), Some(clause))),
+            None => side.opened().ok_or((Reason::NotAllowed(Source::Resource), None)),
+        };
+        match (self.denied_beforehand(), opened) {
+            (Some(denied), Ok(_)) => denied,
+            (Some(denied), Err(_)) => told_as_of_no_key(denied),
+            (None, Err((reason, clause))) => hidden(reason, clause),
+            (None, Ok(opened)) => self.on_ways(&[
+                // Whoever made the grant gave away what their own account had been given.
+                side.grants.own.map(|id| Way { by: By::Grant(id), identity: None, blocked: self.narrowed() }),
+                Some(self.own_way(opened)),
+            ]),
         }
-        let grants = &side.grants;
-        let opened = side.direct.map(|(clause, _)| By::KeyPolicy(clause));
-        let opened = opened.or(side.delegated.map(By::Delegation));
-        let opened = opened.or(grants.exact.or(grants.role).or(grants.account).map(By::Grant));
-        let Some(opened) = opened else { return hidden(Reason::NotAllowed(Source::Resource), None) };
-        self.on_ways(&[
-            // Whoever made the grant gave away what their own account had been given.
-            grants.own.map(|id| Way { by: By::Grant(id), identity: None, blocked: self.narrowed() }),
-            Some(self.own_way(opened)),
-        ])
     }
 
     /// A way on which the caller's own policies have to allow as well.
@@ -307,6 +305,16 @@ impl<'a> KeySide<'a> {
             delegated: evaluation.delegated_by.map(clause),
             grants: Granted::of(request, key, &facts),
         }
+    }
+}
+
+impl<'a> KeySide<'a> {
+    /// What opens the key to somebody of another account.
+    fn opened(&self) -> Option<By<'a>> {
+        let Granted { exact, role, account, .. } = self.grants;
+        let named =
+            self.direct.map(|(clause, _)| By::KeyPolicy(clause)).or(self.delegated.map(By::Delegation));
+        named.or(exact.or(role).or(account).map(By::Grant))
     }
 }
 
@@ -365,4 +373,11 @@ const fn not_allowed<'a>(source: Source) -> Decision<'a> {
 
 const fn hidden(reason: Reason, clause: Option<Clause<'_>>) -> Decision<'_> {
     Decision::Denied(Denial { reason, told: Told::Nothing, clause })
+}
+
+const fn told_as_of_no_key(decision: Decision<'_>) -> Decision<'_> {
+    match decision {
+        Decision::Denied(denial) => Decision::Denied(Denial { told: Told::AsOfNoKey, ..denial }),
+        allowed => allowed,
+    }
 }

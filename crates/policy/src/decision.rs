@@ -127,6 +127,8 @@ pub enum Told {
     Reason,
     /// That the key does not exist or may not be used, whichever it is.
     Nothing,
+    /// What would be told if there were no such key: the caller's own policies deny, and the key is closed to it anyway.
+    AsOfNoKey,
 }
 
 /// What a caller is told who may not know more.
@@ -149,11 +151,11 @@ struct Explained<'a> {
 impl fmt::Display for Explained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.told, self.reason) {
-            (Told::Reason, Reason::ExplicitDeny(source)) => {
+            (Told::Reason | Told::AsOfNoKey, Reason::ExplicitDeny(source)) => {
                 let article = if source == Source::Identity { "an" } else { "a" };
                 write!(f, "with an explicit deny in {article} {}", source.name())
             }
-            (Told::Reason, Reason::NotAllowed(source)) => {
+            (Told::Reason | Told::AsOfNoKey, Reason::NotAllowed(source)) => {
                 write!(f, "because no {} allows the {} action", source.name(), self.action)
             }
             (Told::Nothing, _) | (_, Reason::OwnAccountOnly | Reason::NoSuchKey) => f.write_str(NOTHING),
