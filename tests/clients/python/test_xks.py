@@ -6,16 +6,15 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from server import READY_SECONDS, STOP_SECONDS, bare_environment, binary
+from server import bare_environment, binary
+from trent_proxy import TrentProxy
 from xks_proxy import HOST, REGION, Authority, Proxy
 
 WHO = {
@@ -193,50 +192,6 @@ def test_a_proxy_that_closes_and_one_that_is_not_there_are_found(python_proxy, a
     configuration = python_proxy.write_configuration(tmp_path / "python.json")
     code, report = check(configuration, 1, authority, "--key", "key")
     assert code == 1 and "no connection" in report["checks"][0]["found"]
-
-
-class TrentProxy:
-    """A running `trent xks-proxy`."""
-
-    def __init__(self, directory: Path, certificate, *arguments):
-        self.directory = directory
-        chain, key = certificate
-        line = [binary(), "xks-proxy", "--listen", "127.0.0.1:0", "--tls-cert", chain, "--tls-key", key, *arguments]
-        self.errors = open(directory / "xks.log", "a")
-        self.process = subprocess.Popen(
-            line, cwd=directory, env=bare_environment(), stdout=subprocess.PIPE, stderr=self.errors, text=True
-        )
-        watch = threading.Timer(READY_SECONDS, self.process.kill)
-        watch.start()
-        ready = self.process.stdout.readline()
-        watch.cancel()
-        assert "ready" in ready, self.log()
-        self.port = int(re.search(r":(\d+)\s*$", ready)[1])
-
-    def run(self, *words):
-        done = subprocess.run(
-            [binary(), *words], cwd=self.directory, env=bare_environment(), capture_output=True, text=True, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def admin(self, *words):
-        return json.loads(self.run("admin", "--json", *words))
-
-    def configuration(self, store, name):
-        self.run("xks-proxy", "config", "--store", store, "--output", name)
-        assert (self.directory / name).stat().st_mode & 0o777 == 0o600
-        return self.directory / name
-
-    def log(self):
-        return (self.directory / "xks.log").read_text()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(STOP_SECONDS)
-        self.process.stdout.close()
-        self.errors.close()
-        return code
 
 
 @pytest.fixture(scope="module")
