@@ -63,6 +63,12 @@ impl Outcome {
         self.in_time as f64 / self.time.as_secs_f64()
     }
 
+    /// The latency on average.
+    pub(crate) fn mean(&self) -> Duration {
+        let answers = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX).max(1);
+        self.latencies.iter().sum::<Duration>() / answers
+    }
+
     /// The latency that this share of answers did not exceed.
     pub(crate) fn latency(&self, share: f64) -> Duration {
         let last = self.latencies.len().saturating_sub(1);

@@ -7,6 +7,7 @@
 mod answer;
 mod client;
 mod compare;
+mod external;
 mod kinds;
 mod load;
 mod million;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 
+use external::External;
 use kinds::Kinds;
 use million::Million;
 use report::Report;
@@ -47,8 +49,11 @@ struct Arguments {
     /// Measures signing, authentication, agreement and encapsulation with keys of each spec.
     #[arg(long, conflicts_with_all = ["million", "against"])]
     kinds: bool,
+    /// Measures keys in an external key store, whose proxy is another trent.
+    #[arg(long, conflicts_with_all = ["million", "against", "kinds"])]
+    external: bool,
     /// Looks for times that tell where wrong input is wrong, and fails if there are any: `cargo xtask timing`.
-    #[arg(long, conflicts_with_all = ["million", "against", "kinds", "only", "json"])]
+    #[arg(long, conflicts_with_all = ["million", "against", "kinds", "external", "only", "json"])]
     timing: bool,
     /// With --million: another number of keys.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
@@ -89,6 +94,9 @@ fn measure(arguments: &Arguments, programs: &Path, folder: &Path, report: &mut R
     }
     if arguments.timing {
         return timing::run(&trent, &folder, if arguments.short { Counts::SHORT } else { Counts::LONG });
+    }
+    if arguments.external {
+        return External { trent, folder, only: arguments.only.clone(), pairs, run }.run(report);
     }
     let floor = programs.join("trent-floor");
     if arguments.kinds {

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A server that runs; killed when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Where it tells of itself, if it does.
+    pub(crate) operations: Option<SocketAddr>,
     /// When it was started, just before the program was run.
     pub(crate) begun: Instant,
     child: Child,
@@ -27,7 +29,7 @@ pub(crate) struct Server {
 impl Server {
     /// The floor.
     pub(crate) fn floor(program: &Path) -> Result<Self> {
-        Self::start(Command::new(program).stderr(Stdio::inherit()))
+        Self::start(Command::new(program).stderr(Stdio::inherit()), "kms http")
     }
 
     /// `trent serve` on a data directory, with its log beside it.
@@ -37,34 +39,61 @@ impl Server {
 
     /// The same with settings, by the names of their environment variables.
     pub(crate) fn trent_with(program: &Path, data_dir: &Path, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::serve(Command::new(program).env_clear().arg("serve").envs(settings.iter().copied()), data_dir)
+    }
+
+    /// The same with a configuration file.
+    pub(crate) fn trent_configured(program: &Path, data_dir: &Path, file: &Path) -> Result<Self> {
+        Self::serve(Command::new(program).env_clear().args(["serve", "--config"]).arg(file), data_dir)
+    }
+
+    fn serve(command: &mut Command, data_dir: &Path) -> Result<Self> {
         let log = File::create(data_dir.with_extension("log"))?;
-        let mut command = Command::new(program);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).stderr(log);
-        command.env_clear();
+        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).stderr(log);
         command.env("TRENT_BOOTSTRAP_ACCESS_KEY_ID", ACCESS_KEY_ID);
         command.env("TRENT_BOOTSTRAP_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
         // The quota is no part of what is measured.
         command.env("TRENT_LIMITS__KEYS_PER_REGION", "1000000000");
-        command.envs(settings.iter().copied());
-        Self::start(&mut command).with_context(|| {
+        Self::start(command, "kms http").with_context(|| {
             let log = fs::read_to_string(data_dir.with_extension("log")).unwrap_or_default();
             format!("trent does not start: {}", log.trim())
         })
     }
 
-    fn start(command: &mut Command) -> Result<Self> {
+    /// `trent xks-proxy` in a folder with its certificate, and with its data and log in it.
+    pub(crate) fn proxy(program: &Path, folder: &Path) -> Result<Self> {
+        let mut command = Command::new(program);
+        command.args([
+            "xks-proxy",
+            "--listen",
+            "127.0.0.1:0",
+            "--tls-cert",
+            "proxy.pem",
+            "--tls-key",
+            "proxy.key",
+        ]);
+        command.current_dir(folder).env_clear().stderr(File::create(folder.join("proxy.log"))?);
+        Self::start(&mut command, "xks https").context("the proxy does not start")
+    }
+
+    fn start(command: &mut Command, named: &str) -> Result<Self> {
         let begun = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().context("no standard output")?;
-        let mut server = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), begun, child };
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Self { address, operations: None, begun, child };
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
             // Read to the end: a server whose output nobody takes would wait for that.
             BufReader::new(stdout).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
         });
         let ready = lines.recv_timeout(PATIENCE).context("it did not say that it is ready")?;
-        let address = ready.split_once(" kms http://").and_then(|(_, rest)| rest.split([' ', '/']).next());
-        server.address = address.context("it says no address")?.parse()?;
+        let find = |named: &str| {
+            let (_, rest) = ready.split_once(&format!(" {named}://"))?;
+            rest.split([' ', '/']).next()?.parse().ok()
+        };
+        server.address = find(named).context("it says no address")?;
+        server.operations = find("ops http");
         Ok(server)
     }
 

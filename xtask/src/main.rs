@@ -27,10 +27,10 @@ const USAGE: &str = "usage: cargo xtask <task>
   setup            installs what the client tests need
   fuzz [TARGET] [--seconds N | --short | --input FILE]
                    throws random input at the parsers: 60 s each, or 20 with --short
-  bench [--short] [--million | --kinds] [--only OPERATION] [--json FILE]
+  bench [--short] [--million | --kinds | --external] [--only OPERATION] [--json FILE]
   bench --audit | --decision
                    measures the release build against its promises; --million with a million keys, --kinds with
-                   keys of each spec
+                   keys of each spec, --external with keys in an external key store
   timing [--short] looks for answers to wrong input whose time tells where it is wrong, and fails if there are any
   crash [--kills N] [--seed S]
                    kills the binary under load, 500 times by default, and looks for what was answered";
