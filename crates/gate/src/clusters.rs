@@ -1,11 +1,14 @@
 //! Clusters of HSMs behind key stores: `kmsuser`'s passwords, logging in, and changing the password. No key is used here.
 
+use trent_crypto::SecretBytes;
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::key_store::{
     Cluster, ClusterError, ClusterFailure, Hsm, KeyStore, KeyStoreId, RegisteredCluster, find_cluster,
 };
 use trent_keystore::{ClusterTarget, StoreError, TokenTarget};
 
+use crate::account::AuthorizedAccount;
+use crate::actions::GenerateRandom;
 use crate::key_stores::KeyStoreCredential;
 use crate::opening::Gate;
 use crate::refusal::Refusal;
@@ -14,6 +17,17 @@ use crate::refusal::Refusal;
 const PASSWORD_CHARACTERS: usize = 32;
 /// Of which each is one: what the tools of clusters accept.
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+impl AuthorizedAccount<'_, GenerateRandom> {
+    /// Random bytes of an HSM behind a key store.
+    pub async fn random_bytes_of(
+        &self,
+        store: &KeyStore,
+        length: usize,
+    ) -> Result<SecretBytes, ClusterFailure> {
+        self.gate.clusters.random(&store.id, length).await
+    }
+}
 
 impl Gate {
     /// The cluster with an id that the operator has registered for an account and Region.

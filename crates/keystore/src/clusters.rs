@@ -45,6 +45,9 @@ pub trait Clusters: Send + Sync {
         new: SecretBytes,
     ) -> ClusterAnswer<'a, Vec<String>>;
 
+    /// Random bytes of one of the HSMs that a key store is logged in to.
+    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, SecretBytes>;
+
     /// Whether nobody is logged in for a key store, and it makes sense to try again without a person's help.
     fn wants_login(&self, store: &KeyStoreId) -> bool;
 
@@ -66,6 +69,10 @@ impl Clusters for NoClusters {
     }
 
     fn change_password<'a>(&'a self, _: &'a KeyStoreId, _: SecretBytes) -> ClusterAnswer<'a, Vec<String>> {
+        not_found()
+    }
+
+    fn random<'a>(&'a self, _: &'a KeyStoreId, _: usize) -> ClusterAnswer<'a, SecretBytes> {
         not_found()
     }
 

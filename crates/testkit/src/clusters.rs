@@ -152,6 +152,15 @@ impl Clusters for TestClusters {
         Box::pin(std::future::ready(if have.is_empty() { Err(ClusterFailure::Internal) } else { Ok(have) }))
     }
 
+    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, SecretBytes> {
+        let state = self.state();
+        let let_in = state.open.get(store).cloned().unwrap_or_default();
+        let works = |serial: &String| !state.failures.contains_key(serial);
+        let made = let_in.into_iter().find(works).map(|serial| serial.bytes().cycle().take(length).collect());
+        let made = made.map(|bytes: Vec<u8>| SecretBytes::from(bytes)).ok_or(ClusterFailure::Network);
+        Box::pin(std::future::ready(made))
+    }
+
     fn wants_login(&self, store: &KeyStoreId) -> bool {
         !self.state().open.contains_key(store)
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use trent_domain::key_store::{ClusterFailure, ClusterState, Hsm, HsmState, RegisteredCluster, Subnet};
 use trent_protocol::Operation::{
     ConnectCustomKeyStore, CreateCustomKeyStore, DeleteCustomKeyStore, DescribeCustomKeyStores,
-    DisconnectCustomKeyStore, UpdateCustomKeyStore,
+    DisconnectCustomKeyStore, GenerateRandom, UpdateCustomKeyStore,
 };
 use trent_service::Registry;
 use trent_testkit::{ACCOUNT, REGION, TestKms};
@@ -446,6 +446,30 @@ async fn a_connected_store_is_logged_in_again_after_a_restart() {
     let kms = kms.restart().await;
     kms.run_jobs().await;
     assert_eq!((state(&kms, &id).await, kms.clusters.logged_in(&id)), ("CONNECTED".to_owned(), vec![]));
+}
+
+#[tokio::test]
+async fn random_bytes_come_from_the_hsms_of_a_connected_store() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    let request = |store: &str| json!({"NumberOfBytes": 20, "CustomKeyStoreId": store});
+    let refused = async |store: &str| {
+        let refused = kms.refused(GenerateRandom, request(store)).await;
+        code(&refused).to_owned()
+    };
+    assert_eq!(refused(&id).await, "CustomKeyStoreInvalidStateException");
+    connect(&kms, &id).await;
+    let made = async || trent_testkit::bytes(&kms.ok(GenerateRandom, request(&id)).await["Plaintext"]);
+    let of = |serial: &str| serial.bytes().cycle().take(20).collect::<Vec<_>>();
+    assert_eq!(made().await, of(SERIALS[0]));
+    kms.clusters.fail(SERIALS[0], Some(ClusterFailure::Network));
+    assert_eq!(made().await, of(SERIALS[1]));
+    kms.clusters.fail(SERIALS[1], Some(ClusterFailure::Network));
+    assert_eq!(refused(&id).await, "KMSInternalException");
+    assert_eq!(refused("cks-00000000000000000").await, "CustomKeyStoreNotFoundException");
+    disconnect(&kms, &id).await;
+    assert_eq!(refused(&id).await, "CustomKeyStoreInvalidStateException");
 }
 
 #[tokio::test]

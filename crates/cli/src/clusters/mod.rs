@@ -6,6 +6,7 @@ mod registry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use trent_crypto::SecretBytes;
@@ -78,7 +79,9 @@ struct Open {
     worker: Worker,
     /// How often the worker had died when they let the user in.
     deaths: u64,
-    members: tokio::sync::Mutex<Vec<Member>>,
+    members: Mutex<Vec<Arc<Member>>>,
+    /// Counts calls, so that the HSMs take turns.
+    calls: AtomicUsize,
 }
 
 impl HsmClusters {
@@ -98,15 +101,16 @@ impl HsmClusters {
             self.refused.lock().insert(store.clone());
         }
         let (worker, members) = logged_in?;
-        let (deaths, members) = (worker.deaths(), tokio::sync::Mutex::new(members));
-        self.open.lock().insert(store, Arc::new(Open { reached, worker, deaths, members }));
+        let (deaths, members) = (worker.deaths(), Mutex::new(members.into_iter().map(Arc::new).collect()));
+        let open = Open { reached, worker, deaths, members, calls: AtomicUsize::default() };
+        self.open.lock().insert(store, Arc::new(open));
         Ok(())
     }
 
     async fn close(&self, store: &KeyStoreId) {
         let open = self.open.lock().remove(store);
         if let Some(open) = open {
-            for member in open.members.lock().await.iter() {
+            for member in open.members() {
                 // Its process ends in any case, and whoever was logged in through it with that.
                 if let Err(error) = open.worker.log_out(&member.serial).await {
                     tracing::warn!(token = member.serial, %error, "an HSM could not be logged out of");
@@ -119,12 +123,16 @@ impl HsmClusters {
         let open = self.open.lock().get(store).cloned().ok_or(ClusterFailure::Internal)?;
         let mut have = Vec::new();
         let mut last = ClusterFailure::Internal;
-        for member in open.members.lock().await.iter_mut() {
+        for member in open.members() {
             let pin = open.reached.pin(new).ok_or(ClusterFailure::Internal)?;
-            match change_pin(&open.worker, member, &pin).await {
+            let mut changed = open.worker.change_pin(&member.serial, &member.pin, &pin).await;
+            if open.lets_in_again(&member, &changed).await {
+                changed = open.worker.change_pin(&member.serial, &member.pin, &pin).await;
+            }
+            match changed {
                 Ok(()) => {
-                    member.pin = pin;
                     have.push(member.serial.clone());
+                    open.replace(Member { serial: member.serial.clone(), pin });
                 }
                 Err(error) => {
                     tracing::error!(token = member.serial, %error, "an HSM did not take the new password");
@@ -144,14 +152,50 @@ const fn needs_help(failure: ClusterFailure) -> bool {
     )
 }
 
-async fn change_pin(worker: &Worker, member: &Member, new: &Pin) -> Result<(), Error> {
-    match worker.change_pin(&member.serial, &member.pin, new).await {
-        // Another HSM has taken the worker along.
-        Err(Error::Token(TokenError::NotLoggedIn)) => {
-            worker.log_in(&member.serial, &member.pin).await?;
-            worker.change_pin(&member.serial, &member.pin, new).await
+impl Open {
+    /// The HSMs that have let the user in.
+    fn members(&self) -> Vec<Arc<Member>> {
+        self.members.lock().clone()
+    }
+
+    fn replace(&self, new: Member) {
+        let mut members = self.members.lock();
+        if let Some(old) = members.iter_mut().find(|member| member.serial == new.serial) {
+            *old = Arc::new(new);
         }
-        other => other,
+    }
+
+    /// Whether a call was refused for want of a login that another HSM has taken along with the worker, and the user is
+    /// let in again: then it is worth another try.
+    async fn lets_in_again<T: Sync>(&self, member: &Member, outcome: &Result<T, Error>) -> bool {
+        matches!(outcome, Err(Error::Token(TokenError::NotLoggedIn)))
+            && self.worker.log_in(&member.serial, &member.pin).await.is_ok()
+    }
+
+    /// The HSMs in the order in which they are to be asked: they take turns.
+    fn in_turn(&self) -> Vec<Arc<Member>> {
+        let mut members = self.members();
+        let first = self.calls.fetch_add(1, Ordering::Relaxed) % members.len().max(1);
+        members.rotate_left(first);
+        members
+    }
+
+    async fn random(&self, length: u64) -> Result<SecretBytes, ClusterFailure> {
+        let mut last = ClusterFailure::NoHsm;
+        for member in self.in_turn() {
+            let mut made = self.worker.random(&member.serial, length).await;
+            if self.lets_in_again(&member, &made).await {
+                made = self.worker.random(&member.serial, length).await;
+            }
+            match made {
+                Ok(bytes) => return Ok(SecretBytes::from(bytes.to_vec())),
+                Err(error) => {
+                    tracing::error!(token = member.serial, %error, "an HSM failed; the next one is asked");
+                    last = failure(&error);
+                }
+            }
+        }
+        Err(last)
     }
 }
 
@@ -166,6 +210,13 @@ impl Clusters for HsmClusters {
         new: SecretBytes,
     ) -> ClusterAnswer<'a, Vec<String>> {
         Box::pin(async move { self.change(store, &new).await })
+    }
+
+    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, SecretBytes> {
+        Box::pin(async move {
+            let open = self.open.lock().get(store).cloned().ok_or(ClusterFailure::NoHsm)?;
+            open.random(length as u64).await
+        })
     }
 
     fn wants_login(&self, store: &KeyStoreId) -> bool {

@@ -170,6 +170,26 @@ fn what_tokens_and_modules_do_wrong_is_told_and_harms_nobody() {
     assert!(world.tokens.is_pin(0, PASSWORD) && world.tokens.is_pin(1, PASSWORD));
     assert_eq!(connect(&server, &id), "CONNECTED", "{}", server.log());
     assert!(!world.tokens.is_pin(0, PASSWORD) && !world.tokens.is_pin(1, PASSWORD));
+
+    let random = || {
+        let (status, made) =
+            server.call("GenerateRandom", &json!({"NumberOfBytes": 1024, "CustomKeyStoreId": id}));
+        let text = if status == 200 { &made["Plaintext"] } else { &made["__type"] };
+        (status, text.as_str().unwrap().to_owned())
+    };
+    let (first, second) = (random(), random());
+    assert!(first.0 == 200 && second.0 == 200 && first != second, "{first:?} {second:?}");
+    for order in ["fail 30", "crash"] {
+        shim.order("C_GenerateRandom", order);
+        assert_eq!(random(), (500, "KMSInternalException".to_owned()), "{order}");
+        shim.revoke("C_GenerateRandom");
+        // A worker that has died twice is left alone for a moment.
+        let until = Instant::now() + PATIENCE;
+        while random().0 != 200 {
+            assert!(Instant::now() < until, "{}", server.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
     server.stop();
 }
 

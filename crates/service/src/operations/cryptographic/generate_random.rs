@@ -1,5 +1,6 @@
 //! GenerateRandom: 1 to 1024 random bytes.
 
+use trent_domain::key_store::{Connection, KeyStore};
 use trent_gate::{Facts, GenerateRandom, Parameters};
 use trent_protocol::{ErrorCode, GenerateRandomRequest, GenerateRandomResponse};
 
@@ -17,15 +18,34 @@ impl Handle for GenerateRandomRequest {
         let parameters = Parameters::default().of_attested(recipient.condition_keys());
         let facts = Facts { parameters, ..ctx.facts() };
         let permit = ctx.gate().authorize_account::<GenerateRandom>(&facts)?;
-        if let Some(store) = self.custom_key_store_id {
+        let bytes = if let Some(store) = self.custom_key_store_id {
             let store = find(&store, permit.account(), permit.region(), ctx).await?;
-            let text = format!("Custom key stores of type {} make no random bytes.", store.kind());
-            return Err(KmsError::new(ErrorCode::UnsupportedOperation, text));
-        }
-        let answer = recipient.answer(&permit.random_bytes(count)?, ctx)?;
+            check(&store)?;
+            let bytes = permit.random_bytes_of(&store, count).await;
+            bytes.map_err(|_| KmsError::new(ErrorCode::KmsInternal, UNREACHABLE))?
+        } else {
+            permit.random_bytes(count)?
+        };
+        let answer = recipient.answer(&bytes, ctx)?;
         Ok(GenerateRandomResponse {
             plaintext: answer.plaintext,
             ciphertext_for_recipient: answer.for_recipient,
         })
     }
+}
+
+/// As AWS says it.
+const UNREACHABLE: &str = "KMS cannot communicate with your CloudHSM cluster";
+
+/// Whether a key store makes random bytes, and is connected.
+fn check(store: &KeyStore) -> Result<(), KmsError> {
+    if store.cluster().is_none() {
+        let text = format!("Custom key stores of type {} make no random bytes.", store.kind());
+        return Err(KmsError::new(ErrorCode::UnsupportedOperation, text));
+    }
+    if store.connection != Connection::Connected {
+        let text = format!("The custom key store {} is not connected to its cluster.", store.id);
+        return Err(KmsError::new(ErrorCode::CustomKeyStoreInvalidState, text));
+    }
+    Ok(())
 }
