@@ -96,6 +96,10 @@ impl Desk {
                 Ok(Reply::Done)
             }
             Request::Tokens => Ok(Reply::Tokens(self.module()?.tokens()?)),
+            Request::Copy { from, to, id, label } => {
+                let (from, to) = (self.token(&from)?, self.token(&to)?);
+                Ok(Reply::Key(from.copy_to(&to, &id, &label)?))
+            }
             Request::Of(serial, ask) => {
                 let done = self.token(&serial).and_then(|token| of_token(&token, ask));
                 if matches!(done, Err(Error::TokenNotPresent)) {
@@ -129,6 +133,8 @@ fn of_token(token: &Token, ask: Ask) -> Result<Reply, Error> {
         Ask::LogOut => done(token.log_out()?),
         Ask::ChangePin { old, new } => done(token.change_pin(old.expose(), new.expose())?),
         Ask::Generate { id, label } => Reply::Key(token.generate(&id, &label)?),
+        Ask::GenerateMovable { id, label } => done(token.generate_movable(&id, &label)?),
+        Ask::Settle(id) => Reply::Key(token.settle(&id)?),
         Ask::Find(id) => Reply::Key(token.find(&id)?),
         Ask::Destroy(id) => done(token.destroy(&id)?),
         Ask::Encrypt { id, mode, plaintext, aad } => {

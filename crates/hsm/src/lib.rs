@@ -14,12 +14,14 @@ mod child;
 mod message;
 mod pending;
 mod pin;
+mod replication;
 mod supervisor;
 mod wire;
 mod worker;
 
 pub use child::serve;
 pub use pin::Pin;
+pub use replication::Replication;
 pub use supervisor::{Limits, Program};
 pub use trent_pkcs11::{Attributes, Error as TokenError, IvMode, KEY_ID_BYTES, KeyId, Sealed, TokenFacts};
 pub use worker::{Error, Worker};

@@ -130,6 +130,22 @@ impl Worker {
         key(self.of(serial, Ask::Generate { id, label: label.to_owned() }).await?)
     }
 
+    /// Makes an AES-256 key that may move to other tokens, until it is settled.
+    pub(crate) async fn generate_movable(&self, serial: &str, id: KeyId, label: &str) -> Result<(), Error> {
+        done(&self.of(serial, Ask::GenerateMovable { id, label: label.to_owned() }).await?)
+    }
+
+    /// Copies a movable key to another token.
+    pub(crate) async fn copy(&self, from: &str, to: &str, id: KeyId, label: &str) -> Result<(), Error> {
+        let [from, to, label] = [from, to, label].map(str::to_owned);
+        key(self.ask(Request::Copy { from, to, id, label }).await?).map(drop)
+    }
+
+    /// Has a movable key move no more.
+    pub(crate) async fn settle(&self, serial: &str, id: KeyId) -> Result<(), Error> {
+        key(self.of(serial, Ask::Settle(id)).await?).map(drop)
+    }
+
     /// What a token says of a key.
     ///
     /// # Errors

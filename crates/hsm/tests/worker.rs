@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use trent_hsm::{Error, IvMode, KeyId, Limits, Program, TokenError, Worker};
+use trent_hsm::{Error, IvMode, KeyId, Limits, Program, Replication, TokenError, Worker};
 use trent_softhsm::{MODULE, Shim, Tokens};
 
 const PIN: &str = "kms-user-1";
@@ -209,4 +209,41 @@ async fn many_calls_at_once_share_the_sessions() {
         ivs.insert(sealed.unwrap().iv);
     }
     assert_eq!(ivs.len(), 200);
+}
+
+#[tokio::test]
+async fn a_key_is_in_all_tokens_or_in_none() {
+    let tokens = Tokens::new(&[Some(PIN), Some(PIN), Some(PIN)]);
+    let shim = Shim::new(&tokens);
+    let worker = worker(&tokens, shim.module(), PATIENT);
+    let serials = [0, 1, 2].map(|index| tokens.serial(index));
+    for serial in serials {
+        worker.log_in(serial, &PIN.into()).await.unwrap();
+    }
+    let objects = |index| tokens.tool_of(index, PIN, &["--list-objects"]).matches("Object").count();
+    let all = || [0, 1, 2].map(objects);
+    worker.generate_in_all(&serials, Replication::OaepTransfer, ID, "label").await.unwrap();
+    assert_eq!(all(), [1, 1, 1]);
+    let sealed = worker.encrypt(serials[0], ID, IvMode::Caller, b"plaintext", b"aad").await.unwrap();
+    for serial in serials {
+        let key = worker.find(serial, ID).await.unwrap();
+        assert!(key.sensitive && !key.extractable && key.label == "label");
+        let opened = worker.decrypt(serial, ID, IvMode::Caller, sealed.clone(), b"aad").await.unwrap();
+        assert_eq!(*opened, b"plaintext");
+    }
+    assert_eq!(worker.destroy_in_all(&serials, ID).await, 3);
+    assert_eq!(all(), [0, 0, 0]);
+
+    // The last of them is logged out, and takes no copy.
+    worker.log_out(serials[2]).await.unwrap();
+    let failed = worker.generate_in_all(&serials, Replication::OaepTransfer, ID, "label").await;
+    assert_eq!(failed, Err(Error::Token(TokenError::NotLoggedIn)));
+    worker.log_in(serials[2], &PIN.into()).await.unwrap();
+    assert_eq!(all(), [0, 0, 0]);
+    // SoftHSM's tokens share nothing.
+    let failed = worker.generate_in_all(&serials[..2], Replication::Shared, ID, "label").await;
+    assert_eq!(failed, Err(Error::Token(TokenError::KeyNotFound)));
+    assert_eq!(all(), [0, 0, 0]);
+    assert!(worker.generate_in_all(&serials[..1], Replication::Shared, ID, "label").await.is_ok());
+    assert_eq!(all(), [1, 0, 0]);
 }

@@ -45,12 +45,25 @@ impl Attributes {
         let wanted = [
             (self.bytes == KEY_BYTES, "it has another length"),
             (self.local, "it was not made in the token"),
-            (self.sensitive && self.always_sensitive, "its value can be, or could be, read"),
-            (!self.extractable && self.never_extractable, "it can, or could, leave the token"),
-            (self.encrypt && self.decrypt, "it does not encrypt and decrypt"),
+            (self.always_sensitive, "its value could be read"),
+            (self.never_extractable, "it could leave the token"),
         ];
-        wanted.into_iter().find_map(|(holds, flaw)| (!holds).then_some(flaw))
+        first_flaw(&wanted).or_else(|| self.flaw_of_copy())
     }
+
+    /// What keeps this from being a key that cannot leave its token any more. Its length is that of the key that it was
+    /// copied from, and SoftHSM does not tell it.
+    pub(crate) fn flaw_of_copy(&self) -> Option<&'static str> {
+        first_flaw(&[
+            (self.sensitive, "its value can be read"),
+            (!self.extractable, "it can leave the token"),
+            (self.encrypt && self.decrypt, "it does not encrypt and decrypt"),
+        ])
+    }
+}
+
+fn first_flaw(wanted: &[(bool, &'static str)]) -> Option<&'static str> {
+    wanted.iter().find_map(|(holds, flaw)| (!holds).then_some(*flaw))
 }
 
 impl Token {
@@ -120,15 +133,14 @@ fn is_logged_in(session: &Session) -> Result<bool, Error> {
     Ok(matches!(session.get_session_info()?.session_state(), RoUser | RwUser))
 }
 
-fn generate(session: &Session, id: &KeyId, label: &str) -> Result<ObjectHandle, Error> {
-    let mut template = vec![
+/// What all keys have in common.
+pub(crate) fn template(id: &KeyId, label: &str) -> Vec<Attribute> {
+    vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
-        Attribute::ValueLen(KEY_BYTES.into()),
         Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Sensitive(true),
-        Attribute::Extractable(false),
         Attribute::Encrypt(true),
         Attribute::Decrypt(true),
         Attribute::Sign(false),
@@ -138,8 +150,17 @@ fn generate(session: &Session, id: &KeyId, label: &str) -> Result<ObjectHandle, 
         Attribute::Derive(false),
         Attribute::Label(label.as_bytes().to_vec()),
         Attribute::Id(id.to_vec()),
-        Attribute::Modifiable(false),
-    ];
+    ]
+}
+
+/// How long a key that is made here is. Of one that comes wrapped that is known.
+pub(crate) fn length() -> Attribute {
+    Attribute::ValueLen(KEY_BYTES.into())
+}
+
+fn generate(session: &Session, id: &KeyId, label: &str) -> Result<ObjectHandle, Error> {
+    let mut template = template(id, label);
+    template.extend([length(), Attribute::Extractable(false), Attribute::Modifiable(false)]);
     match session.generate_key(&Mechanism::AesKeyGen, &template) {
         // Some tokens know nothing of keys that cannot be changed.
         Err(Cause::Pkcs11(
@@ -156,7 +177,7 @@ fn generate(session: &Session, id: &KeyId, label: &str) -> Result<ObjectHandle, 
     }
 }
 
-fn attributes(session: &Session, handle: ObjectHandle) -> Result<Attributes, Error> {
+pub(crate) fn attributes(session: &Session, handle: ObjectHandle) -> Result<Attributes, Error> {
     let asked = [
         AttributeType::Label,
         AttributeType::ValueLen,

@@ -14,6 +14,7 @@ mod key;
 mod module;
 mod session;
 mod token;
+mod transfer;
 
 pub use error::Error;
 pub use gcm::{IV_BYTES, IvMode, Sealed, TAG_BYTES};

@@ -236,3 +236,31 @@ fn sessions_are_shared_and_handles_outlive_nothing() {
         assert_eq!(round(), Err(Error::KeyAmbiguous));
     });
 }
+
+#[test]
+fn a_movable_key_is_copied_to_another_token_and_moves_no_more() {
+    let name = "a_movable_key_is_copied_to_another_token_and_moves_no_more";
+    on_tokens(name, &[Some(PIN), Some(PIN)], |tokens| {
+        let module = module(MODULE);
+        let [first, second] = [0, 1].map(|index| logged_in(&module, tokens, index));
+        first.generate_movable(&ID, LABEL).unwrap();
+        assert!(first.find(&ID).unwrap().extractable);
+        let copy = first.copy_to(&second, &ID, LABEL).unwrap();
+        assert!(copy.sensitive && !copy.extractable && !copy.local && copy.label == LABEL);
+        let settled = first.settle(&ID).unwrap();
+        assert!(
+            settled.always_sensitive && settled.local && !settled.extractable && !settled.never_extractable
+        );
+        assert!(first.copy_to(&second, &ID, LABEL).is_err(), "it moves no more");
+        assert!(second.copy_to(&first, &ID, LABEL).is_err(), "nor does the copy");
+
+        let sealed = first.encrypt(&ID, IvMode::Caller, b"plaintext", b"aad").unwrap();
+        assert_eq!(*second.decrypt(&ID, IvMode::Caller, &sealed, b"aad").unwrap(), b"plaintext");
+        for index in [0, 1] {
+            // What it was wrapped under is gone.
+            let seen = tokens.tool_of(index, PIN, &["--list-objects"]);
+            assert_eq!(seen.matches("Object").count(), 1, "{seen}");
+            assert!(seen.contains("Secret Key Object; AES"), "{seen}");
+        }
+    });
+}

@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use trent_crypto::SecretBytes;
 use trent_domain::key_store::{ClusterFailure, KeyStoreId};
 use trent_gate::{ClusterAnswer, ClusterTarget, Clusters};
-use trent_hsm::{Error, IvMode, Limits, Pin, Program, TokenError, Worker};
+use trent_hsm::{Error, IvMode, Limits, Pin, Program, Replication, TokenError, Worker};
 
-use crate::config::{ClusterSection, GcmIv, HsmSection};
+use crate::config::{ClusterSection, GcmIv, HsmSection, KeyReplication};
 use login::{Member, failure};
 
 pub(crate) use registry::registered;
@@ -31,6 +31,7 @@ pub(crate) struct Reached {
     limits: Limits,
     pin_format: String,
     pub(crate) iv_mode: IvMode,
+    pub(crate) replication: Replication,
 }
 
 impl Reached {
@@ -48,7 +49,12 @@ impl Reached {
             GcmIv::ZeroInPlace => IvMode::ZeroInPlace,
             GcmIv::Appended => IvMode::Appended,
         };
-        Self { program, limits, pin_format: cluster.pin_format.replace(USER, &cluster.crypto_user), iv_mode }
+        let replication = match cluster.replication {
+            KeyReplication::Shared => Replication::Shared,
+            KeyReplication::OaepTransfer => Replication::OaepTransfer,
+        };
+        let pin_format = cluster.pin_format.replace(USER, &cluster.crypto_user);
+        Self { program, limits, pin_format, iv_mode, replication }
     }
 
     /// A process of its own, which starts when it is first needed.

@@ -45,6 +45,8 @@ pub(crate) struct ClusterSection {
     pub(crate) pin_format: String,
     #[serde(default)]
     pub(crate) gcm_iv: GcmIv,
+    #[serde(default)]
+    pub(crate) replication: KeyReplication,
     #[serde(default = "five")]
     pub(crate) failed_logins_max: u32,
     pub(crate) subnets: Vec<Subnet>,
@@ -59,6 +61,15 @@ pub(crate) enum GcmIv {
     Caller,
     ZeroInPlace,
     Appended,
+}
+
+/// How a key comes to all HSMs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KeyReplication {
+    #[default]
+    Shared,
+    OaepTransfer,
 }
 
 const fn yes() -> bool {

@@ -32,7 +32,7 @@ use serde::Deserialize;
 pub(crate) use audit::AuditMode;
 pub(crate) use data::DataSection;
 pub(crate) use environment::Environment;
-pub(crate) use hsm::{ClusterSection, GcmIv, HsmSection};
+pub(crate) use hsm::{ClusterSection, GcmIv, HsmSection, KeyReplication};
 pub(crate) use http::{Addresses, ClientCertificates, HttpSection};
 pub(crate) use identity::{IdentityFile, IdentitySection, place_of};
 pub(crate) use load::load;

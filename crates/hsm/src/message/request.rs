@@ -19,6 +19,15 @@ pub(crate) enum Request {
     Tokens,
     /// Something of the token with a serial number.
     Of(String, Ask),
+    /// To copy a movable key to another token.
+    Copy {
+        /// The serial number of the token that has it.
+        from: String,
+        /// And of the one that is to have it too.
+        to: String,
+        id: KeyId,
+        label: String,
+    },
 }
 
 /// What is asked of a token.
@@ -29,6 +38,8 @@ pub(crate) enum Ask {
     LogOut,
     ChangePin { old: Pin, new: Pin },
     Generate { id: KeyId, label: String },
+    GenerateMovable { id: KeyId, label: String },
+    Settle(KeyId),
     Find(KeyId),
     Destroy(KeyId),
     Encrypt { id: KeyId, mode: IvMode, plaintext: Zeroizing<Vec<u8>>, aad: Vec<u8> },
@@ -42,6 +53,9 @@ impl Request {
             Self::Load(path) => Writer::new(0, &[path.as_os_str().as_bytes()]).done(),
             Self::Tokens => Writer::new(1, &[]).done(),
             Self::Of(serial, ask) => ask.encode(serial.as_bytes()),
+            Self::Copy { from, to, id, label } => {
+                Writer::new(14, &[from.as_bytes(), to.as_bytes(), id, label.as_bytes()]).done()
+            }
         }
     }
 
@@ -50,6 +64,12 @@ impl Request {
         let request = match kind {
             0 => Self::Load(Path::new(OsStr::from_bytes(fields.bytes()?)).to_owned()),
             1 => Self::Tokens,
+            14 => Self::Copy {
+                from: fields.text()?.to_owned(),
+                to: fields.text()?.to_owned(),
+                id: fields.exactly()?,
+                label: fields.text()?.to_owned(),
+            },
             kind => Self::Of(fields.text()?.to_owned(), Ask::decode(kind, &mut fields)?),
         };
         if fields.is_done() { Ok(request) } else { Err(Malformed) }
@@ -66,6 +86,8 @@ impl Ask {
                 Writer::new(5, &[serial, old.expose().as_bytes(), new.expose().as_bytes()])
             }
             Self::Generate { id, label } => Writer::new(6, &[serial, id, label.as_bytes()]),
+            Self::GenerateMovable { id, label } => Writer::new(12, &[serial, id, label.as_bytes()]),
+            Self::Settle(id) => Writer::new(13, &[serial, id]),
             Self::Find(id) => Writer::new(7, &[serial, id]),
             Self::Destroy(id) => Writer::new(8, &[serial, id]),
             Self::Encrypt { id, mode, plaintext, aad } => {
@@ -90,6 +112,8 @@ impl Ask {
             4 => Self::LogOut,
             5 => Self::ChangePin { old: fields.text()?.into(), new: fields.text()?.into() },
             6 => Self::Generate { id: fields.exactly()?, label: fields.text()?.to_owned() },
+            12 => Self::GenerateMovable { id: fields.exactly()?, label: fields.text()?.to_owned() },
+            13 => Self::Settle(fields.exactly()?),
             7 => Self::Find(fields.exactly()?),
             8 => Self::Destroy(fields.exactly()?),
             9 => Self::Encrypt {
@@ -156,6 +180,9 @@ mod tests {
             }),
             of(Ask::Decrypt { id, mode: IvMode::ZeroInPlace, sealed, aad: aad() }),
             of(Ask::Random(1024)),
+            of(Ask::GenerateMovable { id, label: "label".to_owned() }),
+            of(Ask::Settle(id)),
+            Request::Copy { from: "one".to_owned(), to: "two".to_owned(), id, label: "label".to_owned() },
         ]
     }
 

@@ -88,22 +88,32 @@ async fn check(
     pin: Option<&Pin>,
 ) -> Result<(Vec<Finding>, bool)> {
     let worker = reached.worker()?;
-    let (mut findings, mut is_well) = (Vec::new(), true);
+    let mut found = Vec::new();
     for hsm in &cluster.hsms {
-        let is_active = hsm.state == HsmState::Active;
-        let found = look(&worker, hsm).await;
-        let found = match (found, pin) {
-            (Ok(found), Some(pin)) if is_active => {
-                let tried = trial(&worker, reached, cluster, hsm, pin).await;
-                tried.map(|tried| found + &tried).map_err(|error| error.to_string())
-            }
-            (found, _) => found,
-        };
-        // An HSM that takes no part need not be there.
-        is_well &= found.is_ok() || !is_active;
-        findings.push(Finding::of(cluster, hsm, Some(found.unwrap_or_else(|problem| problem))));
+        found.push((hsm, look(&worker, hsm).await));
     }
-    Ok((findings, is_well))
+    let active = |hsm: &Hsm| hsm.state == HsmState::Active;
+    // An HSM that takes no part need not be there.
+    let is_well = |found: &[(&Hsm, Result<String, String>)]| {
+        found.iter().all(|(hsm, found)| found.is_ok() || !active(hsm))
+    };
+    if let (Some(pin), true) = (pin, is_well(&found)) {
+        let serials = cluster.hsms.iter().filter(|hsm| active(hsm)).map(|hsm| hsm.token_serial.as_str());
+        let serials: Vec<&str> = serials.collect();
+        let tried = trial(&worker, reached, &serials, pin).await;
+        for (hsm, found) in found.iter_mut().filter(|(hsm, _)| active(hsm)) {
+            match &tried {
+                Ok(()) => *found = found.clone().map(|text| text + "; a trial key works in all HSMs"),
+                Err((serial, error)) if *serial == hsm.token_serial => *found = Err(error.to_string()),
+                Err(_) => {}
+            }
+        }
+    }
+    let is_well = is_well(&found);
+    let shown = found
+        .into_iter()
+        .map(|(hsm, found)| Finding::of(cluster, hsm, Some(found.unwrap_or_else(|problem| problem))));
+    Ok((shown.collect(), is_well))
 }
 
 /// What an HSM says of itself, or what is wrong with it.
@@ -116,39 +126,47 @@ async fn look(worker: &Worker, hsm: &Hsm) -> Result<String, String> {
     }
 }
 
-/// Makes a key in an HSM, encrypts and decrypts with it, and looks for it in the others. It is destroyed in any case.
-async fn trial(
+/// Makes a key for all HSMs, as CreateKey is to, and uses it in each of them. It is destroyed in any case. An error comes
+/// with the serial number of the token that it is about.
+async fn trial<'s>(
     worker: &Worker,
     reached: &Reached,
-    cluster: &ClusterSection,
-    hsm: &Hsm,
+    serials: &[&'s str],
     pin: &Pin,
-) -> Result<String, Error> {
-    let serial = &hsm.token_serial;
-    worker.log_in(serial, pin).await?;
-    let mut id: KeyId = [0; KEY_ID_BYTES];
-    wiring::random().fill(&mut id).map_err(|error| Error::NotStarted(error.to_string()))?;
-    worker.generate(serial, id, TRIAL_LABEL).await?;
-    let used = round_trip(worker, reached, serial, id).await;
-    let (mut others, mut seen) = (0, 0);
-    for other in cluster.hsms.iter().filter(|other| other.state == HsmState::Active && other.id != hsm.id) {
-        others += 1;
-        let found = match worker.log_in(&other.token_serial, pin).await {
-            Ok(()) => worker.find(&other.token_serial, id).await,
-            Err(error) => Err(error),
-        };
-        seen += usize::from(found.is_ok());
+) -> Result<(), (&'s str, Error)> {
+    for serial in serials {
+        worker.log_in(serial, pin).await.map_err(|error| (*serial, error))?;
     }
-    worker.destroy(serial, id).await?;
-    used?;
-    Ok(format!("; a key works, and is in {seen} of {others} other HSMs"))
+    let Some(first) = serials.first() else { return Ok(()) };
+    let mut id: KeyId = [0; KEY_ID_BYTES];
+    let drawn = wiring::random().fill(&mut id);
+    drawn.map_err(|error| (*first, Error::NotStarted(error.to_string())))?;
+    let made = worker.generate_in_all(serials, reached.replication, id, TRIAL_LABEL).await;
+    made.map_err(|error| (*first, error))?;
+    let used = use_in_all(worker, reached, serials, id).await;
+    worker.destroy_in_all(serials, id).await;
+    used
 }
 
-async fn round_trip(worker: &Worker, reached: &Reached, serial: &str, id: KeyId) -> Result<(), Error> {
+/// Encrypts in each HSM, and decrypts in all.
+async fn use_in_all<'s>(
+    worker: &Worker,
+    reached: &Reached,
+    serials: &[&'s str],
+    id: KeyId,
+) -> Result<(), (&'s str, Error)> {
     let (plaintext, aad, mode) = (b"trial", b"additional data", reached.iv_mode);
-    let sealed = worker.encrypt(serial, id, mode, plaintext, aad).await?;
-    let opened = worker.decrypt(serial, id, mode, sealed, aad).await?;
-    if opened.as_slice() == plaintext { Ok(()) } else { Err(Error::Token(TokenError::InvalidCiphertext)) }
+    for from in serials {
+        let sealed = worker.encrypt(from, id, mode, plaintext, aad).await.map_err(|error| (*from, error))?;
+        for to in serials {
+            let opened = worker.decrypt(to, id, mode, sealed.clone(), aad).await;
+            let opened = opened.map_err(|error| (*to, error))?;
+            if opened.as_slice() != plaintext {
+                return Err((*to, Error::Token(TokenError::InvalidCiphertext)));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn pin(reached: &Reached, path: &Path) -> Result<Pin> {
