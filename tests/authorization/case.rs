@@ -55,8 +55,7 @@ pub(crate) struct Case {
     /// What a service calls for.
     pub(crate) source_arn: Option<String>,
     /// The endpoint that the request comes through.
-    #[serde(rename = "through")]
-    pub(crate) _through: Option<String>,
+    pub(crate) through: Option<Through>,
     pub(crate) operation: String,
     pub(crate) body: Value,
     pub(crate) region: Option<String>,
@@ -76,6 +75,16 @@ pub(crate) struct Given {
     pub(crate) identity: Option<Value>,
     pub(crate) group: Option<Value>,
     pub(crate) boundary: Option<Value>,
+}
+
+/// A private endpoint.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Through {
+    pub(crate) endpoint: String,
+    pub(crate) network: String,
+    /// What may pass; without it, everything.
+    pub(crate) policy: Option<Value>,
 }
 
 /// A grant that is there before the request.

@@ -1,6 +1,7 @@
 //! Who there is in the two accounts of each case.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use trent_crypto::SecretBytes;
@@ -9,7 +10,9 @@ use trent_domain::identity::{
     Account, Group, InlinePolicy, ManagedPolicy, Owner, Record, Rights, Role, Status, User,
 };
 use trent_domain::time::Timestamp;
-use trent_service::{Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredService, NamedDocument};
+use trent_service::{
+    Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredEndpoint, ConfiguredService, NamedDocument,
+};
 
 use crate::case::Case;
 use crate::world::REGION;
@@ -118,6 +121,19 @@ pub(crate) fn add(
             Role::new(id, name, &unique_id("AROA", index, seed), &document(&trust).to_string(), CREATED);
         configured.records.push(Record::Role(Role { rights, boundary, ..role }));
     }
+}
+
+/// Adds the endpoint that a case is asked through.
+pub(crate) fn add_endpoint(configured: &mut Configured, case: &Case, written: &dyn Fn(&Value) -> String) {
+    let Some(through) = &case.through else { return };
+    let policy = through.policy.as_ref().map(written);
+    configured.endpoints.push(ConfiguredEndpoint {
+        vpce_id: through.endpoint.clone(),
+        vpc_id: through.network.clone(),
+        listener: SocketAddr::from(([127, 0, 0, 1], 0)),
+        account: None,
+        policy: policy.map(|text| NamedDocument { name: "test.json".to_owned(), text }),
+    });
 }
 
 /// Adds the services, which speak for everybody.

@@ -13,7 +13,10 @@ use trent_domain::alias::{Alias, AliasName};
 use trent_domain::time::Clock;
 use trent_protocol::Operation::{self, *};
 use trent_server::{Credentials, Listen, Metrics, Server, Settings, Signatures};
-use trent_service::{Configured, Connection, Form, SigningIdentity, Spoken, StsAction, StsCall};
+use trent_service::{
+    Configured, Connection, Form, Options, Roots, SigningIdentity, Spoken, StsAction, StsCall,
+};
+use trent_testkit::attestation::DocumentMaker;
 use trent_testkit::{TestKms, base64, told};
 
 use crate::case::{Answer, Case, Expected, Grant, Signing};
@@ -29,31 +32,57 @@ pub(crate) struct World {
     /// What stands for the names in braces, of each case.
     names: Vec<BTreeMap<String, String>>,
     wire: Option<Wire>,
-    _server: Option<Server>,
+    /// The endpoints of the cases that have one.
+    endpoints: BTreeMap<usize, Wire>,
+    documents: DocumentMaker,
+    /// Serves until it is dropped.
+    server: Option<Server>,
 }
 
 impl World {
     /// A service that knows the people of all cases, and their keys.
     pub(crate) async fn new(cases: Vec<Case>, over_http: bool) -> Self {
-        let kms = TestKms::new().await.in_region(REGION);
-        let mut world = Self { kms, names: Vec::new(), wire: None, _server: None, cases };
+        let documents = DocumentMaker::default();
+        let roots = Roots::default().with("test", &documents.root.der).expect("a root");
+        let options = Options { attestation_roots: roots, ..Options::default() };
+        let kms = TestKms::with_options(options).await.in_region(REGION);
+        let endpoints = BTreeMap::new();
+        let mut world =
+            Self { kms, names: Vec::new(), wire: None, endpoints, documents, server: None, cases };
         for index in 0..world.cases.len() {
             world.names.push(people::names(index));
             world.make_keys(index).await;
         }
         world.configure(&BTreeSet::new()).await;
         if over_http {
-            let listen = Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), tls: None, endpoint: None };
-            let regions = [REGION, OTHER_REGION].map(|region| region.parse().expect("a Region"));
-            let signatures = Signatures { regions: Some(regions.to_vec()), ..Signatures::default() };
-            let credentials = Credentials::Signed(signatures);
-            let settings = Settings { listeners: vec![listen], cores: 1, credentials, ..Settings::default() };
-            let server =
-                Server::start(settings, Arc::clone(&world.kms.service), &Metrics::new()).expect("a server");
-            world.wire = Some(Wire::new(server.addresses()[0]));
-            world._server = Some(server);
+            world.serve();
         }
         world
+    }
+
+    /// Listens, and for each endpoint apart.
+    fn serve(&mut self) {
+        let through: Vec<_> = self
+            .cases
+            .iter()
+            .enumerate()
+            .filter_map(|(index, case)| Some((index, case.through.clone()?)))
+            .collect();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let endpoints = through.iter().map(|(_, through)| Some(Arc::from(through.endpoint.as_str())));
+        let listeners = std::iter::once(None).chain(endpoints);
+        let listeners = listeners.map(|endpoint| Listen { address, tls: None, endpoint }).collect();
+        let regions = [REGION, OTHER_REGION].map(|region| region.parse().expect("a Region"));
+        let signatures = Signatures { regions: Some(regions.to_vec()), ..Signatures::default() };
+        let credentials = Credentials::Signed(signatures);
+        let settings = Settings { listeners, cores: 1, credentials, ..Settings::default() };
+        let server =
+            Server::start(settings, Arc::clone(&self.kms.service), &Metrics::new()).expect("a server");
+        let mut addresses = server.addresses().iter();
+        self.wire = addresses.next().map(|address| Wire::new(*address));
+        let indexes = through.iter().map(|(index, _)| *index);
+        self.endpoints = indexes.zip(addresses.map(|address| Wire::new(*address))).collect();
+        self.server = Some(server);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -133,7 +162,8 @@ impl World {
         }
         let now = self.kms.clock.now().seconds();
         let draft = Draft { signer: &signer, region, now, headers, body: body.to_string(), signing };
-        self.wire.as_mut().expect("a server").ask(&case.operation, draft)
+        let wire = self.endpoints.get_mut(&index).or(self.wire.as_mut());
+        wire.expect("a server").ask(&case.operation, draft)
     }
 
     async fn directly(
@@ -188,6 +218,7 @@ impl World {
         for (index, case) in self.cases.iter().enumerate() {
             let named = |value: &Value| document(&self.json(index, value)).to_string();
             people::add(&mut configured, index, case, &named, recreated);
+            people::add_endpoint(&mut configured, case, &named);
         }
         people::add_services(&mut configured);
         self.kms.service.configure(configured).await.expect("the identities fit together");
@@ -235,6 +266,9 @@ impl World {
             let blob = root.ok(Encrypt, request).await["CiphertextBlob"].take();
             self.set(index, "blob", &blob);
         }
+        if case.body["Recipient"].is_object() {
+            self.make_documents(index, &root).await;
+        }
         for grant in case.grants.iter().filter(|grant| grant.issuer.is_none()) {
             self.make_grant(index, grant, &root).await;
         }
@@ -259,6 +293,16 @@ impl World {
         }
         if let Some(role) = &case.recreated {
             self.configure(&BTreeSet::from([(index, role.clone())])).await;
+        }
+    }
+
+    /// What an enclave shows whose image measures 7, and one in debug mode, which measures nothing.
+    async fn make_documents(&mut self, index: usize, root: &TestKms) {
+        let public = root.public_key(&root.create_key_of("RSA_2048", "ENCRYPT_DECRYPT").await).await;
+        for image in [0, 7] {
+            let document = self.documents.enclave(image, &public, self.kms.clock.now());
+            let document = base64(&document.signed_by(&self.documents.signer));
+            self.set(index, &format!("document{image}"), &json!(document));
         }
     }
 

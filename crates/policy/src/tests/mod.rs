@@ -4,6 +4,7 @@ mod cases;
 mod decision_properties;
 mod decisions;
 mod hostile;
+mod in_use;
 mod lint;
 mod oracle;
 mod properties;
@@ -91,6 +92,11 @@ pub(crate) fn caller(name: &str) -> Caller<'static> {
             account: None,
             service: Some("cloudtrail.amazonaws.com"),
             ..of(CallerKind::Service, "cloudtrail.amazonaws.com", "")
+        },
+        "logs" => Caller {
+            account: None,
+            service: Some("logs.us-east-1.amazonaws.com"),
+            ..of(CallerKind::Service, "logs.us-east-1.amazonaws.com", "")
         },
         "backup" => Caller {
             service: Some("backup.trent.internal"),
