@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     writer: OnceLock<Thread>,
     lanes: Mutex<Vec<Lane>>,
     newest: Mutex<Option<Checkpoint>>,
+    /// The number of the first line that is not durable yet.
+    pub(crate) durable: AtomicU64,
     pub(crate) counters: Counters,
 }
 

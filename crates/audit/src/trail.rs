@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -143,6 +143,11 @@ impl Trail {
     /// The newest checkpoint that is durable.
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.0.as_ref().and_then(|inner| *inner.shared.newest())
+    }
+
+    /// The number of the first line that is not durable yet: those before stand in the files.
+    pub fn durable(&self) -> u64 {
+        self.0.as_ref().map_or(0, |inner| inner.shared.durable.load(Acquire))
     }
 
     /// What was done so far.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -225,6 +225,7 @@ impl Writer {
             *self.shared.newest() = Some(checkpoint);
         }
         self.batch = Batch { first: self.head.sequence, ..Batch::default() };
+        self.shared.durable.store(self.head.sequence, Release);
         match &self.output {
             Some(output) => {
                 if output.try_send(lines).is_err() {

@@ -23,6 +23,7 @@ use crate::clock::SystemClock;
 use crate::commands::serve::check_plain_http;
 use crate::config::{Config, Environment, HttpSection, IdentityFile, place_of};
 use crate::data_dir::DataDir;
+use crate::deliveries::Deliveries;
 use crate::dev::seed::Seed;
 use crate::dev::{Desk as DevDesk, MovableClock};
 use crate::failure::misuse;
@@ -107,6 +108,7 @@ impl Plan {
         key_stores.register(&metrics);
         process.look_at_memory(&service);
         process.look_at_certificate(self.config.http.tls_certificate.as_deref());
+        let deliveries = Deliveries::start(&self.config, data_dir.path(), service.trail(), &metrics)?;
         // Of `trent dev` alone.
         let faults = clock.as_ref().map(|_| Arc::new(Faults::default()));
         let settings = Settings { faults: faults.clone(), ..self.settings(&service, &endpoints)? };
@@ -130,6 +132,7 @@ impl Plan {
                 tracing::warn!(connections = cut, "requests that took too long were cut");
             }
             drop(admin);
+            deliveries.stop().await;
             for jobs in jobs {
                 jobs.stop().await;
             }

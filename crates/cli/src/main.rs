@@ -11,6 +11,7 @@ mod clusters;
 mod commands;
 mod config;
 mod data_dir;
+mod deliveries;
 mod dev;
 mod failure;
 mod first_start;

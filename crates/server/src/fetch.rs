@@ -1,4 +1,5 @@
-//! Asks providers of identities for their keys: small documents, over HTTPS, now and then.
+//! The server as a client of the web, over HTTPS, now and then: it asks providers of identities for their keys, which are
+//! small documents, and posts to receivers what they want to know.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
@@ -25,9 +26,42 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The most that it may answer.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// A client for documents of the web. It keeps no connections and follows no redirects.
+/// A client of the web. It keeps no connections and follows no redirects.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WebClient;
+
+/// What is posted.
+#[derive(Debug, Clone, Copy)]
+pub struct Post<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// The certificates that the receiver's has to lead to, PEM; those of the system without.
+    pub ca: Option<&'a str>,
+    /// The type of the body.
+    pub content_type: &'a str,
+    /// Other headers.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body.
+    pub body: &'a [u8],
+    /// How long it may take, connection and answer included.
+    pub patience: Duration,
+}
+
+impl WebClient {
+    /// Posts, and waits for an answer that says that it was taken: one of the statuses 200 to 299.
+    ///
+    /// # Errors
+    /// There was no such answer; what was sent may have been taken all the same.
+    pub async fn post(&self, post: Post<'_>) -> Result<(), String> {
+        let headers = post.headers.iter().copied().chain([("content-type", post.content_type)]);
+        let request =
+            headers.fold(Request::post(post.url), |request, (name, value)| request.header(name, value));
+        let request = request.body(Full::from(post.body.to_vec())).map_err(|error| error.to_string())?;
+        let answered = timeout(post.patience, send(request, post.ca)).await;
+        let (status, _) = answered.map_err(|_| "no answer in time".to_owned())??;
+        if status.is_success() { Ok(()) } else { Err(format!("status {status}")) }
+    }
+}
 
 impl Fetch for WebClient {
     fn get<'a>(
@@ -42,39 +76,48 @@ impl Fetch for WebClient {
 }
 
 async fn get(url: &str, ca: Option<&str>) -> Result<Vec<u8>, String> {
-    let uri: Uri = url.parse().map_err(|_| "not a URL".to_owned())?;
+    let request = Request::get(url).header(header::ACCEPT, "application/json");
+    let request = request.body(Full::default()).map_err(|_| "not a URL".to_owned())?;
+    match send(request, ca).await? {
+        (StatusCode::OK, body) => Ok(body),
+        (status, _) => Err(format!("status {status}")),
+    }
+}
+
+async fn send(request: Request<Full<Bytes>>, ca: Option<&str>) -> Result<(StatusCode, Vec<u8>), String> {
+    let uri = request.uri();
     let host = uri.host().ok_or("a URL without a host")?.trim_matches(['[', ']']).to_owned();
     let is_https = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
     let stream = TcpStream::connect((host.as_str(), port)).await.map_err(|error| error.to_string())?;
     if !is_https {
-        return ask(stream, &uri).await;
+        return ask(stream, request).await;
     }
     let name = ServerName::try_from(host).map_err(|_| "not a host name".to_owned())?;
     let connector = TlsConnector::from(Arc::new(configuration(ca)?));
     let stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
-    ask(stream, &uri).await
+    ask(stream, request).await
 }
 
 async fn ask(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    uri: &Uri,
-) -> Result<Vec<u8>, String> {
+    mut request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Vec<u8>), String> {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     // It ends when the sender is dropped.
     let connection = tokio::spawn(connection);
-    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let uri = std::mem::take(request.uri_mut());
     let host = uri.authority().map_or("", http::uri::Authority::as_str);
-    let request = Request::get(path).header(header::HOST, host).header(header::ACCEPT, "application/json");
-    let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+    let host = HeaderValue::from_str(host).map_err(|error| error.to_string())?;
+    request.headers_mut().insert(header::HOST, host);
+    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    *request.uri_mut() = path.parse().map_err(|_| "not a URL".to_owned())?;
     let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
-    if answer.status() != StatusCode::OK {
-        return Err(format!("status {}", answer.status()));
-    }
+    let status = answer.status();
     let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
     connection.abort();
-    body.map(|body| body.to_bytes().to_vec()).map_err(|error| error.to_string())
+    body.map(|body| (status, body.to_bytes().to_vec())).map_err(|error| error.to_string())
 }
 
 /// What is trusted: these certificates, or those of the system.

@@ -43,7 +43,7 @@ mod xks;
 pub use authenticate::{Credentials, Signatures};
 pub use dispatch::dispatch;
 pub use faults::{Fault, FaultKind, Faults, NoFault, StandingFault};
-pub use fetch::WebClient;
+pub use fetch::{Post, WebClient};
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use prometheus_client;

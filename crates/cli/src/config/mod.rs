@@ -22,6 +22,7 @@ mod load;
 mod log;
 mod ops;
 mod quotas;
+mod receivers;
 mod root_key;
 mod setting;
 mod xks;
@@ -37,6 +38,7 @@ pub(crate) use http::{Addresses, ClientCertificates, HttpSection};
 pub(crate) use identity::{IdentityFile, IdentitySection, place_of};
 pub(crate) use load::load;
 pub(crate) use log::{LogFormat, LogSection};
+pub(crate) use receivers::Webhook;
 pub(crate) use root_key::{Provider, RootKeySection};
 pub(crate) use setting::default_file;
 pub(crate) use xks::{ClientCertificateFiles, XksSection};
@@ -49,6 +51,7 @@ use jobs::JobsSection;
 use limits::LimitsSection;
 use ops::OpsSection;
 use quotas::QuotasSection;
+use receivers::{AuditWebhookSection, NotificationsSection};
 use setting::Section;
 use xks_proxy::XksProxySection;
 
@@ -64,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) auth: AuthSection,
     pub(crate) attestation: AttestationSection,
     pub(crate) audit: AuditSection,
+    pub(crate) audit_webhook: AuditWebhookSection,
+    pub(crate) notifications: NotificationsSection,
     pub(crate) limits: LimitsSection,
     pub(crate) quotas: QuotasSection,
     pub(crate) cache: CacheSection,
@@ -75,7 +80,7 @@ pub(crate) struct Config {
 }
 
 /// All sections, in the order of the default file.
-const SECTIONS: [&Section; 16] = [
+const SECTIONS: [&Section; 18] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
@@ -84,6 +89,8 @@ const SECTIONS: [&Section; 16] = [
     &auth::SECTION,
     &attestation::SECTION,
     &audit::SECTION,
+    &receivers::AUDIT_WEBHOOK,
+    &receivers::NOTIFICATIONS,
     &limits::SECTION,
     &quotas::SECTION,
     &cache::SECTION,
@@ -106,6 +113,8 @@ impl Config {
             ("auth", self.auth != other.auth),
             ("attestation", self.attestation != other.attestation),
             ("audit", self.audit != other.audit),
+            ("audit_webhook", self.audit_webhook != other.audit_webhook),
+            ("notifications", self.notifications != other.notifications),
             ("limits", self.limits != other.limits),
             ("cache", self.cache != other.cache),
             ("jobs", self.jobs != other.jobs),
