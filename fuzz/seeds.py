@@ -29,7 +29,7 @@ def load(path):
 
 
 def ciphertext_blob():
-    for name in ["blob", "blob_rust"]:
+    for name in ["blob", "blob_rust", "double"]:
         for case in load(f"crypto/testdata/formats/v1/{name}.json")["cases"]:
             blob = bytes.fromhex(case["blob"])
             if len(blob) <= 512:

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use trent_crypto::ciphertext::double::Double;
 use trent_crypto::ciphertext::{BLOB_BYTES_MAX, BLOB_OVERHEAD_BYTES, open, read_header, seal};
 use trent_crypto::{BlobKeyId, CanonicalContext, Key256, SystemRandom};
 use trent_fuzz::Cut;
@@ -25,7 +26,11 @@ fn foreign(blob: &[u8]) {
     let whole = (BLOB_OVERHEAD_BYTES..=BLOB_BYTES_MAX).contains(&blob.len());
     let readable = whole && blob[0] == 1 && matches!(blob[1], b's' | b'm');
     let header = read_header(blob);
-    assert_eq!(header.is_ok(), readable);
+    let double = Double::read(blob);
+    assert_eq!(header.is_ok(), readable || (whole && double.is_ok()));
+    if let Ok(double) = &double {
+        assert_eq!(double.write(), blob, "something was passed over");
+    }
     if let Ok(header) = header {
         assert_eq!(header.key_id.uuid, blob[2..18]);
         assert_eq!(header.key_id.multi_region, blob[1] == b'm');
