@@ -174,6 +174,7 @@ fn metadata(behalf: Behalf<'_>) -> RequestMetadata {
         kms_operation: behalf.operation.to_owned(),
         kms_request_id: behalf.request_id.to_string(),
         kms_via_service: behalf.via_service.map(str::to_owned),
-        ..RequestMetadata::default()
+        aws_source_vpce: behalf.source.map(|(endpoint, _)| endpoint.to_owned()),
+        aws_source_vpc: behalf.source.map(|(_, network)| network.to_owned()),
     }
 }

@@ -42,12 +42,14 @@ pub struct Behalf<'a> {
     pub key_arn: Option<&'a str>,
     /// The service that called on the caller's behalf.
     pub via_service: Option<&'a str>,
+    /// The private endpoint that the request to trent came through, and the network behind that.
+    pub source: Option<(&'a str, &'a str)>,
 }
 
 impl Behalf<'_> {
     /// On behalf of nobody: whether a proxy is well.
     pub const fn health(operation: &'static str, request_id: Uuid) -> Self {
-        Self { operation, request_id, principal: None, key_arn: None, via_service: None }
+        Self { operation, request_id, principal: None, key_arn: None, via_service: None, source: None }
     }
 }
 

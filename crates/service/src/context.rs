@@ -158,7 +158,15 @@ impl<'a> Context<'a> {
             principal: Some(caller.service_name().unwrap_or(&caller.arn)),
             key_arn: None,
             via_service: caller.via.as_ref().map(|via| &*via.service),
+            source: self.call.connection.endpoint.map(|endpoint| (&*endpoint.id, &*endpoint.network)),
         }
+    }
+
+    /// The same where a key is used. How a caller reaches trent is told to the proxies of its own account alone.
+    pub(crate) fn behalf_with(&self, key: &Key) -> Behalf<'a> {
+        let behalf = self.behalf();
+        let own = key.account == self.call.caller.account;
+        Behalf { source: behalf.source.filter(|_| own), ..behalf }
     }
 
     /// Notes that a key was used with success.

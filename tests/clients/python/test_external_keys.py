@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -391,6 +392,27 @@ def test_what_a_killed_server_has_answered_of_keys_in_stores_is_there(authority,
             assert kms.decrypt(CiphertextBlob=blob)["KeyId"].endswith(key)
         arguments = {"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store, "XksKeyId": external_key}
         assert told(kms.create_key, **arguments)[1] == "XksKeyAlreadyInUseException"
+    assert server.stop() == 0, server.log()
+
+
+def test_the_proxy_is_told_of_the_private_endpoint_that_a_request_came_through(authority, proxy, tmp_path):
+    (tmp_path / "identities.toml").write_text('[[endpoint]]\nvpce_id = "vpce-0a1b"\nvpc_id = "vpc-1"\nlistener = "127.0.0.1:0"\n')
+    file = tmp_path / "trent.toml"
+    text = configuration(proxy, authority).replace("= 300", "= 1500")
+    file.write_text(f'[identity]\nfile = "identities.toml"\n{text}')
+    server = Server(tmp_path, arguments=["--config", str(file)]).start()
+    kms = server.client(REGION)
+    private = server.client(REGION, endpoint_url="http://" + re.search(r"vpce-0a1b http://(\S+)", server.ready_line)[1])
+    store = kms.create_custom_key_store(**request(proxy))["CustomKeyStoreId"]
+    connect(kms, store)
+    key = create(private, store, "key")
+    for client in [private, kms]:
+        blob = client.encrypt(KeyId=key, Plaintext=b"text")["CiphertextBlob"]
+        client.decrypt(CiphertextBlob=blob)
+    told = [(api, metadata.get("awsSourceVpce"), metadata.get("awsSourceVpc")) for api, metadata in proxy.seen]
+    through = ("vpce-0a1b", "vpc-1")
+    used = [("encrypt", *through), ("decrypt", *through), ("encrypt", None, None), ("decrypt", None, None)]
+    assert [line for line in told if line[0] != "health"] == [("metadata", *through), *used]
     assert server.stop() == 0, server.log()
 
 

@@ -46,7 +46,12 @@ pub(super) async fn generate<A: MayGenerateDataKey>(
     }
     let plaintext = key.random_data_key(bytes)?;
     let sealed = key
-        .encrypt(plaintext.expose(), EncryptionAlgorithm::SymmetricDefault, &context, ctx.behalf())
+        .encrypt(
+            plaintext.expose(),
+            EncryptionAlgorithm::SymmetricDefault,
+            &context,
+            ctx.behalf_with(key.key()),
+        )
         .await?;
     ctx.record_usage(&key, operation)?;
     Ok(DataKey { plaintext, sealed, key_arn: key.arn_text().to_owned() })

@@ -47,7 +47,7 @@ pub(super) async fn generate<A: MayGenerateDataKeyPair>(
     }
     let pair = key.random_pair(order.key_pair_spec).await?;
     let algorithm = EncryptionAlgorithm::SymmetricDefault;
-    let sealed = key.encrypt(pair.private.expose(), algorithm, &context, ctx.behalf()).await?;
+    let sealed = key.encrypt(pair.private.expose(), algorithm, &context, ctx.behalf_with(key.key())).await?;
     ctx.record_usage(&key, operation)?;
     Ok(DataKeyPair { pair, sealed, key_arn: key.arn_text().to_owned() })
 }

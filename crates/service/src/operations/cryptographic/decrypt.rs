@@ -34,10 +34,10 @@ impl Handle for DecryptRequest {
             _ => ctx.authorize_asking::<Decrypt>(named(name, "keyId")?, tokens, parameters).await?,
         };
         if self.dry_run == Some(true) {
-            key.try_decrypt(blob, algorithm, &context, ctx.behalf()).await?;
+            key.try_decrypt(blob, algorithm, &context, ctx.behalf_with(key.key())).await?;
             return Err(UseError::DryRun.into());
         }
-        let opened = key.decrypt(blob, algorithm, &context, ctx.behalf()).await?;
+        let opened = key.decrypt(blob, algorithm, &context, ctx.behalf_with(key.key())).await?;
         ctx.record_usage(&key, TrackedOperation::Decrypt)?;
         let answer = recipient.answer(&opened.plaintext, ctx)?;
         Ok(DecryptResponse {

@@ -20,7 +20,9 @@ impl Handle for EncryptRequest {
             key.check_encrypt(self.plaintext.expose_secret().len(), algorithm, &context)?;
             return Err(UseError::DryRun.into());
         }
-        let sealed = key.encrypt(self.plaintext.expose_secret(), algorithm, &context, ctx.behalf()).await?;
+        let sealed = key
+            .encrypt(self.plaintext.expose_secret(), algorithm, &context, ctx.behalf_with(key.key()))
+            .await?;
         if let Some(material) = sealed.material {
             ctx.event.additional("keyMaterialId", &material.to_string());
         }

@@ -51,14 +51,15 @@ impl Handle for ReEncryptRequest {
         source.check_algorithm(from, &source_context)?;
         destination.check_algorithm(to, &destination_context)?;
         let Source::Blob(blob) = blob else { return Err(UseError::DryRun.into()) };
-        let behalf = ctx.behalf();
+        let [from_behalf, to_behalf] = [source.key(), destination.key()].map(|key| ctx.behalf_with(key));
         if self.dry_run == Some(true) {
-            let bytes = source.try_decrypt(blob, from, &source_context, behalf).await?;
+            let bytes = source.try_decrypt(blob, from, &source_context, from_behalf).await?;
             destination.check_encrypt(bytes, to, &destination_context)?;
             return Err(UseError::DryRun.into());
         }
-        let opened = source.decrypt(blob, from, &source_context, behalf).await?;
-        let sealed = destination.encrypt(opened.plaintext.expose(), to, &destination_context, behalf).await?;
+        let opened = source.decrypt(blob, from, &source_context, from_behalf).await?;
+        let sealed =
+            destination.encrypt(opened.plaintext.expose(), to, &destination_context, to_behalf).await?;
         ctx.record_usage(&source, TrackedOperation::ReEncrypt)?;
         ctx.record_usage(&destination, TrackedOperation::ReEncrypt)?;
         Ok(ReEncryptResponse {
