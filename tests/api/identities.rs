@@ -138,3 +138,55 @@ async fn a_token_opens_for_its_own_access_key_and_only_whole() {
     }
     assert_eq!(invalid(&id, &"A".repeat(20_000)), Some(SessionError::Invalid));
 }
+
+/// The number of the key that sealed a token.
+fn sealed_with(token: &str) -> u32 {
+    let bytes = trent_testkit::bytes(&serde_json::json!(token));
+    u32::from_be_bytes(bytes[1..5].try_into().expect("four bytes"))
+}
+
+/// The keys of session tokens that are stored.
+async fn session_keys(kms: &TestKms) -> Vec<String> {
+    let rows = trent_database::read(&*kms.database, |records| records.ring_keys()).await.expect("the ring");
+    rows.into_iter().map(|row| row.name).filter(|name| name.starts_with("sessions/")).collect()
+}
+
+#[tokio::test]
+async fn sessions_outlast_the_key_that_sealed_them_for_as_long_as_any_may_last() {
+    let kms = TestKms::new().await;
+    assert_eq!(kms.service.administer(role("app")).await, Reply::Done);
+    let [old_id, _, old] = credentials(&assume(&kms, ARN).await.unwrap());
+    assert_eq!(kms.service.administer(Command::RotateSessionKey {}).await, Reply::Done);
+    let [new_id, _, new] = credentials(&assume(&kms, ARN).await.unwrap());
+    assert_eq!((sealed_with(&old), sealed_with(&new)), (1, 2));
+    let kms = kms.restart().await;
+    assert!(kms.service.session(&old_id, &old).is_ok());
+    assert!(kms.service.session(&new_id, &new).is_ok());
+    kms.clock.advance_millis(129_599_999);
+    kms.run_jobs().await;
+    assert_eq!(session_keys(&kms).await, ["sessions/1", "sessions/2"]);
+    kms.clock.advance_millis(1);
+    kms.run_jobs().await;
+    assert_eq!(session_keys(&kms).await, ["sessions/2"]);
+    let kms = kms.restart().await;
+    assert_eq!(kms.service.session(&old_id, &old).err(), Some(SessionError::Invalid));
+    let [id, _, token] = credentials(&assume(&kms, ARN).await.unwrap());
+    assert_eq!(sealed_with(&token), 2);
+    assert!(kms.service.session(&id, &token).is_ok());
+}
+
+#[tokio::test]
+async fn another_key_seals_sessions_each_month() {
+    let kms = TestKms::new().await;
+    kms.run_jobs().await;
+    kms.clock.advance_days(29);
+    kms.run_jobs().await;
+    assert_eq!(session_keys(&kms).await, ["sessions/1"]);
+    kms.clock.advance_days(1);
+    kms.run_jobs().await;
+    assert_eq!(session_keys(&kms).await, ["sessions/1", "sessions/2"]);
+    kms.clock.advance_days(30);
+    kms.run_jobs().await;
+    // The second has sealed until now.
+    assert_eq!(session_keys(&kms).await, ["sessions/2", "sessions/3"]);
+}

@@ -23,7 +23,7 @@ pub(crate) use clusters::ClusterCommand;
 pub(crate) use dev::{ClockCommand, FaultCommand};
 pub(crate) use identities::{
     AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
-    RecordCommand, RightsCommand, RoleCommand, TokenCommand, UserCommand,
+    RecordCommand, RightsCommand, RoleCommand, SessionKeyCommand, TokenCommand, UserCommand,
 };
 pub(crate) use policy::{CheckArguments, ExplainArguments, PolicyWords};
 pub(crate) use transfer::{ExportArguments, ImportArguments};
@@ -345,6 +345,9 @@ pub(crate) enum AdminCommand {
     /// Access keys.
     #[command(subcommand)]
     AccessKey(AccessKeyCommand),
+    /// The key that seals session tokens.
+    #[command(subcommand)]
+    SessionKey(SessionKeyCommand),
     /// API tokens, for clients that cannot sign.
     #[command(subcommand)]
     Token(TokenCommand),

@@ -104,6 +104,7 @@ pub(crate) async fn open_service(
         grants_per_key_max: config.limits.grants_per_key.get(),
         regions: signatures.regions.map(Arc::from),
         settling_seconds: config.jobs.settling_seconds.as_u32(),
+        session_key_days: config.auth.session_key_days.as_u32(),
         key_stores_per_region_max: config.limits.custom_key_stores.as_usize(),
         policy_bytes_max: config.limits.key_policy_bytes.as_usize(),
         on_demand_rotations_max: config.limits.on_demand_rotations.as_usize(),
@@ -119,6 +120,9 @@ pub(crate) async fn open_service(
         Some(settings) => service.open_trail(settings).await.map_err(anyhow::Error::msg)?,
         None => service,
     };
+    if started == Started::First {
+        service.record_first_start().await?;
+    }
     Ok((Arc::new(service), started))
 }
 

@@ -209,6 +209,9 @@ pub trait Transaction: Records {
     /// Replaces a key of the ring that must be there.
     fn replace_ring_key(&mut self, key: &RingKey) -> Result<()>;
 
+    /// Deletes a key of the ring, if it is there.
+    fn delete_ring_key(&mut self, name: &str) -> Result<()>;
+
     /// Adds or replaces a record of a proxy.
     fn put_proxy_record(&mut self, record: &ProxyRecord) -> Result<()>;
 

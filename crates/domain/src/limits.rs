@@ -70,6 +70,8 @@ pub const TAG_VALUE_CHARACTERS_MAX: usize = 256;
 pub const GROUPS_PER_USER_MAX: usize = 10;
 /// Client ids of one provider of web identities.
 pub const CLIENT_IDS_PER_PROVIDER_MAX: usize = 100;
+/// Days after which another key seals session tokens.
+pub const SESSION_KEY_DAYS: u32 = 30;
 /// Seconds that a session lasts, at least.
 pub const SESSION_SECONDS_MIN: u32 = 900;
 /// Seconds that a session of a role lasts when the request does not say, and at most when the role does not.

@@ -136,6 +136,7 @@ mod put_policy;
 mod refusal;
 mod replicas;
 mod secrets;
+mod session_keys;
 mod system;
 mod transfer;
 mod usage_log;

@@ -239,6 +239,10 @@ async fn write_ring(
     fresh.iter().try_for_each(|key| Ok(keyring.admit(key.name, &key.sealed)?))
 }
 
-fn insert(transaction: &mut dyn Transaction, name: RingName, sealed: &[u8]) -> Result<(), OpenError> {
+pub(crate) fn insert(
+    transaction: &mut dyn Transaction,
+    name: RingName,
+    sealed: &[u8],
+) -> Result<(), OpenError> {
     Ok(transaction.insert_ring_key(&RingKey { name: name.to_string(), sealed: sealed.to_vec() })?)
 }

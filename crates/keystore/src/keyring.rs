@@ -192,12 +192,24 @@ impl Keyring {
 
     /// The number of the key that seals session tokens.
     pub fn sessions(&self) -> Option<u32> {
+        self.session_numbers().last().copied()
+    }
+
+    /// The numbers of the keys that open session tokens, in order.
+    pub fn session_numbers(&self) -> Vec<u32> {
         let keys = self.keys.read();
         let numbers = keys.keys().filter_map(|name| match name {
             RingName::Sessions(number) => Some(*number),
             _ => None,
         });
-        numbers.max()
+        let mut numbers: Vec<u32> = numbers.collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Takes a key out of the ring. It is wiped when the last who uses it is done.
+    pub fn forget(&self, name: RingName) {
+        self.keys.write().remove(&name);
     }
 
     /// The public key of checkpoints.

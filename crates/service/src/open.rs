@@ -13,7 +13,7 @@ use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Rights, 
 use trent_domain::key_store::EndpointService;
 use trent_domain::limits::{
     GRANTS_PER_KEY_MAX, KEY_STORES_PER_REGION_MAX, KEYS_PER_REGION_MAX, ON_DEMAND_ROTATIONS_MAX,
-    POLICY_BYTES_MAX,
+    POLICY_BYTES_MAX, SESSION_KEY_DAYS,
 };
 use trent_domain::time::{Clock, Timestamp};
 use trent_gate::{Endpoint, Gate, OpenError, Parts, Registry, Standing};
@@ -46,6 +46,8 @@ pub struct Options {
     pub regions: Option<Arc<[Region]>>,
     /// Seconds that a replica stays `Creating`, and that a change of the primary Region leaves both keys `Updating`.
     pub settling_seconds: u32,
+    /// Days after which another key seals session tokens; 0 is never.
+    pub session_key_days: u32,
     /// Seconds between two checks of the health of a connected external key store; 0 for none.
     pub health_check_seconds: u32,
     /// Whom to trust about enclaves.
@@ -64,6 +66,7 @@ impl Default for Options {
             on_demand_rotations_max: ON_DEMAND_ROTATIONS_MAX,
             regions: None,
             settling_seconds: 0,
+            session_key_days: SESSION_KEY_DAYS,
             health_check_seconds: 300,
             attestation_roots: Roots::aws(),
             attestation_freshness: Freshness::default(),

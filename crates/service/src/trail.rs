@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use trent_audit::{Checkpoint, Internal, Rotation, Settings, Signer, Trail, hex};
+use serde_json::json;
+use trent_audit::{AdminRecord, Checkpoint, Internal, Rotation, Settings, Signer, Trail, hex};
+use trent_domain::identity::Owner;
 use trent_gate::{CheckpointSigner, Rotated};
 use uuid::Uuid;
 
@@ -102,6 +104,28 @@ impl Service {
     /// A process that ends without this loses nothing, but leaves the database's log to the next one.
     pub fn close_database(&self) {
         self.database.close();
+    }
+
+    /// Records that the deployment was made, and who may sign in it.
+    pub async fn record_first_start(&self) -> Result<(), KmsError> {
+        let keys = trent_database::read(&*self.database, |records| records.access_keys()).await?;
+        let told = keys.first().map(|key| {
+            let user = match &key.owner {
+                Owner::Root => None,
+                Owner::User(name) => Some(name),
+            };
+            json!({"account": key.account, "user": user, "accessKeyId": key.id})
+        });
+        let parameters = told.unwrap_or_else(|| json!({})).to_string();
+        let record = AdminRecord {
+            name: "FirstStart",
+            parameters: parameters.as_bytes(),
+            read_only: false,
+            at: self.now(),
+            error: None,
+        };
+        let written = self.recorder.admin(&record, self.new_event_id());
+        written.await.map_err(|_| KmsError::unrecordable())
     }
 
     /// Records what a job did.

@@ -276,6 +276,12 @@ pub(crate) enum AccessKeyCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum SessionKeyCommand {
+    /// Have another key seal session tokens from now on. Those before it open what they sealed until that is over.
+    Rotate,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     /// Show all API tokens: their ids, for whom they speak, and until when.
     List,

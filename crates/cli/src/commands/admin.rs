@@ -11,11 +11,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 use trent_domain::identity::Owner;
-use trent_service::admin::Reply;
+use trent_service::admin::{Command, Reply};
 
 use super::policy::explain;
 use crate::admin_socket::ask;
-use crate::arguments::{AdminArguments, AdminCommand};
+use crate::arguments::{AdminArguments, AdminCommand, SessionKeyCommand};
 use crate::config::Environment;
 use crate::dev::DevCommand;
 
@@ -44,6 +44,9 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
         AdminCommand::Role(words) => tell(ask(dir, &identities::role(words)?)?, json, text)?,
         AdminCommand::Policy(words) => tell(ask(dir, &identities::policy(words)?)?, json, text)?,
         AdminCommand::OidcProvider(words) => tell(ask(dir, &identities::oidc_provider(words)?)?, json, text)?,
+        AdminCommand::SessionKey(SessionKeyCommand::Rotate) => {
+            tell(ask(dir, &Command::RotateSessionKey {})?, json, text)?
+        }
         AdminCommand::Token(words) => tell(ask(dir, &identities::token(words))?, json, text)?,
         AdminCommand::AccessKey(words) => tell(ask(dir, &identities::access_key(words))?, json, text)?,
     };

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, de::Error};
 use trent_domain::identifier::Region;
+use trent_domain::limits::SESSION_KEY_DAYS;
 use trent_server::Signatures;
 
 use super::bounded::Bounded;
@@ -15,6 +16,7 @@ pub(crate) struct AuthSection {
     #[serde(deserialize_with = "regions")]
     regions: Vec<Region>,
     api_tokens: bool,
+    pub(crate) session_key_days: Bounded<0, 3650>,
 }
 
 impl Default for AuthSection {
@@ -24,6 +26,7 @@ impl Default for AuthSection {
             echo_canonical: Echo::Loopback,
             regions: Vec::new(),
             api_tokens: false,
+            session_key_days: Bounded::new(SESSION_KEY_DAYS as u64),
         }
     }
 }
@@ -86,6 +89,11 @@ pub(super) const SECTION: Section = Section {
             name: "api_tokens",
             default: D::Is("false"),
             comment: "Takes API tokens (`trent admin token`) from clients that cannot sign.",
+        },
+        Setting {
+            name: "session_key_days",
+            default: D::Is("30"),
+            comment: "Days after which another key seals session tokens; 0 is never. Old ones open for as long as needed.",
         },
     ],
 };

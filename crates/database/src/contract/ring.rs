@@ -16,6 +16,11 @@ pub(crate) async fn keys_and_settings_are_kept_and_replaced(subject: Subject) {
     let refused = subject.try_write(move |records| records.replace_ring_key(&key("c", 1))).await.unwrap_err();
     assert!(matches!(refused, DatabaseError::Conflict { table: "ring_keys", .. }), "{refused}");
 
+    for _ in 0..2 {
+        subject.write(move |records| records.delete_ring_key("a")).await;
+        assert_eq!(subject.read(|records| records.ring_keys()).await, [key("b", 2)]);
+    }
+
     assert_eq!(subject.read(|records| records.setting("x")).await, None);
     for value in [&b"one"[..], b""] {
         subject.write(move |records| records.put_setting("x", value)).await;

@@ -33,6 +33,12 @@ pub(super) fn replace(connection: &Connection, key: &RingKey) -> Result<()> {
     }
 }
 
+pub(super) fn delete(connection: &Connection, name: &str) -> Result<()> {
+    let text = "DELETE FROM ring_keys WHERE name = :name";
+    connection.prepare_cached(text)?.execute(named_params! {":name": name})?;
+    Ok(())
+}
+
 pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>> {
     let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE name = :name")?;
     Ok(statement.query_row(named_params! {":name": name}, |row| row.get(0)).optional()?)

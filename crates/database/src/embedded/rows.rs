@@ -293,6 +293,12 @@ impl Transaction for Rows<'_> {
         Ok(())
     }
 
+    fn delete_ring_key(&mut self, name: &str) -> Result<()> {
+        ring::delete(self.connection, name)?;
+        self.changed(Change::Ring(name.to_owned()));
+        Ok(())
+    }
+
     fn put_proxy_record(&mut self, record: &ProxyRecord) -> Result<()> {
         // The proxy itself is the only one who keeps them, so nobody is told.
         proxy::put(self.connection, record)

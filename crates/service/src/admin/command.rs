@@ -237,6 +237,8 @@ pub enum Command {
         /// Who, and what.
         question: Question,
     },
+    /// Has another key seal session tokens from now on.
+    RotateSessionKey {},
     /// All API tokens; of the tokens themselves nothing is kept.
     ListTokens {},
     /// A new API token of a user, of a session of a role, or of the account's root.

@@ -113,6 +113,7 @@ impl Service {
             Command::DisableAccessKey { id } => self.set_access_key(id, Status::Inactive).await,
             Command::DeleteAccessKey { id } => self.delete_access_key(id).await,
             Command::Explain { question } => self.explain(&question).await,
+            Command::RotateSessionKey {} => self.rotate_session_key().await,
             Command::ListTokens {} => self.list_tokens().await,
             Command::CreateToken { account, user, role, session, region, days, description } => {
                 let wanted = Wanted { account, user, role, session, region, days, description };
@@ -122,6 +123,11 @@ impl Service {
             other => self.administer_records(other).await,
         };
         done.unwrap_or_else(|Refused(problem)| Reply::Refused { problem })
+    }
+
+    async fn rotate_session_key(&self) -> Outcome {
+        self.gate.rotate_session_key(self.now()).await?;
+        Ok(Reply::Done)
     }
 
     // The directory in memory is replaced before the command is answered, so that an access key that was

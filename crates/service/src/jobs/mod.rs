@@ -7,6 +7,7 @@ mod delete_expired_keys;
 mod expire_imported_material;
 mod flush_last_usage;
 mod rotate_due_keys;
+mod rotate_session_keys;
 mod round;
 mod settle_clusters;
 mod settle_key_stores;
@@ -56,8 +57,10 @@ impl Service {
         let rotated = self.rotate_due_keys().await;
         let expired = self.expire_imported_material().await;
         let usages = self.flush_last_usage().await;
+        let session_keys = self.rotate_session_keys().await;
         let checkpoint = self.keep_checkpoint().await;
         checkpoint?;
+        session_keys?;
         Ok(JobReport {
             deleted: deleted?,
             settled: settled?,
