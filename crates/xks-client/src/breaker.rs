@@ -29,6 +29,8 @@ struct State {
 struct Open {
     until: Instant,
     rest: Duration,
+    /// Whether somebody asks, to find out.
+    probing: bool,
     why: Failure,
 }
 
@@ -41,6 +43,7 @@ impl Breaker {
             Some(open) => {
                 // This one is the probe; others wait for what it finds.
                 open.until = now + PROBE;
+                open.probing = true;
                 Ok(())
             }
             None => Ok(()),
@@ -57,11 +60,14 @@ impl Breaker {
         let mut state = self.0.lock();
         state.failures = state.failures.saturating_add(1);
         let rest = match &state.open {
-            Some(open) => (open.rest * 2).min(REST_MAX),
+            Some(open) if open.probing => (open.rest * 2).min(REST_MAX),
+            // Of one that was let in before it opened: hundreds may have been.
+            Some(_) => return,
             None if state.failures >= FAILURES => REST,
             None => return,
         };
-        state.open = Some(Open { until: Instant::now() + rest, rest, why: why.clone() });
+        let until = Instant::now() + rest;
+        state.open = Some(Open { until, rest, probing: false, why: why.clone() });
     }
 }
 
@@ -88,6 +94,14 @@ mod tests {
         breaker.answered();
         breaker.admit().unwrap();
         breaker.failed(&Failure::Timeout);
+        breaker.admit().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_were_asking_when_it_died_it_rests_no_longer() {
+        let breaker = Breaker::default();
+        (0..500).for_each(|_| breaker.failed(&Failure::Timeout));
+        tokio::time::advance(REST).await;
         breaker.admit().unwrap();
     }
 
