@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -86,6 +87,8 @@ pub fn client_config(options: TlsOptions<'_>) -> Result<Arc<ClientConfig>, TlsEr
             builder.with_client_auth_cert(chain.map_err(TlsError::Pem)?, key)?
         }
     };
+    // A session that is taken up again shows no certificate: one that has ended or changed would go unnoticed.
+    config.resumption = Resumption::disabled();
     config.alpn_protocols = match options.http2 {
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
