@@ -93,6 +93,11 @@ def test_a_store_is_made_connected_changed_and_deleted(stores, proxy):
         ("bad-json", "XksProxyInvalidResponseException", "cannot interpret the response"),
         ("redirect", "XksProxyInvalidResponseException", "cannot interpret the response"),
         ("slow", "XksProxyUriUnreachableException", LATE),
+        ("unavailable", "XksProxyUriUnreachableException", "unhealthy state"),
+        ("no-instance", "XksProxyInvalidResponseException", "cannot interpret the response"),
+        ("eleven", "XksProxyInvalidResponseException", "cannot interpret the response"),
+        ("no-fleet", "XksProxyInvalidResponseException", "cannot interpret the response"),
+        ("AccessDeniedException", "XksProxyInvalidConfigurationException", "denied access"),
     ],
 )
 def test_no_store_is_kept_that_does_not_work(stores, proxy, fault, code, text):
@@ -132,3 +137,45 @@ def test_a_proxy_in_a_private_network_is_reached_through_its_service_alone(store
     stores.connect_custom_key_store(CustomKeyStoreId=store)
     # It is reached, and shows a certificate of another name.
     assert settled(stores, store) == ("FAILED", "XKS_PROXY_INVALID_TLS_CONFIGURATION")
+
+
+def test_an_attempt_to_connect_says_why_it_failed(stores, proxy, authority):
+    store = stores.create_custom_key_store(**request(proxy))["CustomKeyStoreId"]
+
+    def connect():
+        stores.connect_custom_key_store(CustomKeyStoreId=store)
+        found = settled(stores, store)
+        stores.disconnect_custom_key_store(CustomKeyStoreId=store)
+        assert settled(stores, store) == ("DISCONNECTED", None)
+        return found
+
+    for fault, code in [
+        ("AuthenticationFailedException", "INVALID_CREDENTIALS"),
+        ("InvalidUriPathException", "XKS_PROXY_INVALID_CONFIGURATION"),
+        ("bad-json", "XKS_PROXY_INVALID_RESPONSE"),
+        ("AccessDeniedException", "XKS_PROXY_ACCESS_DENIED"),
+        ("unavailable", "XKS_PROXY_NOT_REACHABLE"),
+        ("slow", "XKS_PROXY_TIMED_OUT"),
+    ]:
+        proxy.faults = {fault}
+        assert connect() == ("FAILED", code), fault
+    # As long as one instance of the key manager serves, all is well.
+    proxy.faults = {"degraded"}
+    assert connect() == ("CONNECTED", None)
+    proxy.context.load_cert_chain(*authority.issue("ended", HOST, dns=HOST, days=-1))
+    assert connect() == ("FAILED", "XKS_PROXY_INVALID_TLS_CONFIGURATION")
+    proxy.stop()
+    assert connect() == ("FAILED", "XKS_PROXY_NOT_REACHABLE")
+
+
+def test_a_proxy_at_another_address_is_asked_by_its_name_and_once_more_after_a_time_out(stores, proxy):
+    stores.create_custom_key_store(**request(proxy))
+    assert proxy.names == {("tls", HOST), ("http", HOST)}
+    proxy.faults, before = {"slow"}, len(proxy.seen)
+    with pytest.raises(stores.exceptions.XksProxyUriUnreachableException, match=LATE):
+        other = {"XksProxyUriPath": "/at/other" + proxy.path}
+        stores.create_custom_key_store(**request(proxy, "other", **other))
+    deadline = time.monotonic() + 30
+    while len(proxy.seen) < before + 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(proxy.seen) == before + 2

@@ -129,13 +129,19 @@ class Proxy:
         }
         self.faults = set()
         self.slowness = 0.4
+        # Paths with this in them are left without an answer for as long as it is there.
+        self.hangs = None
+        self.hanging = 0
         self.region = REGION
         self.seen = []
         # What was sent beside that, and the last integrity value.
         self.asked = []
         self.integrity = None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # The names by which it was asked: in TLS, and in HTTP.
+        self.names = set()
+        self.context = context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
+        context.sni_callback = lambda _, name, __: self.names.add(("tls", name))
         if clients:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(clients.file)
@@ -189,7 +195,12 @@ class Proxy:
 
     def answer(self, handler, method):
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
+        if self.hangs and self.hangs in handler.path:
+            self.hanging += 1
+            while self.hangs and self.hangs in handler.path:
+                time.sleep(0.02)
         headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.names.add(("http", headers.get("host")))
         if "close" in self.faults:
             handler.close_connection = True
             handler.connection.close()
@@ -219,7 +230,7 @@ class Proxy:
     def outcome(self, method, path, headers, body):
         if "redirect" in self.faults:
             raise LookupError(302, None)
-        route = re.fullmatch(rf"{self.path}/(health|keys/([A-Za-z0-9._-]{{1,128}})/(metadata|encrypt|decrypt))", path)
+        route = re.fullmatch(rf"(?:/at/[a-z]+)?{self.path}/(health|keys/([A-Za-z0-9._-]{{1,128}})/(metadata|encrypt|decrypt))", path)
         if not route:
             raise Refused("InvalidUriPathException")
         if method != "POST" and "get" not in self.faults:
@@ -279,6 +290,11 @@ class Proxy:
     def health(self):
         status = "UNAVAILABLE" if "unavailable" in self.faults else "ACTIVE"
         details = [{"id": "1", "model": "python", "healthStatus": status}]
+        if "degraded" in self.faults:
+            states = ["UNAVAILABLE", "DEGRADED"]
+            details = [{"id": state, "model": "python", "healthStatus": state} for state in states]
+        if "no-instance" in self.faults:
+            details = []
         return {
             "xksProxyFleetSize": 0 if "no-fleet" in self.faults else 1,
             "xksProxyVendor": "tests",
@@ -362,12 +378,12 @@ class Proxy:
         return {"plaintext": base64.b64encode(plaintext).decode()}
 
 
-def configuration(proxy, authority):
+def configuration(proxy, authority, timeout_ms=300):
     """What trent is told so that it finds the proxy under its name, and trusts it."""
     return f"""
 [xks]
 extra_trust_roots = ["{authority.file}"]
-request_timeout_ms = 300
+request_timeout_ms = {timeout_ms}
 connect_override = [{{ host = "{HOST}", connect_to = ["127.0.0.1:{proxy.port}"] }}]
 """
 
