@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use trent_domain::key_store::ProxyFailure;
-use trent_protocol::Operation::{ConnectCustomKeyStore, DisconnectCustomKeyStore};
+use trent_protocol::Operation::{ConnectCustomKeyStore, CreateCustomKeyStore, DisconnectCustomKeyStore};
+use trent_service::Registry;
 use trent_testkit::TestKms;
 
+use super::create_custom_key_store::{private, registry};
 use super::{code, connect, connected, create, disconnect, state};
 
 fn named(id: &str) -> Value {
@@ -149,4 +151,30 @@ async fn only_stores_of_the_caller_are_found() {
     }
     let refused = kms.as_user("bob").refused(ConnectCustomKeyStore, named(&id)).await;
     assert_eq!(code(&refused), "AccessDeniedException");
+}
+
+#[tokio::test]
+async fn an_endpoint_service_is_looked_at_again_when_its_store_is_connected() {
+    let kms = TestKms::new().await;
+    kms.service.register(registry(json!({})));
+    let created = kms.ok(CreateCustomKeyStore, private("one")).await;
+    let id = created["CustomKeyStoreId"].as_str().expect("an id");
+    let wrong = [
+        (Registry::default(), "FAILED XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND"),
+        (registry(json!({"allowed_principals": []})), "FAILED XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND"),
+        (
+            registry(json!({"acceptance_required": true})),
+            "FAILED XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION",
+        ),
+    ];
+    for (registry, expected) in wrong {
+        kms.service.register(registry);
+        connect(&kms, id).await;
+        assert_eq!(state(&kms, id).await, expected);
+        disconnect(&kms, id).await;
+    }
+    assert_eq!(kms.proxies.take_asked(), [], "no way leads to the proxy");
+    kms.service.register(registry(json!({})));
+    connect(&kms, id).await;
+    assert_eq!(state(&kms, id).await, "CONNECTED");
 }

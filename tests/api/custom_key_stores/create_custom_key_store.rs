@@ -12,7 +12,7 @@ use super::{ACCESS_KEY_ID, SECRET, code, create, external, shown, with};
 const SERVICE: &str = "com.amazonaws.vpce.eu-central-1.vpce-svc-0123";
 
 /// A request for a store whose proxy is reached through a private network.
-fn private(name: &str) -> Value {
+pub(super) fn private(name: &str) -> Value {
     let members = json!({
         "XksProxyConnectivity": "VPC_ENDPOINT_SERVICE",
         "XksProxyVpcEndpointServiceName": SERVICE,
@@ -21,7 +21,7 @@ fn private(name: &str) -> Value {
     with(external(name), members)
 }
 
-fn registry(changes: Value) -> Registry {
+pub(super) fn registry(changes: Value) -> Registry {
     let service = with(
         json!({
             "name": SERVICE,

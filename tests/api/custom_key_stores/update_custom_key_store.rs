@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use trent_domain::key_store::ProxyFailure;
-use trent_protocol::Operation::{ConnectCustomKeyStore, UpdateCustomKeyStore};
+use trent_protocol::Operation::{ConnectCustomKeyStore, CreateCustomKeyStore, UpdateCustomKeyStore};
 use trent_testkit::TestKms;
 
+use super::create_custom_key_store::{private, registry};
 use super::{SECRET, code, connect, connected, create, shown, state, with};
 
 const OTHER_SECRET: &str = "YW5vdGhlciBzZWNyZXQsIGFsc28gMzIgYnl0ZXMgb2s=";
@@ -112,4 +113,22 @@ async fn members_belong_to_the_type_and_to_each_other() {
     });
     kms.ok(UpdateCustomKeyStore, to(&id, public)).await;
     assert_eq!(kms.proxies.kept(), [], "what is disconnected keeps no connection");
+}
+
+#[tokio::test]
+async fn what_led_to_a_private_proxy_is_forgotten_when_it_becomes_public() {
+    let kms = TestKms::new().await;
+    kms.service.register(registry(json!({})));
+    let created = kms.ok(CreateCustomKeyStore, private("one")).await;
+    let id = created["CustomKeyStoreId"].as_str().expect("an id");
+    let public = json!({
+        "XksProxyConnectivity": "PUBLIC_ENDPOINT", "XksProxyUriEndpoint": "https://one.example.com",
+        "XksProxyVpcEndpointServiceName": "",
+    });
+    kms.ok(UpdateCustomKeyStore, to(id, public)).await;
+    let shown = shown(&kms, id).await["XksProxyConfiguration"].take();
+    assert_eq!(shown["Connectivity"], "PUBLIC_ENDPOINT");
+    assert_eq!(shown["UriEndpoint"], "https://one.example.com");
+    assert!(shown.get("VpcEndpointServiceName").is_none(), "{shown}");
+    assert!(shown.get("VpcEndpointServiceOwner").is_none(), "{shown}");
 }
