@@ -28,8 +28,8 @@ pub(crate) use identities::{
 pub(crate) use policy::{CheckArguments, ExplainArguments, PolicyWords};
 pub(crate) use transfer::{ExportArguments, ImportArguments};
 pub(crate) use xks::{
-    RulesArguments, XksCheckArguments, XksCommand, XksKeyCommand, XksProxyArguments, XksProxyCommand,
-    XksStoreCommand,
+    KeyStoreCommand, RulesArguments, XksCheckArguments, XksCommand, XksKeyCommand, XksProxyArguments,
+    XksProxyCommand, XksStoreCommand,
 };
 
 /// A key management service that every AWS client takes for AWS KMS.
@@ -354,6 +354,9 @@ pub(crate) enum AdminCommand {
     /// Clusters of HSMs, as the configuration has them. The server need not run.
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Custom key stores.
+    #[command(subcommand)]
+    KeyStore(KeyStoreCommand),
     /// Stores of `trent xks-proxy`.
     #[command(subcommand)]
     XksStore(XksStoreCommand),

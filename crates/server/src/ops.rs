@@ -2,6 +2,8 @@
 //!
 //! It has a core of its own, so that it answers when the others are busy, and while they drain.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -11,16 +13,34 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 use trent_service::Service;
+use trent_xks_proxy::Proxy;
 
 use crate::endpoint::{Answer, Endpoint, Origin};
 use crate::guard::guarded;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
+/// Whoever can tell whether requests can be answered, and otherwise why not.
+pub(crate) trait Readiness: Send + Sync {
+    fn ready(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
+}
+
+impl Readiness for Service {
+    fn ready(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(self.ready())
+    }
+}
+
+impl Readiness for Proxy {
+    fn ready(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(self.ready())
+    }
+}
+
 /// Answers the operator's tools.
 #[derive(Clone)]
 pub(crate) struct Operations {
-    pub(crate) service: Arc<Service>,
+    pub(crate) ready: Arc<dyn Readiness>,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
     pub(crate) draining: Arc<AtomicBool>,
@@ -56,7 +76,7 @@ impl Operations {
         if self.draining.load(Relaxed) {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
         }
-        match guarded(Instant::now() + self.limits.request, self.service.ready()).await {
+        match guarded(Instant::now() + self.limits.request, self.ready.ready()).await {
             Ok(Ok(())) => plain(StatusCode::OK, "ready\n"),
             Ok(Err(why)) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
             Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready: no answer in time\n"),

@@ -117,7 +117,7 @@ impl Server {
         let operations = match operations {
             Some(address) => {
                 let endpoint = Operations {
-                    service: Arc::clone(&service),
+                    ready: Arc::clone(&service) as _,
                     metrics: metrics.clone(),
                     limits: limits.clone(),
                     draining: Arc::clone(&draining),
@@ -193,7 +193,7 @@ pub(crate) fn bind_api(listen: &Listen) -> Result<Bound, StartError> {
     Ok(Bound { socket, listener: Arc::new(core::Listener { tls, on_loopback, endpoint }) })
 }
 
-fn start_operations(address: SocketAddr, endpoint: &Operations) -> Result<Pool, StartError> {
+pub(crate) fn start_operations(address: SocketAddr, endpoint: &Operations) -> Result<Pool, StartError> {
     let bound = bind_api(&Listen { address, tls: None, endpoint: None })?;
     // Few tools ask, and seldom; and they are not counted among the clients.
     let limits = Limits { connections_max: 256, body_bytes_max: 0, ..endpoint.limits.clone() };

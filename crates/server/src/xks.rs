@@ -5,14 +5,19 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 use tokio::time::Instant;
-use trent_xks_proxy::Proxy;
+use trent_xks_proxy::{Api, ErrorName, Proxy};
 
 use crate::authenticate::Wire;
 use crate::body::{Bodies, BodyError};
@@ -21,8 +26,9 @@ use crate::endpoint::{Answer, Endpoint, Origin};
 use crate::guard::guarded;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::ops::Operations;
 use crate::pool::Pool;
-use crate::server::{Listen, StartError, bind_api};
+use crate::server::{Listen, StartError, bind_api, start_operations};
 use crate::tls::{CertificateError, Tls};
 
 /// How to serve a proxy.
@@ -30,6 +36,8 @@ use crate::tls::{CertificateError, Tls};
 pub struct XksSettings {
     /// Where.
     pub addresses: Vec<SocketAddr>,
+    /// Where health, readiness and metrics are, if anywhere.
+    pub operations: Option<SocketAddr>,
     /// With which certificate; there is no plain HTTP.
     pub tls: Arc<Tls>,
     /// Threads, each with a runtime of its own.
@@ -41,7 +49,9 @@ pub struct XksSettings {
 /// A proxy that serves. Dropping it stops it at once.
 pub struct XksServer {
     pool: Pool,
+    operations: Option<Pool>,
     tls: Arc<Tls>,
+    draining: Arc<AtomicBool>,
 }
 
 impl XksServer {
@@ -50,27 +60,44 @@ impl XksServer {
     /// # Errors
     /// A listener cannot be bound, or a thread not be started; nothing is left running then.
     pub fn start(settings: XksSettings, proxy: &Arc<Proxy>, metrics: &Metrics) -> Result<Self, StartError> {
-        let XksSettings { addresses, tls, cores, limits } = settings;
+        let XksSettings { addresses, operations, tls, cores, limits } = settings;
         let bound = addresses
             .into_iter()
             .map(|address| bind_api(&Listen { address, tls: Some(Arc::clone(&tls)), endpoint: None }))
             .collect::<Result<Vec<_>, _>>()?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let tools = Operations {
+            ready: Arc::clone(proxy) as _,
+            metrics: metrics.clone(),
+            limits: limits.clone(),
+            draining: Arc::clone(&draining),
+        };
+        let operations = operations.map(|address| start_operations(address, &tools)).transpose()?;
+        let calls = Arc::new(Calls::default());
+        metrics.register(|registry| calls.register(registry));
         let bodies = Bodies::new(&limits);
         let endpoint = || XksProxy {
             proxy: Arc::clone(proxy),
             bodies: Arc::clone(&bodies),
             limits: limits.clone(),
             dates: Dates::new(),
+            calls: Arc::clone(&calls),
         };
         let pool = Pool::start("xks", bound, cores, &limits, &metrics.connections, endpoint)
             .map_err(StartError::Threads)?;
-        Ok(Self { pool, tls })
+        Ok(Self { pool, operations, tls, draining })
     }
 
     /// Where it serves, in the order of the settings.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         self.pool.addresses()
+    }
+
+    /// Where the operations listener is.
+    #[must_use]
+    pub fn operations_address(&self) -> Option<SocketAddr> {
+        self.operations.as_ref().and_then(|pool| pool.addresses().first().copied())
     }
 
     /// Reads the certificate anew. The old one stays where that fails.
@@ -84,8 +111,14 @@ impl XksServer {
     /// Accepts no more, lets requests in flight end, and waits for that until the deadline. Gives the number of
     /// connections that were cut.
     pub async fn drain(&self, deadline: Duration) -> usize {
+        self.draining.store(true, Relaxed);
         self.pool.drain(deadline);
-        self.pool.ended().await
+        let cut = self.pool.ended().await;
+        if let Some(operations) = &self.operations {
+            operations.stop();
+            operations.ended().await;
+        }
+        cut
     }
 }
 
@@ -101,11 +134,13 @@ struct XksProxy {
     bodies: Arc<Bodies>,
     limits: Limits,
     dates: Dates,
+    calls: Arc<Calls>,
 }
 
 impl Endpoint for XksProxy {
     async fn answer(&self, request: Request<Incoming>, _origin: &Origin) -> Answer {
-        let deadline = Instant::now() + self.limits.request;
+        let started = Instant::now();
+        let deadline = started + self.limits.request;
         let (head, body) = request.into_parts();
         if head.uri.path() == "/ping" && matches!(head.method, Method::GET | Method::HEAD) {
             return self.respond(200, b"pong\n".to_vec(), "text/plain; charset=utf-8", false);
@@ -130,9 +165,68 @@ impl Endpoint for XksProxy {
         };
         let closes = body.is_none() && head.version != Version::HTTP_2;
         match guarded(deadline, self.proxy.answer(request)).await {
-            Ok(answer) => self.respond(answer.status, answer.body, JSON, closes),
-            Err(_) => self.respond(500, INTERNAL.to_vec(), JSON, closes),
+            Ok(answer) => {
+                self.calls.count(&answer, started.elapsed());
+                self.respond(answer.status, answer.body, JSON, closes)
+            }
+            Err(_) => {
+                self.calls.count_unanswered(started.elapsed());
+                self.respond(500, INTERNAL.to_vec(), JSON, closes)
+            }
         }
+    }
+}
+
+/// What came of calls.
+#[derive(Debug)]
+struct Calls {
+    ended: Family<[(&'static str, &'static str); 2], Counter>,
+    took: Family<[(&'static str, &'static str); 1], Histogram>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            ended: Family::default(),
+            // KMS waits 250 ms, the network included.
+            took: Family::new_with_constructor(|| {
+                Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0])
+            }),
+        }
+    }
+}
+
+impl Calls {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "xks_requests",
+            "Calls of the proxy API by operation and result",
+            self.ended.clone(),
+        );
+        registry.register(
+            "xks_request_seconds",
+            "Seconds from the head of a call to its answer",
+            self.took.clone(),
+        );
+    }
+
+    fn count(&self, answer: &trent_xks_proxy::Answer, took: Duration) {
+        let result = match (answer.status, answer.error) {
+            (200, _) => "OK",
+            (_, Some(error)) => error.as_str(),
+            (_, None) => "none",
+        };
+        self.note(answer.call.map_or("none", Api::name), result, took);
+    }
+
+    /// Counts a call that the proxy failed to answer.
+    fn count_unanswered(&self, took: Duration) {
+        self.note("none", ErrorName::InternalException.as_str(), took);
+    }
+
+    fn note(&self, operation: &'static str, result: &'static str, took: Duration) {
+        self.ended.get_or_create(&[("operation", operation), ("result", result)]).inc();
+        self.took.get_or_create(&[("operation", operation)]).observe(took.as_secs_f64());
     }
 }
 

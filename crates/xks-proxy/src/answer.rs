@@ -38,6 +38,10 @@ pub struct Answer {
     pub status: u16,
     /// The body, JSON; empty where the method is wrong.
     pub body: Vec<u8>,
+    /// The call that was made, where the path is that of one.
+    pub call: Option<Api>,
+    /// The error, where it is one that has a name.
+    pub error: Option<ErrorName>,
 }
 
 /// Why there is no success.
@@ -77,11 +81,14 @@ impl Proxy {
         let mut call = Call::default();
         let outcome = self.outcome(&request, &mut call).await;
         let (answer, logged) = match outcome {
-            Ok(body) => (Answer { status: 200, body }, Some(None)),
-            Err(Refusal::Method) => (Answer { status: 405, body: Vec::new() }, None),
+            Ok(body) => (Answer { status: 200, body, call: call.api, error: None }, Some(None)),
+            Err(Refusal::Method) => {
+                (Answer { status: 405, body: Vec::new(), call: call.api, error: None }, None)
+            }
             Err(Refusal::Error(name, message)) => {
                 let body = ErrorBody { name, message: message.clone() }.to_json();
-                (Answer { status: name.status(), body }, Some(Some((name, message))))
+                let answer = Answer { status: name.status(), body, call: call.api, error: Some(name) };
+                (answer, Some(Some((name, message))))
             }
         };
         if let Some(refused) = logged {

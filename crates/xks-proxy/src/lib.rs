@@ -27,3 +27,4 @@ pub use answer::{Answer, Request};
 pub use manager::{Answering, ExternalKey, Facts, KeyManager, ManagerError};
 pub use open::{OpenError, Parts, Proxy};
 pub use rules::Rules;
+pub use trent_xks::{Api, ErrorName};

@@ -101,6 +101,15 @@ impl Proxy {
         self.clock.now()
     }
 
+    /// Whether requests can be answered; otherwise why not.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn ready(&self) -> Result<(), String> {
+        let read = trent_database::read(&*self.database, |records| records.setting("ready")).await;
+        read.map(|_| ()).map_err(|error| error.to_string())
+    }
+
     /// How many bytes of key material could not be locked into memory.
     #[must_use]
     pub fn unlocked_bytes(&self) -> usize {

@@ -22,6 +22,13 @@ pub struct Rules {
     /// Regions that KMS calls from, as its signature says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<String>,
+    /// VPCs that callers of KMS come from. KMS names none for callers of another account than the key's, and for those
+    /// who do not come through a VPC endpoint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_vpcs: Vec<String>,
+    /// VPC endpoints that callers of KMS come through; as with VPCs, there may be none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_vpces: Vec<String>,
 }
 
 impl Rules {
@@ -42,9 +49,16 @@ impl Rules {
             ("key-arns", key.is_none_or(|key| meets(&self.key_arns, key))),
             ("operations", meets(&self.operations, &metadata.kms_operation)),
             ("regions", meets(&self.regions, region)),
+            ("source-vpcs", named(&self.source_vpcs, metadata.aws_source_vpc.as_deref())),
+            ("source-vpces", named(&self.source_vpces, metadata.aws_source_vpce.as_deref())),
         ];
         met.into_iter().find_map(|(kind, met)| (!met).then_some(kind))
     }
+}
+
+/// Where there is no subject no pattern is met, not even `*`.
+fn named(patterns: &[String], subject: Option<&str>) -> bool {
+    patterns.is_empty() || subject.is_some_and(|subject| meets(patterns, subject))
 }
 
 fn meets(patterns: &[String], subject: &str) -> bool {
@@ -114,11 +128,25 @@ mod tests {
             key_arns: list("*:key/x"),
             operations: list("Dec*"),
             regions: list("eu-*"),
+            ..Rules::default()
         };
         assert_eq!(rules.broken_by(&metadata, "eu-west-1"), None);
         assert_eq!(rules.broken_by(&metadata, "us-west-1"), Some("regions"));
         let without_key = RequestMetadata { kms_key_arn: None, ..metadata.clone() };
         assert_eq!(rules.broken_by(&without_key, "eu-west-1"), None);
+        let private = RequestMetadata {
+            aws_source_vpc: Some("vpc-1".to_owned()),
+            aws_source_vpce: Some("vpce-1".to_owned()),
+            ..metadata.clone()
+        };
+        (rules.source_vpcs, rules.source_vpces) = (list("vpc-1"), list("*"));
+        assert_eq!(rules.broken_by(&private, "eu-west-1"), None);
+        let elsewhere = RequestMetadata { aws_source_vpc: Some("vpc-2".to_owned()), ..private.clone() };
+        assert_eq!(rules.broken_by(&elsewhere, "eu-west-1"), Some("source-vpcs"));
+        assert_eq!(rules.broken_by(&metadata, "eu-west-1"), Some("source-vpcs"), "from the internet");
+        rules.source_vpcs = Vec::new();
+        assert_eq!(rules.broken_by(&metadata, "eu-west-1"), Some("source-vpces"));
+        rules.source_vpces = Vec::new();
         rules.operations = vec!["Encrypt".to_owned()];
         assert_eq!(rules.broken_by(&metadata, "eu-west-1"), Some("operations"));
         rules.principals = vec!["arn:aws:iam::2:*".to_owned()];

@@ -26,7 +26,9 @@ class TrentProxy:
         ready = self.process.stdout.readline()
         watch.cancel()
         assert "ready" in ready, self.log()
-        self.port = int(re.search(r":(\d+)\s*$", ready)[1])
+        self.port = int(re.search(r" xks https://127\.0\.0\.1:(\d+)", ready)[1])
+        operations = re.search(r" ops (http://\S+)", ready)
+        self.ops_endpoint = operations and operations[1]
 
     def run(self, *words):
         done = subprocess.run(

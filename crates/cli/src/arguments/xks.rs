@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use trent_domain::identifier::{AccountId, Region};
 
 use super::{Place, RootKeyArguments, set, set_some};
 use crate::config::{Addresses, Config, Environment, LogFormat};
@@ -28,6 +29,9 @@ pub(crate) struct XksProxyArguments {
     /// Common name that client certificates may have; may be given more than once [default: any].
     #[arg(long, value_name = "NAME", requires = "client_roots")]
     client_name: Vec<String>,
+    /// Address of /healthz, /readyz and /metrics [default: none].
+    #[arg(long, value_name = "ADDRESS")]
+    ops_listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) root_key: RootKeyArguments,
     /// What to log: error, warn, info, debug, trace, or for parts [default: info].
@@ -50,6 +54,7 @@ impl XksProxyArguments {
         if !self.listen.is_empty() {
             proxy.listen = Addresses(self.listen.clone());
         }
+        set_some(&mut proxy.ops_listen, &self.ops_listen);
         set_some(&mut proxy.tls_certificate, &self.tls_cert);
         set_some(&mut proxy.tls_key, &self.tls_key);
         set_some(&mut proxy.client_roots, &self.client_roots);
@@ -77,6 +82,34 @@ pub(crate) enum XksProxyCommand {
     },
 }
 
+/// Custom key stores of the server that runs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyStoreCommand {
+    /// Make an external key store of the configuration file of its proxy. It is connected through the API.
+    Create {
+        /// What to call it.
+        name: String,
+        /// The account that is to have it.
+        #[arg(long, value_name = "DIGITS")]
+        account: AccountId,
+        /// Its Region.
+        #[arg(long, value_name = "REGION")]
+        region: Region,
+        /// Where the proxy is: https:// and its name, without a port.
+        #[arg(long, value_name = "URL")]
+        endpoint: String,
+        /// The proxy configuration file: path and credential. `trent xks-proxy config` writes one.
+        #[arg(long, value_name = "FILE")]
+        proxy_config: PathBuf,
+        /// The VPC endpoint service that leads to the proxy [default: none, the endpoint is public].
+        #[arg(long, value_name = "NAME")]
+        service: Option<String>,
+        /// The account that owns the service [default: the same].
+        #[arg(long, value_name = "DIGITS", requires = "service")]
+        service_owner: Option<AccountId>,
+    },
+}
+
 /// Who may use a store or a key. In patterns, `*` stands for any characters and `?` for one.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RulesArguments {
@@ -92,6 +125,13 @@ pub(crate) struct RulesArguments {
     /// Regions that KMS may call from; may be given more than once [default: all].
     #[arg(long, value_name = "PATTERN")]
     pub(crate) allow_region: Vec<String>,
+    /// VPCs that callers of KMS may come from; all others are refused, and those from none; may be given more than once
+    /// [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) allow_source_vpc: Vec<String>,
+    /// VPC endpoints that callers of KMS may come through; may be given more than once [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) allow_source_vpce: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

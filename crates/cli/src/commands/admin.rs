@@ -3,6 +3,7 @@
 mod clusters;
 mod dev;
 mod identities;
+mod key_stores;
 mod xks;
 
 use std::io::{self, Write};
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
             io::stdout().write_all(text.as_bytes())?;
             return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        AdminCommand::KeyStore(words) => tell(ask(dir, &key_stores::command(words)?)?, json, text)?,
         AdminCommand::XksStore(words) => tell(ask(&proxy_dir, &xks::store(words))?, json, xks::text)?,
         AdminCommand::XksKey(words) => tell(ask(&proxy_dir, &xks::key(words)?)?, json, xks::text)?,
         AdminCommand::Account(words) => tell(ask(dir, &identities::account(words))?, json, text)?,
@@ -97,6 +99,10 @@ fn text(reply: Reply) -> String {
         ),
         Reply::NewAccessKey { id, secret } => format!(
             "aws_access_key_id = {id}\naws_secret_access_key = {secret}\nThe secret is not shown again.\n"
+        ),
+        Reply::KeyStore { id } => format!(
+            "Made {id}. To connect it:\n  aws kms connect-custom-key-store --custom-key-store-id {id}\nThe proxy \
+             configuration file has a secret in it and is not needed any more.\n"
         ),
         Reply::Explanation { explanation } => explain::text(&explanation),
         Reply::Tokens { tokens } => table(

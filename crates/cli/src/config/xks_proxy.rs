@@ -14,6 +14,7 @@ use super::{Config, RootKeySection};
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct XksProxySection {
     pub(crate) listen: Addresses,
+    pub(crate) ops_listen: Option<SocketAddr>,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) root_key_file: Option<PathBuf>,
     pub(crate) tls_certificate: Option<PathBuf>,
@@ -28,6 +29,7 @@ impl Default for XksProxySection {
     fn default() -> Self {
         Self {
             listen: Addresses(vec![SocketAddr::from(([127, 0, 0, 1], 5680))]),
+            ops_listen: None,
             data_dir: None,
             root_key_file: None,
             tls_certificate: None,
@@ -61,6 +63,11 @@ pub(super) const SECTION: Section = Section {
             name: "listen",
             default: D::Is("\"127.0.0.1:5680\""),
             comment: "Address, or list of addresses, to listen on. Port 0 takes a free one and prints it.",
+        },
+        Setting {
+            name: "ops_listen",
+            default: D::Unset("\"127.0.0.1:5681\""),
+            comment: "Address of its health, readiness and metrics, over plain HTTP; none if not set.",
         },
         Setting {
             name: "data_dir",

@@ -109,6 +109,7 @@ impl Plan {
         let section = &self.config.xks_proxy;
         XksSettings {
             addresses: section.listen.0.clone(),
+            operations: section.ops_listen,
             tls: Arc::clone(&self.tls),
             cores: match section.threads.as_usize() {
                 0 => Settings::default().cores,
@@ -138,7 +139,9 @@ async fn delete_due_keys(proxy: Arc<Proxy>) {
 
 /// The line that others wait for.
 fn say_ready(server: &XksServer) {
-    let line: String = server.addresses().iter().map(|address| format!(" xks https://{address}")).collect();
+    let ops = server.operations_address().map(|address| format!(" ops http://{address}"));
+    let served = server.addresses().iter().map(|address| format!(" xks https://{address}"));
+    let line: String = served.chain(ops).collect();
     // Nobody need be listening.
     let _ = writeln!(io::stdout(), "trent is ready:{line}");
     let _ = io::stdout().flush();

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{Kind, Owner, ProviderKeys, Record, RecordName, Status};
+use trent_protocol::SecretString;
 
 use super::explain::{Explained, Question};
+use super::key_stores::NewKeyStore;
 
 /// A command of the admin socket. Those without members have braces, since serde lets unit variants have unknown ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,7 +265,49 @@ pub enum Command {
         /// Its id.
         id: String,
     },
+    /// A new external key store.
+    CreateKeyStore {
+        /// What it is to be.
+        new: NewKeyStore,
+    },
 }
+
+/// A secret in a command: wiped when dropped, and not shown.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Secret(SecretString);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(SecretString::new(text))
+    }
+}
+
+impl From<Secret> for String {
+    fn from(secret: Secret) -> Self {
+        secret.0.expose_secret().to_owned()
+    }
+}
+
+impl From<Secret> for SecretString {
+    fn from(secret: Secret) -> Self {
+        secret.0
+    }
+}
+
+impl Clone for Secret {
+    fn clone(&self) -> Self {
+        self.0.expose_secret().to_owned().into()
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+}
+
+impl Eq for Secret {}
 
 impl Command {
     /// Whether it changes nothing.
@@ -318,6 +362,11 @@ pub enum Reply {
         id: String,
         /// Its secret.
         secret: String,
+    },
+    /// A new custom key store.
+    KeyStore {
+        /// Its id.
+        id: String,
     },
     /// A decision, explained.
     Explanation {

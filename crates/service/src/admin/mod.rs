@@ -1,4 +1,4 @@
-//! What an operator does through the admin socket: accounts and all that they have.
+//! What an operator does through the admin socket: accounts and all that they have, custom key stores.
 //!
 //! The socket is a file of the data directory that only its owner may open; whoever reaches it may do all this. What
 //! the identity file manages is shown and not changed: it would come back with the next reload.
@@ -10,6 +10,7 @@ mod access_keys;
 mod accounts;
 mod command;
 mod explain;
+mod key_stores;
 mod records;
 mod tokens;
 
@@ -27,9 +28,10 @@ use crate::open::{ReloadError, Service};
 use tokens::Wanted;
 
 pub use command::{
-    AccessKeyLine, AccountLine, Command, Managed, RecordLine, Reply, Rights, TokenLine, UserLine,
+    AccessKeyLine, AccountLine, Command, Managed, RecordLine, Reply, Rights, Secret, TokenLine, UserLine,
 };
 pub use explain::{Explained, GrantLine, NearLine, PolicyLine, Question};
+pub use key_stores::NewKeyStore;
 
 const UNRECORDABLE: &str = "the audit trail cannot be written, and nothing is done unrecorded; see the log";
 
@@ -120,6 +122,7 @@ impl Service {
                 self.create_token(wanted).await
             }
             Command::RevokeToken { id } => self.revoke_token(id).await,
+            Command::CreateKeyStore { new } => self.create_key_store(new).await,
             other => self.administer_records(other).await,
         };
         done.unwrap_or_else(|Refused(problem)| Reply::Refused { problem })

@@ -60,12 +60,21 @@ pub(super) fn key(command: XksKeyCommand) -> Result<Command> {
 }
 
 fn rules(given: RulesArguments) -> Rules {
-    let RulesArguments { allow_principal, allow_key_arn, allow_operation, allow_region } = given;
+    let RulesArguments {
+        allow_principal,
+        allow_key_arn,
+        allow_operation,
+        allow_region,
+        allow_source_vpc,
+        allow_source_vpce,
+    } = given;
     Rules {
         principals: allow_principal,
         key_arns: allow_key_arn,
         operations: allow_operation,
         regions: allow_region,
+        source_vpcs: allow_source_vpc,
+        source_vpces: allow_source_vpce,
     }
 }
 
