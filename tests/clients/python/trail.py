@@ -19,8 +19,9 @@ def files(directory):
 
 
 def records(directory):
-    """All records, as objects."""
-    return [json.loads(line) for file in files(directory) for line in file.read_bytes().splitlines()]
+    """All whole records, as objects: a process that was killed may have left part of one behind the last line feed."""
+    whole = (line for file in files(directory) for line in file.read_bytes().split(b"\n")[:-1])
+    return [json.loads(line) for line in whole]
 
 
 def verify(directory, public_key):
