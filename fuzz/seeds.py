@@ -210,6 +210,29 @@ def request_json():
 
 
 HOST = b"host:kms.us-east-1.amazonaws.com\n"
+def trail_line():
+    node = b"11111111-2222-4333-8444-555555555555"
+    link = b'"trent":{"format":1,"node":"' + node + b'","sequence":7,"previous":"' + b"ab" * 32 + b'"}}'
+    for line in [link, b'{"a":1,' + link, b"{" + link, link.replace(b":7", b":07"), link.replace(b"ab", b"AB")]:
+        yield b"\0" + line
+    for text in [node + b" 7 " + b"cd" * 32, node.upper() + b" 007 " + b"cd" * 32 + b" x", b"- - -"]:
+        yield b"\1" + text
+    yield b"\2" + b"0f" * 32
+
+
+def web_token():
+    data = load("jwt/testdata/tokens.json")
+    for token in data["tokens"].values():
+        yield b"\0" + token.encode()
+    yield b"\1" + json.dumps(data["jwks"]).encode()
+    for key in data["jwks"]["keys"]:
+        yield b"\1" + json.dumps({"keys": [key]}).encode()
+    # Alterations of the known tokens: in the header, in the claims, at the end.
+    for token in range(4):
+        for place in (0, 30, 100, 300):
+            yield b"\2" + bytes([token]) + b"\1\1" + place.to_bytes(2)
+
+
 PLAIN = [
     b"POST /\n" + HOST + b"x-amz-target:TrentService.Encrypt\ncontent-type:application/x-amz-json-1.1\n\n{}",
     b"GET /?b=2&a=1&a=%20+x&c\n" + HOST + b"\n",
@@ -264,7 +287,9 @@ def main():
     write("private_key", private_key())
     write("request_json", request_json())
     write("sealed_record", sealed_record())
+    write("trail_line", trail_line())
     write("transfer", transfer())
+    write("web_token", web_token())
     write("xks_message", xks_message())
 
 

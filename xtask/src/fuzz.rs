@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use anyhow::{Context, bail, ensure};
 
 const USAGE: &str = "usage: cargo xtask fuzz [TARGET] [--seconds N | --short | --input FILE]";
-const SHORT_SECONDS: u32 = 20;
+/// What a short run of all targets takes, were they run one after the other.
+const SHORT_SECONDS_OF_ALL: u32 = 180;
 const DEFAULT_SECONDS: u32 = 60;
 /// How many targets run side by side: as many as the smallest machine has cores.
 const AT_ONCE: usize = 2;
@@ -26,6 +27,7 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<()> {
     let wish = Wish::read(arguments)?;
     let places = Places::find()?;
     let all = places.targets()?;
+    let count = all.len();
     let chosen = match &wish.target {
         Some(name) => {
             ensure!(all.contains(name), "there is no target `{name}`, but {}", all.join(", "));
@@ -38,15 +40,18 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<()> {
         ensure!(chosen.len() == 1, "--input needs a target\n{USAGE}");
         return places.replay(chosen.first().map_or("", String::as_str), input);
     }
-    let failed: Vec<&str> =
-        chosen.chunks(AT_ONCE).flat_map(|some| fuzz_some(&places, some, wish.seconds)).collect();
+    // However many there are, a short run takes no longer.
+    let share = SHORT_SECONDS_OF_ALL / u32::try_from(count.max(1))?;
+    let span = if wish.short { Span::Short(share.max(1)) } else { Span::Seconds(wish.seconds) };
+    let failed: Vec<&str> = chosen.chunks(AT_ONCE).flat_map(|some| fuzz_some(&places, some, span)).collect();
     ensure!(failed.is_empty(), "fuzzing failed: {}", failed.join(", "));
     Ok(())
 }
 
 /// Runs targets side by side, and gives those that failed.
-fn fuzz_some<'t>(places: &Places, targets: &'t [String], seconds: u32) -> Vec<&'t str> {
-    let one = |target: &'t String| match places.fuzz(target, seconds) {
+fn fuzz_some<'t>(places: &Places, targets: &'t [String], span: Span) -> Vec<&'t str> {
+    let seconds = span.seconds();
+    let one = |target: &'t String| match places.fuzz(target, span) {
         Ok(runs) => {
             println!("fuzz: {target}: {runs} inputs in {seconds} s");
             None
@@ -62,20 +67,37 @@ fn fuzz_some<'t>(places: &Places, targets: &'t [String], seconds: u32) -> Vec<&'
     })
 }
 
+/// How long a target is fuzzed.
+#[derive(Clone, Copy)]
+enum Span {
+    Seconds(u32),
+    /// As CI does it.
+    Short(u32),
+}
+
+impl Span {
+    const fn seconds(self) -> u32 {
+        match self {
+            Self::Seconds(seconds) | Self::Short(seconds) => seconds,
+        }
+    }
+}
+
 /// What the command line asks for.
 struct Wish {
     target: Option<String>,
     seconds: u32,
+    short: bool,
     input: Option<PathBuf>,
 }
 
 impl Wish {
     fn read(arguments: &[&str]) -> anyhow::Result<Self> {
-        let mut wish = Self { target: None, seconds: DEFAULT_SECONDS, input: None };
+        let mut wish = Self { target: None, seconds: DEFAULT_SECONDS, short: false, input: None };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             match *argument {
-                "--short" => wish.seconds = SHORT_SECONDS,
+                "--short" => wish.short = true,
                 "--seconds" => wish.seconds = rest.next().context(USAGE)?.parse().context(USAGE)?,
                 "--input" => wish.input = Some(rest.next().context(USAGE)?.into()),
                 name if !name.starts_with('-') && wish.target.is_none() => {
@@ -142,7 +164,7 @@ impl Places {
     }
 
     /// Gives how many inputs were tried. New ones go to `corpus-run/`, which is not checked in; `corpus/` is only read.
-    fn fuzz(&self, target: &str, seconds: u32) -> anyhow::Result<u64> {
+    fn fuzz(&self, target: &str, span: Span) -> anyhow::Result<u64> {
         let found = self.fuzz.join("corpus-run").join(target);
         let crashes = self.build.join("crashes").join(target);
         std::fs::create_dir_all(&found)?;
@@ -152,8 +174,8 @@ impl Places {
         let seeds = self.fuzz.join("corpus").join(target);
         ensure!(seeds.is_dir(), "no corpus in {}", seeds.display());
         program.arg(&found).arg(seeds);
-        program.args(LIMITS).arg(format!("-max_total_time={seconds}")).arg("-max_len=8192");
-        if seconds == SHORT_SECONDS {
+        program.args(LIMITS).arg(format!("-max_total_time={}", span.seconds())).arg("-max_len=8192");
+        if let Span::Short(_) = span {
             // CI tells whether a change broke something, and tells the same each time; what is new is found by longer runs.
             program.arg("-seed=1");
         }
