@@ -128,6 +128,7 @@ const KEYS: &[Key] = &[
     one("aws:ViaAWSService", Has::Any),
     one("aws:VpcSourceIp", Has::Any),
     one("aws:VpceAccount", Has::Any),
+    one("aws:VpceOrgID", Has::Any),
     one("trent:AttestationRoot", Has::Actions(ATTESTED)),
 ];
 
