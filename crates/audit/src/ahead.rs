@@ -56,6 +56,8 @@ pub(crate) struct Ahead {
     /// Full; what it has is on its way home.
     full: Half,
     coming_home: Option<JoinHandle<io::Result<()>>>,
+    /// Whether a sync of what is home has failed: then the system may have forgotten it, and another sync would not tell.
+    doubtful: bool,
     /// A frame before it is written.
     frame: Vec<u8>,
 }
@@ -74,7 +76,7 @@ impl Ahead {
     /// Files that begin anew; what others have left must have been replayed.
     pub(crate) fn new(dir: &Path) -> Self {
         let [filling, full] = NAMES.map(|name| Half { path: dir.join(name), file: None, at: 0, laid_out: 0 });
-        Self { filling, full, coming_home: None, frame: Vec::new() }
+        Self { filling, full, coming_home: None, doubtful: false, frame: Vec::new() }
     }
 
     /// Makes lines durable, which have been appended to their file, `home`. `last` is the hash of the last of them.
@@ -86,9 +88,8 @@ impl Ahead {
         last: &Hash,
     ) -> io::Result<()> {
         if HEADER + lines.len() > CAPACITY {
-            home.sync_data()?;
-            self.restart();
-            return Ok(());
+            self.sync_home(home)?;
+            return self.restart();
         }
         if self.filling.at + HEADER + lines.len() > CAPACITY {
             self.turn(home)?;
@@ -105,9 +106,14 @@ impl Ahead {
         Ok(())
     }
 
+    /// Syncs the file that lines belong to.
+    pub(crate) fn sync_home(&mut self, home: &File) -> io::Result<()> {
+        home.sync_data().inspect_err(|_| self.doubtful = true)
+    }
+
     /// Goes on in the other file, once all that it has is home.
     fn turn(&mut self, home: &Arc<File>) -> io::Result<()> {
-        self.wait(home)?;
+        self.wait()?;
         let syncing = Arc::clone(home);
         let thread = thread::Builder::new().name("audit-sync".to_owned());
         self.coming_home = Some(thread.spawn(move || syncing.sync_data())?);
@@ -117,23 +123,29 @@ impl Ahead {
     }
 
     /// Waits until what the full file has is home, which it mostly is.
-    fn wait(&mut self, home: &File) -> io::Result<()> {
-        match self.coming_home.take().map(JoinHandle::join) {
-            None | Some(Ok(Ok(()))) => Ok(()),
-            // What was not synced then is synced now, or the caller is told.
-            Some(_) => home.sync_data(),
+    fn wait(&mut self) -> io::Result<()> {
+        if let Some(thread) = self.coming_home.take() {
+            self.doubtful |= !matches!(thread.join(), Ok(Ok(())));
         }
+        if self.doubtful {
+            for half in [&self.full, &self.filling] {
+                half.bring_home()?;
+            }
+            self.doubtful = false;
+        }
+        Ok(())
     }
 
     /// Begins at the start again, when all lines are durable where they belong.
-    pub(crate) fn restart(&mut self) {
-        // Nothing waits for what it does.
-        drop(self.coming_home.take());
+    fn restart(&mut self) -> io::Result<()> {
+        self.wait()?;
         (self.filling.at, self.full.at) = (0, 0);
+        Ok(())
     }
 
-    /// Removes the files, when all lines are durable where they belong.
+    /// Removes the files, when all lines are durable where they belong. The next lines make them anew.
     pub(crate) fn remove(&mut self) -> io::Result<()> {
+        self.wait()?;
         self.filling.remove()?;
         self.full.remove()
     }
@@ -158,7 +170,16 @@ impl Half {
         Ok(())
     }
 
+    /// Writes all frames to where they belong once more.
+    fn bring_home(&self) -> io::Result<()> {
+        let (Some(_), Some(dir)) = (&self.file, self.path.parent()) else { return Ok(()) };
+        let mut bytes = fs::read(&self.path)?;
+        bytes.truncate(self.at);
+        replay_run(dir, &bytes)
+    }
+
     fn remove(&mut self) -> io::Result<()> {
+        (self.at, self.laid_out) = (0, 0);
         match self.file.take() {
             Some(_) => fs::remove_file(&self.path),
             None => Ok(()),
@@ -172,7 +193,7 @@ fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes what the files in `dir` hold to where it belongs, unless it is there, and removes them.
+/// Writes what the files in `dir` hold to where it belongs, and removes them.
 pub(crate) fn replay(dir: &Path) -> io::Result<()> {
     let mut runs = Vec::new();
     for path in NAMES.map(|name| dir.join(name)) {
@@ -230,16 +251,9 @@ fn bring_home(dir: &Path, frame: &Frame<'_>) -> io::Result<bool> {
     if file.metadata()?.len() < frame.place.offset {
         return Ok(false);
     }
-    let mut there = vec![0; frame.lines.len()];
-    let same = match file.read_exact_at(&mut there, frame.place.offset) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => false,
-        read => read.map(|()| there == frame.lines)?,
-    };
-    if !same {
-        tracing::info!(file = %path.display(), bytes = there.len(), "records of the audit trail are brought home");
-        file.write_all_at(frame.lines, frame.place.offset)?;
-        file.sync_data()?;
-    }
+    // Also where they seem to be there: they may be in memory alone, and never get to the disk after a sync that failed.
+    file.write_all_at(frame.lines, frame.place.offset)?;
+    file.sync_data()?;
     Ok(true)
 }
 
@@ -374,10 +388,22 @@ mod tests {
         let mut ahead = Ahead::new(dir.path());
         let all = put(&mut ahead, &batches[..2]);
         fs::write(dir.path().join(file_name(0)), &all).unwrap();
-        ahead.restart();
+        ahead.restart().unwrap();
         let (lines, last) = &batches[2];
         ahead.put(&home(), FIRST.after(&all), &lines[..], last).unwrap();
         assert_eq!(replayed(dir.path()), [&all, &lines[..]].concat());
+    }
+
+    #[test]
+    fn what_a_failed_sync_may_have_lost_is_written_again() {
+        let (dir, batches) = (tempfile::tempdir().unwrap(), batches(3));
+        let mut ahead = Ahead::new(dir.path());
+        let all = put(&mut ahead, &batches);
+        fs::write(dir.path().join(file_name(0)), vec![b' '; all.len()]).unwrap();
+        ahead.coming_home = Some(thread::spawn(|| Err(io::Error::other("the disk"))));
+        ahead.remove().unwrap();
+        assert_eq!(fs::read(dir.path().join(file_name(0))).unwrap(), all);
+        assert!(!dir.path().join(NAMES[0]).exists());
     }
 
     #[test]
@@ -398,7 +424,7 @@ mod tests {
         put(&mut ahead, &batches);
         let length = fs::metadata(dir.path().join(NAMES[0])).unwrap().len();
         assert_eq!(length, CHUNK as u64);
-        ahead.restart();
+        ahead.restart().unwrap();
         put(&mut ahead, &batches[..1]);
         assert_eq!(fs::metadata(dir.path().join(NAMES[0])).unwrap().len(), length);
         ahead.remove().unwrap();

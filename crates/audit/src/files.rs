@@ -161,22 +161,19 @@ impl Journal {
         })
     }
 
-    /// Lets the next batch go to another file.
+    /// Lets the next batch go to another file. All lines are durable in their files then.
     pub(crate) fn rotate(&mut self) -> io::Result<()> {
-        if let Some(current) = &self.current {
-            current.file.sync_data()?;
+        match (&self.current, &mut self.ahead) {
+            (Some(current), Some(ahead)) => {
+                ahead.sync_home(&current.file)?;
+                // What is ahead belongs to a file that may be moved away now, and must not come back.
+                ahead.remove()?;
+            }
+            (Some(current), None) => current.file.sync_data()?,
+            (None, _) => {}
         }
         self.current = None;
-        if let Some(ahead) = &mut self.ahead {
-            ahead.restart();
-        }
         Ok(())
-    }
-
-    /// Ends: all lines are durable in their files.
-    pub(crate) fn close(&mut self) -> io::Result<()> {
-        self.rotate()?;
-        self.ahead.as_mut().map_or(Ok(()), Ahead::remove)
     }
 
     /// Appends lines, the first of which has this number and the last this hash; when this returns they are durable.

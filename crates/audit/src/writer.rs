@@ -116,7 +116,7 @@ impl Writer {
             self.round(false);
         }
         self.round(true);
-        if let Err(error) = self.journal.close() {
+        if let Err(error) = self.journal.rotate() {
             tracing::error!(%error, "the files of the audit trail could not be synced; the next start does it");
         }
         self.shared.lanes().clear();
@@ -143,7 +143,7 @@ impl Writer {
         self.busy_since = (self.batch.count >= BUSY_RECORDS).then_some(started);
         if last {
             self.sign("AuditStopped", b"");
-        } else if self.checkpoint_is_due() || self.journal.is_full() {
+        } else if self.checkpoint_is_due() || (self.journal.is_full() && self.batch.checkpoint.is_none()) {
             self.sign("AuditCheckpoint", b"");
         }
         if self.batch.lines.is_empty() {
