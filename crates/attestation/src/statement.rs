@@ -6,6 +6,8 @@ use crate::attested::Kind;
 use crate::cbor::{self, Value};
 use crate::document::DocumentError;
 
+/// Of a bundle, from the root down. Longer paths are not verified, and to look for one among many takes long.
+const CERTIFICATES_MAX: usize = 8;
 const CERTIFICATE_BYTES_MAX: usize = 1024;
 const PUBLIC_KEY_BYTES_MAX: usize = 1024;
 const USER_DATA_BYTES_MAX: usize = 512;
@@ -114,7 +116,9 @@ fn certificate(value: Value<'_>) -> Option<Vec<u8>> {
 
 fn certificates(value: Value<'_>) -> Option<Vec<Vec<u8>>> {
     match value {
-        Value::Array(values) if !values.is_empty() => values.into_iter().map(certificate).collect(),
+        Value::Array(values) if (1..=CERTIFICATES_MAX).contains(&values.len()) => {
+            values.into_iter().map(certificate).collect()
+        }
         _ => None,
     }
 }

@@ -25,12 +25,14 @@ pub struct Follower {
     dir: PathBuf,
     next: u64,
     reader: Option<BufReader<File>>,
+    /// The number of the first line of the file that is read, or was last.
+    file: u64,
 }
 
 impl Follower {
     /// At the line of this number.
     pub fn at(dir: impl Into<PathBuf>, next: u64) -> Self {
-        Self { dir: dir.into(), next, reader: None }
+        Self { dir: dir.into(), next, reader: None, file: 0 }
     }
 
     /// The number of the line that is read next.
@@ -71,7 +73,8 @@ impl Follower {
             self.reader = None;
             let files = list(&self.dir)?;
             match files.iter().find(|file| file.first >= self.next) {
-                Some(file) if file.first == self.next => {}
+                // The file that was just read to its end has nothing more, whatever has become of its lines.
+                Some(file) if file.first == self.next && file.first != self.file => {}
                 Some(file) if lines.count == 0 => self.pass_over(file.first, lines),
                 _ => return Ok(()),
             }
@@ -95,7 +98,7 @@ impl Follower {
         for _ in file.first..self.next {
             reader.skip_until(b'\n')?;
         }
-        self.reader = Some(reader);
+        (self.reader, self.file) = (Some(reader), file.first);
         Ok(true)
     }
 

@@ -225,6 +225,17 @@ impl Recorder {
         written
     }
 
+    /// The same for one whose sender is not established, unless there were too many of those in this second.
+    pub fn sts_refused(&self, record: &StsRecord<'_>, new_id: impl Fn() -> Uuid) -> Written {
+        let Some((lane, refusals)) = &self.0 else { return Written::now() };
+        let Some(unrecorded) = refusals.admit(record.at, lane.shared.accepts()) else {
+            return Written::now();
+        };
+        // The next record that has a member for their number tells it.
+        refusals.unrecorded.fetch_add(unrecorded, Relaxed);
+        self.sts(record, new_id)
+    }
+
     /// Records a command of an operator.
     pub fn admin(&self, command: &AdminRecord<'_>, event_id: Uuid) -> Written {
         self.push(|out| record::admin(command, event_id, out))

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -129,11 +130,18 @@ async fn over_http2(stream: TlsStream<TcpStream>) -> hyper::Result<Sender> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(16 * 1024)
+        // A host that has vanished says nothing: without being asked, the connection would count as good for a quarter of an hour.
+        .keep_alive_interval(LIFE_SIGN)
+        .keep_alive_timeout(LIFE_SIGN_PATIENCE)
+        .keep_alive_while_idle(true)
         .handshake(TokioIo::new(stream))
         .await?;
     tokio::spawn(connection);
     Ok(Sender::Http2(sender))
 }
 
+/// How often the other end of an HTTP/2 connection is asked whether it is there, and how long for an answer.
+const LIFE_SIGN: Duration = Duration::from_secs(5);
+const LIFE_SIGN_PATIENCE: Duration = Duration::from_secs(2);
 /// What the head of a response may take.
 const HEAD_BYTES_MAX: usize = 32 * 1024;

@@ -1,9 +1,9 @@
 //! Where lines go: to a server over HTTPS, or to a file.
 
 use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -56,13 +56,23 @@ impl Receiver {
     pub(super) async fn take(&self, lines: &[u8]) -> Result<(), String> {
         match self {
             Self::Web(web) => web.take(lines).await,
-            Self::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-                let written = file.and_then(|mut file| file.write_all(lines).and_then(|()| file.sync_all()));
-                written.map_err(|error| format!("{}: {error}", path.display()))
-            }
+            Self::File(path) => append(path, lines).map_err(|error| format!("{}: {error}", path.display())),
         }
     }
+}
+
+/// Appends lines to a file. A line that was cut when they were last appended is ended first.
+fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let mut last = [b'\n'];
+    if let Some(at) = file.metadata()?.len().checked_sub(1) {
+        file.read_exact_at(&mut last, at)?;
+    }
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    file.write_all(lines)?;
+    file.sync_all()
 }
 
 impl Web {
@@ -88,6 +98,17 @@ fn signature(secret: &MacKey, body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_does_not_spoil_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notifications");
+        for (before, after) in [("", "two\n"), ("one\n", "one\ntwo\n"), ("on", "on\ntwo\n")] {
+            std::fs::write(&path, before).unwrap();
+            append(&path, b"two\n").unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+        }
+    }
 
     #[test]
     fn the_signature_is_that_of_rfc_4231() {

@@ -5,7 +5,7 @@
 
 use trent_crypto::ciphertext::double::{Double, Outer};
 use trent_crypto::{CanonicalContext, SecretBytes};
-use trent_domain::key_store::ProxyFailure;
+use trent_domain::key_store::{Connection, ProxyFailure};
 use trent_keystore::{Behalf, ExternalCiphertext, InnerKey, ProxyTarget};
 
 use super::{MayDecrypt, MayEncrypt, UseError};
@@ -21,7 +21,7 @@ impl<A: MayEncrypt> Authorized<'_, A> {
         context: &CanonicalContext,
         behalf: Behalf<'_>,
     ) -> Result<Vec<u8>, UseError> {
-        let (target, external_key) = self.outside()?;
+        let (target, external_key) = self.outside().await?;
         let sealed = key.seal(plaintext, context)?;
         let (data, behalf) = (sealed.additional_data(context), self.told(behalf));
         let proxies = &self.gate.proxies;
@@ -43,7 +43,7 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         behalf: Behalf<'_>,
     ) -> Result<SecretBytes, UseError> {
         let blob = Double::read(blob).map_err(|_| UseError::InvalidCiphertext)?;
-        let (target, external_key) = self.outside()?;
+        let (target, external_key) = self.outside().await?;
         let (data, behalf) = (blob.additional_data(context), self.told(behalf));
         let ciphertext = ExternalCiphertext {
             ciphertext: blob.outer.ciphertext.to_vec(),
@@ -59,14 +59,16 @@ impl<A: MayDecrypt> Authorized<'_, A> {
 
 impl<A: Action> Authorized<'_, A> {
     /// Where the other half of the key is, and what it is called there.
-    fn outside(&self) -> Result<(ProxyTarget, &str), UseError> {
-        let place = self.entry.key.in_store.as_ref();
-        let external_key = place.and_then(|place| place.external_key.as_deref());
-        match (&self.store, external_key) {
-            (Some(store), Some(external_key)) => Ok((self.gate.reach(store)?, external_key)),
-            // A permit for cryptography on such a key has its store, which is connected.
-            _ => Err(UseError::Proxy(ProxyFailure::NotReachable)),
-        }
+    ///
+    /// The store is looked at again: it was connected when the permit was given, and since then much may have been done
+    /// with it, while somebody has been told that the store is disconnected.
+    async fn outside(&self) -> Result<(ProxyTarget, &str), UseError> {
+        const GONE: UseError = UseError::Proxy(ProxyFailure::NotReachable);
+        let place = self.entry.key.in_store.as_ref().ok_or(GONE)?;
+        let external_key = place.external_key.as_deref().ok_or(GONE)?;
+        let store = self.gate.key_store(&place.store).await.unwrap_or_default();
+        let store = store.filter(|store| store.connection == Connection::Connected).ok_or(GONE)?;
+        Ok((self.gate.reach(&store)?, external_key))
     }
 
     /// On whose behalf the proxy is asked. What is done, and with which key, is what the permit is for.

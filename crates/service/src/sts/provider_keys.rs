@@ -57,7 +57,7 @@ impl ProviderKeyCache {
         provider: &OidcProvider,
         key_id: Option<&str>,
         now: Timestamp,
-        fetch: Option<&dyn Fetch>,
+        fetch: Option<&Arc<dyn Fetch>>,
     ) -> Result<Arc<KeySet>, String> {
         if let ProviderKeys::Fixed(text) = &provider.keys {
             return KeySet::parse(text).map(Arc::new).map_err(|error| error.to_string());
@@ -65,25 +65,30 @@ impl ProviderKeyCache {
         let place = (provider.url.clone(), provider.ca.clone());
         let slot = Arc::clone(self.slots.lock().entry(place).or_default());
         // Whoever waits here waits for the same provider.
-        let mut known = slot.lock().await;
+        let mut known = slot.lock_owned().await;
         if !known.must_ask(key_id, now) {
             return known.found();
         }
-        known.asked = Some(now);
-        let fetch = fetch.ok_or("there is no way to the network")?;
-        match discover(provider, fetch).await {
-            Ok(keys) => {
-                known.keys = Arc::new(keys);
-                known.fetched = Some(now);
-            }
-            Err(error) => {
-                tracing::warn!(provider = provider.url, error, "the keys of a provider could not be had");
-                if known.fetched.is_none() {
-                    return Err(error);
+        let (provider, fetch) =
+            (provider.clone(), Arc::clone(fetch.ok_or("there is no way to the network")?));
+        // In a task of its own: were it to end when its caller goes away, callers that do so could keep the keys from all.
+        let asking = tokio::spawn(async move {
+            known.asked = Some(now);
+            match discover(&provider, &*fetch).await {
+                Ok(keys) => {
+                    known.keys = Arc::new(keys);
+                    known.fetched = Some(now);
+                }
+                Err(error) => {
+                    tracing::warn!(provider = provider.url, error, "the keys of a provider could not be had");
+                    if known.fetched.is_none() {
+                        return Err(error);
+                    }
                 }
             }
-        }
-        known.found()
+            known.found()
+        });
+        asking.await.unwrap_or_else(|_| Err("asking for them was broken off".to_owned()))
     }
 }
 

@@ -20,6 +20,11 @@ const TEXTS: [(&str, &str); 8] = [
     ("SerialNumber", "serialNumber"),
 ];
 
+/// As long as a session policy may be, which may be the longest.
+const TEXT_CHARACTERS_MAX: usize = 2048;
+/// As many tags as there may be.
+const LISTED_MAX: usize = 50;
+
 /// What an operation leaves for its record.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -37,23 +42,31 @@ pub(super) struct Bearer {
     pub(super) subject: String,
 }
 
+/// As much of a text as can be of a request that is answered: what comes from strangers must not fill the disk.
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(TEXT_CHARACTERS_MAX).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
+}
+
 /// What was asked.
 fn parameters(form: &Form) -> Map<String, Value> {
     let mut out = Map::new();
     for (name, recorded) in TEXTS {
         if let Some(value) = form.get(name) {
-            out.insert(recorded.to_owned(), value.into());
+            out.insert(recorded.to_owned(), cut(value).into());
         }
     }
     if let Some(seconds) = form.get("DurationSeconds") {
-        let number = seconds.parse::<u32>().map_or_else(|_| Value::from(seconds), Value::from);
+        let number = seconds.parse::<u32>().map_or_else(|_| Value::from(cut(seconds)), Value::from);
         out.insert("durationSeconds".to_owned(), number);
     }
     let arns: Vec<Value> =
-        form.list("PolicyArns", "arn").into_iter().map(|arn| json!({"arn": arn})).collect();
+        form.list("PolicyArns", "arn").iter().take(LISTED_MAX).map(|arn| json!({"arn": cut(arn)})).collect();
+    let tags = form.pairs("Tags").into_iter().take(LISTED_MAX);
     let tags: Map<String, Value> =
-        form.pairs("Tags").into_iter().map(|(key, value)| (key, Value::from(value))).collect();
-    let transitive = form.list("TransitiveTagKeys", "");
+        tags.map(|(key, value)| (cut(&key).to_owned(), Value::from(cut(&value)))).collect();
+    let transitive: Vec<Value> =
+        form.list("TransitiveTagKeys", "").iter().take(LISTED_MAX).map(|key| cut(key).into()).collect();
     for (name, value, is_there) in [
         ("policyArns", Value::from(arns.clone()), !arns.is_empty()),
         ("principalTags", Value::from(tags.clone()), !tags.is_empty()),
@@ -101,7 +114,10 @@ impl Service {
             elements: elements.as_bytes(),
             role,
         };
-        let written = recorder.sts(&record, || self.new_event_id());
+        let is_strangers = call.signer.is_none() && notes.bearer.is_none();
+        let new_id = || self.new_event_id();
+        let written =
+            if is_strangers { recorder.sts_refused(&record, new_id) } else { recorder.sts(&record, new_id) };
         written.await.map_err(|_| unrecordable())
     }
 }
@@ -114,6 +130,15 @@ pub(super) fn unrecordable() -> StsError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_for_an_answer_is_cut() {
+        let many: String = (1..=60).map(|number| format!("&TransitiveTagKeys.member.{number}=k")).collect();
+        let form = format!("Action=AssumeRoleWithWebIdentity&Policy={}{many}", "%01".repeat(5_000));
+        let recorded = parameters(&Form::parse(form.as_bytes()).unwrap());
+        assert_eq!(recorded["policy"].as_str().unwrap().chars().count(), TEXT_CHARACTERS_MAX);
+        assert_eq!(recorded["transitiveTagKeys"].as_array().unwrap().len(), LISTED_MAX);
+    }
 
     #[test]
     fn what_proves_an_identity_is_not_recorded() {

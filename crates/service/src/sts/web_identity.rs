@@ -39,12 +39,8 @@ impl Request<'_> {
             let text = format!("No OpenIDConnect provider found in your account for {issuer}");
             StsError::new(StsCode::InvalidIdentityToken, text)
         })?;
-        let keys = self.service.provider_keys.keys(
-            provider,
-            token.key_id(),
-            self.now,
-            self.service.fetch.get().map(|fetch| &**fetch),
-        );
+        let keys =
+            self.service.provider_keys.keys(provider, token.key_id(), self.now, self.service.fetch.get());
         let keys = keys.await.map_err(|_| {
             let text = "Couldn't retrieve verification key from your identity provider, please reference \
                         AssumeRoleWithWebIdentity documentation for requirements";
