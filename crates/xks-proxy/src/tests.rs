@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use trent_crypto::{Key256, SystemRandom};
+use trent_crypto::{Key256, SecretBytes, SystemRandom};
 use trent_database::Embedded;
 use trent_domain::time::{Clock, Timestamp};
 use trent_keystore::Keyring;
 use trent_sigv4::{Credentials, Request as Signed, body_sha256, sign};
 use trent_xks::request::{Decrypt, Encrypt, Plain, RequestMetadata};
-use trent_xks::response::{Decrypted, Encrypted, Health, KeyMetadata};
-use trent_xks::{Api, ErrorBody, ErrorName, SERVICE};
+use trent_xks::response::{Decrypted, Encrypted, Health, Instance, KeyMetadata};
+use trent_xks::{Api, ErrorBody, ErrorName, ExternalKeyId, SERVICE};
 
-use crate::{Command, Material, OpenError, Parts, Proxy, Reply, Request, Rules};
+use crate::{
+    Answering, Command, ExternalKey, Facts, KeyManager, ManagerError, Material, OpenError, Parts, Proxy,
+    Reply, Request, Rules,
+};
 
 const NOW: i64 = 1_764_000_000;
 
@@ -400,4 +403,65 @@ async fn imported_material_must_have_256_bits_and_is_shown_nowhere() {
         matches!(&reply, Reply::Keys { keys } if keys[0].imported && keys[0].id.len() == 36),
         "{reply:?}"
     );
+}
+
+/// A key manager that is down: its keys are known, and cannot be used.
+struct Down(Arc<dyn KeyManager>, fn() -> ManagerError);
+
+struct DownKey(Arc<dyn ExternalKey>, fn() -> ManagerError);
+
+impl KeyManager for Down {
+    fn vendor(&self) -> &str {
+        self.0.vendor()
+    }
+
+    fn find(&self, store: &str, key: &ExternalKeyId) -> Option<Arc<dyn ExternalKey>> {
+        self.0.find(store, key).map(|key| Arc::new(DownKey(key, self.1)) as _)
+    }
+
+    fn health(&self) -> Answering<'_, Vec<Instance>> {
+        Box::pin(async { Err(self.1()) })
+    }
+}
+
+impl ExternalKey for DownKey {
+    fn facts(&self) -> Facts {
+        self.0.facts()
+    }
+
+    fn encrypt<'a>(&'a self, _: &'a SecretBytes, _: &'a [u8]) -> Answering<'a, Encrypted> {
+        Box::pin(async { Err(self.1()) })
+    }
+
+    fn decrypt<'a>(&'a self, _: &'a Decrypt) -> Answering<'a, SecretBytes> {
+        Box::pin(async { Err(self.1()) })
+    }
+}
+
+#[tokio::test]
+async fn a_key_manager_that_is_down_is_told_apart_from_one_that_is_slow() {
+    let mut bench = Bench::new().await;
+    let request = to_encrypt(b"text", None, false);
+    let sealed = to_decrypt(&bench.encrypt(&request).await, None);
+    let about = Plain { request_metadata: &metadata() }.to_json();
+    // trent's own is down when its database is.
+    bench.proxy.database.close();
+    let (status, body) = bench.call("/kms/xks/v1/health", &about).await;
+    assert!(
+        status == 200 && !Health::parse(&body).unwrap().is_serving(),
+        "{}",
+        String::from_utf8_lossy(&body)
+    );
+    let failed: fn() -> ManagerError = || ManagerError::Failed("it is down".to_owned());
+    for (why, name) in [
+        (failed, ErrorName::InternalException),
+        (|| ManagerError::Timeout, ErrorName::DependencyTimeoutException),
+    ] {
+        bench.proxy.manager = Arc::new(Down(Arc::clone(&bench.proxy.manager), why));
+        let encrypted = bench.call("/kms/xks/v1/keys/key/encrypt", &request.to_json()).await;
+        assert_eq!(error(encrypted, Api::Encrypt), name);
+        assert_eq!(bench.decrypt(&sealed).await, Err(name));
+        let health = bench.call("/kms/xks/v1/health", &about).await;
+        assert_eq!(error(health, Api::Health), name);
+    }
 }
