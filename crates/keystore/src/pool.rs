@@ -13,7 +13,7 @@ use std::thread::{Builder, JoinHandle};
 use tokio::sync::oneshot;
 
 use crate::store::StoreError;
-pub(crate) use queue::Behalf;
+pub(crate) use queue::Asker;
 use queue::{Bounds, FairQueue, Job};
 
 /// How many operations may wait: at 1 ms each on two cores, the last one of an account that is alone waits for a
@@ -41,19 +41,19 @@ impl Pool {
     /// Runs a private-key operation, or another computation of more than some 0.1 ms.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        behalf: Behalf,
+        asker: Asker,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.operations.run(behalf, work).await
+        self.operations.run(asker, work).await
     }
 
     /// Makes a key pair.
     pub(crate) async fn make<T: Send + 'static>(
         &self,
-        behalf: Behalf,
+        asker: Asker,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.pairs.run(behalf, work).await
+        self.pairs.run(asker, work).await
     }
 
     /// Does the same without an answer and on nobody's behalf, if the queue has room.
@@ -93,7 +93,7 @@ impl Crew {
 
     async fn run<T: Send + 'static>(
         &self,
-        behalf: Behalf,
+        asker: Asker,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
@@ -103,7 +103,7 @@ impl Crew {
                 let _ = reply.send(work());
             }
         });
-        self.queue.push(behalf, job)?;
+        self.queue.push(asker, job)?;
         answer.await.map_err(|_| StoreError::Stopped)
     }
 }
@@ -124,7 +124,7 @@ fn work(queue: &FairQueue, niceness: i32) {
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), niceness);
     }
     while let Some(job) = queue.pop() {
-        // A job that panics answers nobody, which its behalf is told, and the thread goes on.
+        // A job that panics answers nobody, which its asker is told, and the thread goes on.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
     }
 }
@@ -142,7 +142,7 @@ mod tests {
         Pool::start(threads).unwrap()
     }
 
-    fn account(number: u64) -> Behalf {
+    fn account(number: u64) -> Asker {
         Some(format!("{number:012}").parse().unwrap())
     }
 

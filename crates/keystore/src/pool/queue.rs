@@ -13,12 +13,12 @@ use crate::store::StoreError;
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 /// On whose behalf something is computed.
-pub(crate) type Behalf = Option<AccountId>;
+pub(crate) type Asker = Option<AccountId>;
 
 /// How many jobs may wait.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
-    /// Of one behalf. One that is at its bound takes no place from others.
+    /// Of one asker. One that is at its bound takes no place from others.
     pub(super) of_one: usize,
     /// Of all together, which bounds memory.
     pub(super) of_all: usize,
@@ -34,9 +34,9 @@ pub(super) struct FairQueue {
 #[derive(Default)]
 struct Waiting {
     /// None is empty.
-    lines: HashMap<Behalf, VecDeque<Job>>,
+    lines: HashMap<Asker, VecDeque<Job>>,
     /// Those who have a line, in the order of their turns.
-    turns: VecDeque<Behalf>,
+    turns: VecDeque<Asker>,
     count: usize,
     closed: bool,
 }
@@ -47,10 +47,10 @@ impl FairQueue {
     }
 
     /// Adds a job, or says at once that there is no room for it.
-    pub(super) fn push(&self, behalf: Behalf, job: Job) -> Result<(), StoreError> {
+    pub(super) fn push(&self, asker: Asker, job: Job) -> Result<(), StoreError> {
         let mut waiting = self.waiting.lock();
         let Waiting { lines, turns, count, closed } = &mut *waiting;
-        let ahead = lines.get(&behalf).map_or(0, VecDeque::len);
+        let ahead = lines.get(&asker).map_or(0, VecDeque::len);
         if *closed {
             return Err(StoreError::Stopped);
         }
@@ -58,9 +58,9 @@ impl FairQueue {
             return Err(StoreError::Busy);
         }
         if ahead == 0 {
-            turns.push_back(behalf);
+            turns.push_back(asker);
         }
-        lines.entry(behalf).or_default().push_back(job);
+        lines.entry(asker).or_default().push_back(job);
         *count += 1;
         drop(waiting);
         self.changed.notify_one();
@@ -90,13 +90,13 @@ impl FairQueue {
 
 impl Waiting {
     fn next(&mut self) -> Option<Job> {
-        let behalf = self.turns.pop_front()?;
-        let line = self.lines.get_mut(&behalf)?;
+        let asker = self.turns.pop_front()?;
+        let line = self.lines.get_mut(&asker)?;
         let job = line.pop_front()?;
         if line.is_empty() {
-            self.lines.remove(&behalf);
+            self.lines.remove(&asker);
         } else {
-            self.turns.push_back(behalf);
+            self.turns.push_back(asker);
         }
         self.count -= 1;
         Some(job)
@@ -111,7 +111,7 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds { of_one: 3, of_all: 5 };
 
-    fn account(number: u64) -> Behalf {
+    fn account(number: u64) -> Asker {
         Some(format!("{number:012}").parse().unwrap())
     }
 
@@ -119,9 +119,9 @@ mod tests {
     fn queue_of(askers: &[u64]) -> (FairQueue, Arc<Mutex<Vec<u64>>>) {
         let (queue, done) =
             (FairQueue::new(Bounds { of_one: 99, of_all: 99 }), Arc::<Mutex<Vec<_>>>::default());
-        for behalf in askers.iter().copied() {
+        for asker in askers.iter().copied() {
             let done = Arc::clone(&done);
-            queue.push(account(behalf), Box::new(move || done.lock().push(behalf))).unwrap();
+            queue.push(account(asker), Box::new(move || done.lock().push(asker))).unwrap();
         }
         (queue, done)
     }
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn one_account_cannot_take_the_room_of_the_others() {
         let queue = FairQueue::new(BOUNDS);
-        let push = |behalf| queue.push(behalf, Box::new(|| ()));
+        let push = |asker| queue.push(asker, Box::new(|| ()));
         for _ in 0..3 {
             push(account(1)).unwrap();
         }

@@ -9,7 +9,7 @@ use trent_protocol::{
     DataKeyPairSpec, EncryptionAlgorithm, KeySpec, KeyUsage, MessageType, SigningAlgorithm,
 };
 
-use crate::pool::{Behalf, Pool};
+use crate::pool::{Asker, Pool};
 use crate::store::{
     AgreementKey, Answer, DecryptionKey, Encapsulated, EncapsulationKey, Message, OpenedKey, SigningKey,
     StoreError,
@@ -63,10 +63,10 @@ pub(super) async fn open(
     pool: &Arc<Pool>,
 ) -> Result<Option<OpenedKey>, StoreError> {
     let read = move || KeyPair::from_record(spec, record.expose());
-    let behalf = Some(key.account);
-    let pair = if is_slow_to_prepare(spec) { pool.run(behalf, read).await? } else { read() };
+    let asker = Some(key.account);
+    let pair = if is_slow_to_prepare(spec) { pool.run(asker, read).await? } else { read() };
     let Ok(pair) = pair else { return Ok(None) };
-    let pair = Arc::new(SoftwarePair { pair: Arc::new(pair), behalf, pool: Arc::clone(pool) });
+    let pair = Arc::new(SoftwarePair { pair: Arc::new(pair), asker, pool: Arc::clone(pool) });
     Ok(match key.usage {
         KeyUsage::EncryptDecrypt => Some(OpenedKey::Decryption(pair)),
         KeyUsage::SignVerify => Some(OpenedKey::Signing(pair)),
@@ -91,7 +91,7 @@ fn is_sm2(spec: KeyPairSpec) -> bool {
 /// A pair, ready to use.
 struct SoftwarePair {
     pair: Arc<KeyPair>,
-    behalf: Behalf,
+    asker: Asker,
     pool: Arc<Pool>,
 }
 
@@ -105,7 +105,7 @@ impl SoftwarePair {
             return work(&self.pair);
         }
         let pair = Arc::clone(&self.pair);
-        self.pool.run(self.behalf, move || work(&pair)).await?
+        self.pool.run(self.asker, move || work(&pair)).await?
     }
 }
 

@@ -12,7 +12,7 @@ use trent_crypto::Random;
 use trent_crypto::asymmetric::{KeyPair, KeyPairSpec};
 
 use super::pairs::is_slow_to_prepare;
-use crate::pool::{Behalf, Pool};
+use crate::pool::{Asker, Pool};
 use crate::store::StoreError;
 
 /// How many pairs of each RSA spec are kept ready.
@@ -39,13 +39,13 @@ impl Stock {
     }
 
     /// A fresh pair.
-    pub(super) async fn take(&self, behalf: Behalf, spec: KeyPairSpec) -> Result<KeyPair, StoreError> {
+    pub(super) async fn take(&self, asker: Asker, spec: KeyPairSpec) -> Result<KeyPair, StoreError> {
         if !is_slow(spec) {
             let random = Arc::clone(&self.random);
             let generate = move || KeyPair::generate(spec, &*random);
             // Not among those of low priority: nobody who waits for an RSA pair is to be waited for.
             return Ok(match is_slow_to_prepare(spec) {
-                true => self.pool.run(behalf, generate).await??,
+                true => self.pool.run(asker, generate).await??,
                 false => generate()?,
             });
         }
@@ -54,7 +54,7 @@ impl Stock {
             Some(pair) => pair,
             None => {
                 let random = Arc::clone(&self.random);
-                self.pool.make(behalf, move || KeyPair::generate(spec, &*random)).await??
+                self.pool.make(asker, move || KeyPair::generate(spec, &*random)).await??
             }
         };
         self.refill(spec);
