@@ -58,3 +58,8 @@ pub(super) fn not_a_database(path: &Path, error: rusqlite::Error) -> DatabaseErr
         _ => DatabaseError::engine(error),
     }
 }
+
+/// Ends a transaction that could not be ended before: it would keep all later ones from being begun.
+pub(super) fn end_leftover(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() { Ok(()) } else { connection.execute_batch("ROLLBACK") }
+}

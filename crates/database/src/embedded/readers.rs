@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
-use super::connection::open_to_read;
+use super::connection::{end_leftover, open_to_read};
 use super::rows::Rows;
 use crate::error::DatabaseError;
 use crate::job::ReadJob;
@@ -75,7 +75,7 @@ fn work(connection: &Connection, jobs: &Jobs) {
 
 /// In a transaction, so that a job that reads twice sees one moment.
 fn run(connection: &Connection, job: Box<dyn ReadJob>) -> Result<(), DatabaseError> {
-    let begun = connection.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([]));
+    let begun = end_leftover(connection).and_then(|()| connection.prepare_cached("BEGIN")?.execute([]));
     if let Err(error) = begun {
         job.fail(error.into());
         return Ok(());
@@ -84,4 +84,31 @@ fn run(connection: &Connection, job: Box<dyn ReadJob>) -> Result<(), DatabaseErr
     let ran = catch_unwind(AssertUnwindSafe(|| job.run(&Rows::new(connection))));
     connection.prepare_cached("COMMIT")?.execute([])?;
     ran.map_err(|_| DatabaseError::Panicked("read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Records;
+
+    struct Told(SyncSender<bool>);
+
+    impl ReadJob for Told {
+        fn run(self: Box<Self>, _: &dyn Records) {
+            self.0.send(true).unwrap();
+        }
+
+        fn fail(self: Box<Self>, _: DatabaseError) {
+            self.0.send(false).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_transaction_that_was_never_ended_spoils_no_later_read() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("BEGIN").unwrap();
+        let (sender, ran) = sync_channel(1);
+        run(&connection, Box::new(Told(sender))).unwrap();
+        assert!(ran.recv().unwrap());
+    }
 }

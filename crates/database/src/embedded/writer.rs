@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
+use super::connection::end_leftover;
 use super::rows::Rows;
 use crate::error::DatabaseError;
 use crate::job::WriteJob;
@@ -89,6 +90,7 @@ fn work(connection: &Connection, jobs: &Receiver<Box<dyn WriteJob>>, observers: 
 }
 
 fn commit(connection: &Connection, group: &mut [Box<dyn WriteJob>]) -> Result<Committed, DatabaseError> {
+    end_leftover(connection)?;
     // Takes the write lock at once; a transaction that begins by reading could find the lock taken later.
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut committed = Committed::default();
