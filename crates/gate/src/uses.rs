@@ -10,6 +10,7 @@ mod material;
 mod outside;
 mod signing;
 
+use trent_database::DatabaseError;
 use trent_domain::identifier::KeyArn;
 use trent_domain::import::WrappingError;
 use trent_domain::key_store::ProxyFailure;
@@ -166,6 +167,9 @@ pub enum UseError {
     /// The other half of the key, which is with an external key manager, could not be used.
     #[error("{}", .0.message())]
     Proxy(ProxyFailure),
+    /// The record of the key's custom key store could not be read.
+    #[error(transparent)]
+    Database(DatabaseError),
     /// The key store failed.
     #[error(transparent)]
     Store(StoreError),

@@ -118,6 +118,7 @@ impl From<Refusal> for KmsError {
 impl From<UseError> for KmsError {
     fn from(error: UseError) -> Self {
         match &error {
+            UseError::Database(error) => error.clone().into(),
             UseError::AlgorithmMismatch { .. } => Self::new(ErrorCode::InvalidKeyUsage, error.to_string()),
             UseError::PlaintextTooLong { .. }
             | UseError::ContextNotSupported(_)

@@ -66,7 +66,7 @@ impl<A: Action> Authorized<'_, A> {
         const GONE: UseError = UseError::Proxy(ProxyFailure::NotReachable);
         let place = self.entry.key.in_store.as_ref().ok_or(GONE)?;
         let external_key = place.external_key.as_deref().ok_or(GONE)?;
-        let store = self.gate.key_store(&place.store).await.unwrap_or_default();
+        let store = self.gate.key_store(&place.store).await.map_err(UseError::Database)?;
         let store = store.filter(|store| store.connection == Connection::Connected).ok_or(GONE)?;
         Ok((self.gate.reach(&store)?, external_key))
     }
