@@ -155,7 +155,7 @@ impl Client {
                 api = api.name(),
                 kms_request_id = metadata.kms_request_id,
                 kind = failure.kind().name(),
-                detail = ?failure.detail(),
+                detail = ?cut(failure.detail()),
                 "a call to an external key store proxy failed"
             );
         }
@@ -198,6 +198,9 @@ impl Client {
                     let failure = Failure::from(error);
                     if failure.is_of_transport() {
                         self.breaker.failed(&failure);
+                    } else if !matches!(failure, Failure::Busy) {
+                        // Somebody is there, who does not speak HTTP.
+                        self.breaker.answered();
                     }
                     if retries == 0 || !timed_out {
                         return Err(failure);
@@ -244,6 +247,12 @@ impl From<WireError> for Failure {
             WireError::Busy => Self::Busy,
         }
     }
+}
+
+/// As much of what a proxy says as is logged of each call.
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(500).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
 }
 
 /// What KMS takes for an answer.

@@ -1,5 +1,6 @@
 //! A new connection: addresses in their order, TCP, TLS, HTTP/2 or 1.1 as TLS has agreed.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use trent_crypto::certificate::Certificate;
@@ -93,10 +95,16 @@ impl Reached {
     }
 }
 
+/// Connects to the first address that answers. None but the last may take all the time that there is.
 async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, WireError> {
     let mut why = "the host has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect(address).await {
+    for (position, address) in (1..).zip(addresses) {
+        let connecting = TcpStream::connect(address);
+        let connected = match position == addresses.len() {
+            true => connecting.await,
+            false => timeout(DIAL, connecting).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())),
+        };
+        match connected {
             Ok(stream) => return Ok(stream),
             Err(error) => why = format!("{address}: {error}"),
         }
@@ -140,8 +148,34 @@ async fn over_http2(stream: TlsStream<TcpStream>) -> hyper::Result<Sender> {
     Ok(Sender::Http2(sender))
 }
 
+/// How long an address is waited for while there is another.
+const DIAL: Duration = Duration::from_millis(80);
 /// How often the other end of an HTTP/2 connection is asked whether it is there, and how long for an answer.
 const LIFE_SIGN: Duration = Duration::from_secs(5);
 const LIFE_SIGN_PATIENCE: Duration = Duration::from_secs(2);
 /// What the head of a response may take.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_silent_does_not_keep_others_from_being_tried() {
+        let silent = TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let silent = silent.listen(1).unwrap();
+        let full = silent.local_addr().unwrap();
+        // Nobody accepts: once the queue is full the system answers nothing.
+        let mut queued = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(100), TcpStream::connect(full)).await {
+            queued.push(stream.unwrap());
+        }
+        let there = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addresses = [full, there.local_addr().unwrap()];
+        let stream = timeout(Duration::from_secs(10), dial(&addresses)).await.unwrap().unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), addresses[1]);
+    }
+}

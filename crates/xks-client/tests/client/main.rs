@@ -5,6 +5,7 @@ mod proxy;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 use proxy::{Authority, ClientOf, Manner, Proxy, Stopped, four_bytes};
 use trent_domain::quota::Rate;
@@ -46,4 +47,27 @@ async fn a_proxy_that_demands_a_certificate_is_shown_one_and_another_is_a_failur
         assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
     }
     assert_eq!(proxy.count(), 1);
+}
+
+#[tokio::test]
+async fn a_proxy_that_speaks_again_is_asked_again_whatever_it_says() {
+    let authority = Authority::new();
+    let proxy = Proxy::start(&authority, Manner::HangsThenBabbles, None).await;
+    let with = ClientOf::new(&authority);
+    let settings = Settings { attempt: Duration::from_millis(200), ..with.settings };
+    let client = proxy.client(ClientOf { settings, ..with });
+    // Whether the proxy was asked, and what came of it.
+    let ask = async || {
+        let before = proxy.count();
+        let failure = client.health("KmsHealthCheck", "1").await.unwrap_err();
+        (proxy.count() > before, failure)
+    };
+    while ask().await.0 {}
+    proxy.babbles.store(true, SeqCst);
+    while !matches!(ask().await.1, Failure::Malformed(_)) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Were it still given up, nobody would ask it for five seconds.
+    let asked = async { while !ask().await.0 {} };
+    tokio::time::timeout(Duration::from_secs(3), asked).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! Proxies of the tests: TLS and HTTP/1.1 by hand, which answer always the same, or never.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -59,14 +59,15 @@ type ServerConfigParts = (Vec<rustls_pki_types::CertificateDer<'static>>, Privat
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     Answers,
-    /// Takes connections and speaks TLS, and says nothing more.
-    Hangs,
+    /// Takes connections and speaks TLS, and says nothing more until it babbles, which is not HTTP.
+    HangsThenBabbles,
 }
 
 /// A proxy that runs until it is dropped.
 pub(crate) struct Proxy {
     port: u16,
     pub(crate) requests: Arc<AtomicUsize>,
+    pub(crate) babbles: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -98,15 +99,17 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&requests);
+        let babbles = Arc::new(AtomicBool::new(false));
+        let (counted, babbling) = (Arc::clone(&requests), Arc::clone(&babbles));
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(acceptor.clone(), stream, manner, Arc::clone(&counted)));
+                let told = (Arc::clone(&counted), Arc::clone(&babbling));
+                connections.spawn(serve(acceptor.clone(), stream, manner, told));
             }
         });
-        Self { port, requests, task }
+        Self { port, requests, babbles, task }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -181,12 +184,22 @@ pub(crate) fn four_bytes() -> Encrypt {
     }
 }
 
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream, manner: Manner, requests: Arc<AtomicUsize>) {
+async fn serve(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    manner: Manner,
+    (requests, babbles): (Arc<AtomicUsize>, Arc<AtomicBool>),
+) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let mut stream = BufReader::new(stream);
     while let Some(path) = request(&mut stream).await {
         requests.fetch_add(1, SeqCst);
-        if manner == Manner::Hangs {
+        if babbles.load(SeqCst) {
+            // Whether it is heard makes no difference.
+            let _ = stream.write_all(b"mumble\r\n\r\n").await;
+            return;
+        }
+        if manner != Manner::Answers {
             std::future::pending::<()>().await;
         }
         let body = if path.ends_with("/health") { HEALTH } else { ENCRYPTED };
