@@ -13,6 +13,7 @@ mod breaker;
 mod client;
 mod connect;
 mod failure;
+mod lookups;
 mod network;
 mod observer;
 mod tls;

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::lookups::look_up;
+
 /// The one port that KMS connects to.
 const PORT: u16 = 443;
 
@@ -49,7 +51,7 @@ impl Network {
             let mut addresses = Vec::new();
             let mut failed = None;
             for target in &known.connect_to {
-                match tokio::net::lookup_host(target).await {
+                match look_up(target).await {
                     Ok(found) => addresses.extend(found),
                     Err(error) => failed = Some(error),
                 }
@@ -59,7 +61,7 @@ impl Network {
                 _ => Ok(addresses),
             };
         }
-        let found: Vec<_> = tokio::net::lookup_host((host, PORT)).await?.collect();
+        let found = look_up(&format!("{host}:{PORT}")).await?;
         let allowed: Vec<_> =
             found.iter().copied().filter(|address| self.allow_private || !is_private(address.ip())).collect();
         if allowed.is_empty() && !found.is_empty() {
