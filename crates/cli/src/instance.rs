@@ -1,17 +1,13 @@
 //! A trent that serves: from an open data directory to the last signal.
 
-use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use trent_database::Database;
 use trent_domain::time::Clock;
@@ -28,6 +24,7 @@ use crate::dev::seed::Seed;
 use crate::dev::{Desk as DevDesk, MovableClock};
 use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
+use crate::jobs::Jobs;
 use crate::logging::LogLevel;
 use crate::metrics::{AuditMetrics, ProcessMetrics, QuotaMetrics};
 use crate::proxies::{HttpsProxies, KeyStoreMetrics, Ways};
@@ -76,8 +73,10 @@ impl Plan {
         let data_dir = DataDir::open(&self.data_dir)?;
         // One thread for signals, jobs and the admin socket; requests have threads of their own.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (code, service) = runtime.block_on(self.serve(&data_dir))?;
-        drop(runtime);
+        let served = runtime.block_on(self.serve(&data_dir));
+        // Without waiting for its threads: what the system is asked about names may take it minutes.
+        runtime.shutdown_background();
+        let (code, service) = served?;
         // Threads of the server may hold the service a moment longer than the drain.
         if let Some(service) = service {
             service.close_database();
@@ -155,25 +154,29 @@ impl Plan {
         }
     }
 
-    fn start_jobs(&self, service: &Arc<Service>, process: &ProcessMetrics) -> [Jobs; 2] {
+    fn start_jobs(&self, service: &Arc<Service>, process: &ProcessMetrics) -> [Jobs; 3] {
         let interval = self.config.jobs.interval_seconds.seconds();
+        let jobs = Jobs::start(interval, {
+            let (service, process) = (Arc::clone(service), process.clone());
+            move || run_jobs(Arc::clone(&service), process.clone())
+        });
+        // Apart from the others: no proxy, and no HSM, keeps a deletion waiting.
+        let checks = Jobs::start(interval, {
+            let service = Arc::clone(service);
+            move || check_key_stores(Arc::clone(&service))
+        });
         let wanted = {
             let service = Arc::clone(service);
             move || {
                 let service = Arc::clone(&service);
-                async move { service.jobs_wanted().await }
+                async move { service.key_stores_wanted().await }
             }
         };
-        let jobs = Jobs::start(interval, wanted, {
-            let (service, process) = (Arc::clone(service), process.clone());
-            move || run_jobs(Arc::clone(&service), process.clone())
-        });
-        // Apart from the others: no proxy keeps a deletion waiting.
-        let checks = Jobs::start(interval, std::future::pending, {
+        let settling = Jobs::start_side_by_side(interval, wanted, {
             let service = Arc::clone(service);
-            move || check_key_stores(Arc::clone(&service))
+            move || settle_key_stores(Arc::clone(&service))
         });
-        [jobs, checks]
+        [jobs, checks, settling]
     }
 
     async fn open(
@@ -401,55 +404,17 @@ impl Signals {
     }
 }
 
-/// Runs the jobs again and again.
-pub(crate) struct Jobs {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Jobs {
-    /// Runs them each `interval`, and whenever what `wanted` gives is done.
-    pub(crate) fn start<W, R>(
-        interval: Duration,
-        mut wanted: impl FnMut() -> W + Send + 'static,
-        mut run: impl FnMut() -> R + Send + 'static,
-    ) -> Self
-    where
-        W: Future<Output = ()> + Send + 'static,
-        R: Future<Output = ()> + Send + 'static,
-    {
-        let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            loop {
-                // An attempt to connect a key store does not wait for its turn.
-                tokio::select! {
-                    _ = stopped.wait_for(|stopped| *stopped) => break,
-                    () = tokio::time::sleep(interval) => {}
-                    () = wanted() => {}
-                }
-                // On a task of its own: a run that panics is not the last.
-                if tokio::spawn(run()).await.is_err() {
-                    tracing::error!("a job panicked; jobs are run again");
-                }
-            }
-        });
-        Self { stop, task }
-    }
-
-    /// Lets a run that is under way end.
-    pub(crate) async fn stop(self) {
-        let _ = self.stop.send(true);
-        if self.task.await.is_err() {
-            tracing::error!("the jobs had ended before");
-        }
-    }
-}
-
 async fn run_jobs(service: Arc<Service>, process: ProcessMetrics) {
     let outcome = service.run_jobs().await;
     process.jobs_have_run(&outcome, &service);
     if let Err(error) = outcome {
         tracing::error!(%error, "a job failed; it is run again");
+    }
+}
+
+async fn settle_key_stores(service: Arc<Service>) {
+    if let Err(error) = service.settle_key_stores().await {
+        tracing::error!(%error, "custom key stores could not be connected or disconnected; it is tried again");
     }
 }
 
@@ -536,27 +501,5 @@ impl Reload {
             tracing::warn!(sections = restart.join(", "), "changes in these sections need a restart");
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn jobs_go_on_after_one_that_panicked() {
-        let runs = Arc::new(AtomicUsize::new(0));
-        let jobs = Jobs::start(Duration::from_secs(5), std::future::pending, {
-            let runs = Arc::clone(&runs);
-            move || {
-                let before = runs.fetch_add(1, SeqCst);
-                async move { assert!(before > 0, "the first run panics") }
-            }
-        });
-        tokio::time::sleep(Duration::from_secs(16)).await;
-        jobs.stop().await;
-        assert_eq!(runs.load(SeqCst), 3);
     }
 }

@@ -17,6 +17,7 @@ mod failure;
 mod first_start;
 mod hardening;
 mod instance;
+mod jobs;
 mod logging;
 mod metrics;
 mod output;

@@ -109,6 +109,7 @@ pub(crate) async fn open_service(
         policy_bytes_max: config.limits.key_policy_bytes.as_usize(),
         on_demand_rotations_max: config.limits.on_demand_rotations.as_usize(),
         health_check_seconds: config.xks.health_check_seconds.as_u32(),
+        cluster_connect_seconds: config.hsm.connect_seconds.as_u32(),
         attestation_roots: config.attestation.roots()?,
         attestation_freshness: config.attestation.freshness(signatures.skew_seconds),
     };

@@ -4,6 +4,8 @@
 pub const KEYS_PER_REGION_MAX: u64 = 100_000;
 /// Custom key stores per account and Region, of any type and in any state.
 pub const KEY_STORES_PER_REGION_MAX: usize = 10;
+/// Seconds that an attempt to connect to a cluster of HSMs may take when the operator does not say: 20 minutes, as AWS says.
+pub const CLUSTER_CONNECT_SECONDS: u32 = 1_200;
 /// Aliases that one key may have.
 pub const ALIASES_PER_KEY_MAX: u64 = 50;
 /// Tags that one key may have.

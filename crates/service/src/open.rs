@@ -12,8 +12,8 @@ use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Rights, Status, User};
 use trent_domain::key_store::EndpointService;
 use trent_domain::limits::{
-    GRANTS_PER_KEY_MAX, KEY_STORES_PER_REGION_MAX, KEYS_PER_REGION_MAX, ON_DEMAND_ROTATIONS_MAX,
-    POLICY_BYTES_MAX, SESSION_KEY_DAYS,
+    CLUSTER_CONNECT_SECONDS, GRANTS_PER_KEY_MAX, KEY_STORES_PER_REGION_MAX, KEYS_PER_REGION_MAX,
+    ON_DEMAND_ROTATIONS_MAX, POLICY_BYTES_MAX, SESSION_KEY_DAYS,
 };
 use trent_domain::time::{Clock, Timestamp};
 use trent_gate::{Endpoint, Gate, OpenError, Parts, Registry, Standing};
@@ -25,7 +25,7 @@ use crate::identity::{
     ClientCertificate, Configured, Directory, IdentityProblem, SessionError, Shown, SigningIdentity, Spoken,
     Stored, assemble,
 };
-use crate::jobs::HealthChecks;
+use crate::jobs::{HealthChecks, Settling};
 use crate::quotas::{Desk as QuotaDesk, QuotaRules, Throttled};
 use crate::sts::{Fetch, ProviderKeyCache};
 
@@ -50,6 +50,8 @@ pub struct Options {
     pub session_key_days: u32,
     /// Seconds between two checks of the health of a connected external key store; 0 for none.
     pub health_check_seconds: u32,
+    /// Seconds that an attempt to connect to a cluster of HSMs may take.
+    pub cluster_connect_seconds: u32,
     /// Whom to trust about enclaves.
     pub attestation_roots: Roots,
     /// How old attestation documents may be.
@@ -68,6 +70,7 @@ impl Default for Options {
             settling_seconds: 0,
             session_key_days: SESSION_KEY_DAYS,
             health_check_seconds: 300,
+            cluster_connect_seconds: CLUSTER_CONNECT_SECONDS,
             attestation_roots: Roots::aws(),
             attestation_freshness: Freshness::default(),
         }
@@ -127,7 +130,8 @@ pub struct Service {
     pub(crate) provider_keys: ProviderKeyCache,
     /// The way to the network, where there is one.
     pub(crate) fetch: OnceLock<Arc<dyn Fetch>>,
-    jobs_wanted: Notify,
+    pub(crate) key_stores_wanted: Notify,
+    pub(crate) settling: Settling,
     pub(crate) health_checks: HealthChecks,
 }
 
@@ -156,7 +160,8 @@ impl Service {
             configured: Mutex::default(),
             provider_keys: ProviderKeyCache::default(),
             fetch: OnceLock::new(),
-            jobs_wanted: Notify::new(),
+            key_stores_wanted: Notify::new(),
+            settling: Settling::default(),
             health_checks: HealthChecks::default(),
         };
         let known = trent_database::read(&*service.database, |records| records.accounts()).await?;
@@ -189,14 +194,14 @@ impl Service {
         &self.trail
     }
 
-    /// Asks for the jobs to be run now, rather than when their time has come.
-    pub(crate) fn wake_jobs(&self) {
-        self.jobs_wanted.notify_one();
+    /// Asks for custom key stores to be settled now, rather than when their time has come.
+    pub(crate) fn wake_key_stores(&self) {
+        self.key_stores_wanted.notify_one();
     }
 
-    /// Waits until the jobs are to be run before their time.
-    pub async fn jobs_wanted(&self) {
-        self.jobs_wanted.notified().await;
+    /// Waits until custom key stores are to be settled before their time.
+    pub async fn key_stores_wanted(&self) {
+        self.key_stores_wanted.notified().await;
     }
 
     /// Limits the requests of callers, from now on by these rules.

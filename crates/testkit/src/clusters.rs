@@ -69,6 +69,11 @@ impl TestClusters {
         }
     }
 
+    /// Whether a login waits.
+    pub fn is_anybody_waiting(&self) -> bool {
+        !self.state().wakers.is_empty()
+    }
+
     /// The passwords that were tried, with the serial number; and forgets them.
     pub fn take_tries(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.state().tries)

@@ -26,13 +26,13 @@ impl TestKms {
     /// Connects a key store that is disconnected.
     pub async fn connect_store(&self, store: &str) {
         self.ok(Operation::ConnectCustomKeyStore, named(store)).await;
-        self.run_jobs().await;
+        self.settle_key_stores().await;
     }
 
     /// Disconnects a key store that is connected.
     pub async fn disconnect_store(&self, store: &str) {
         self.ok(Operation::DisconnectCustomKeyStore, named(store)).await;
-        self.run_jobs().await;
+        self.settle_key_stores().await;
     }
 
     /// Creates a key on an external key that is there and fit.

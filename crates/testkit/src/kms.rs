@@ -291,6 +291,11 @@ impl TestKms {
         self.service.run_jobs().await.expect("jobs run")
     }
 
+    /// Goes on with connecting and disconnecting key stores. Answers how many have come to an end with it.
+    pub async fn settle_key_stores(&self) -> usize {
+        self.service.settle_key_stores().await.expect("key stores are settled")
+    }
+
     /// The answer of an operation that succeeds; what went wrong otherwise.
     #[track_caller]
     pub fn ok(&self, operation: Operation, body: Value) -> impl Future<Output = Value> + Send + '_ {

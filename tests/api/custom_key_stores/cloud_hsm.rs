@@ -7,10 +7,10 @@ use trent_protocol::Operation::{
     ConnectCustomKeyStore, CreateCustomKeyStore, DeleteCustomKeyStore, DescribeCustomKeyStores,
     DisconnectCustomKeyStore, GenerateRandom, UpdateCustomKeyStore,
 };
-use trent_service::Registry;
+use trent_service::{Options, Registry};
 use trent_testkit::{ACCOUNT, REGION, TestKms};
 
-use super::{code, connect, disconnect, external, shown, state, with};
+use super::{code, connect, create, disconnect, external, shown, state, with};
 
 const CLUSTER: &str = "cluster-234abcdefABC";
 const PASSWORD: &str = "kmsPswd1";
@@ -222,7 +222,7 @@ async fn connecting_changes_the_password_in_every_hsm() {
     kms.ok(ConnectCustomKeyStore, named(&id)).await;
     assert_eq!(state(&kms, &id).await, "CONNECTING");
     kms.ok(ConnectCustomKeyStore, named(&id)).await;
-    assert_eq!(kms.run_jobs().await.key_stores, 1);
+    assert_eq!(kms.settle_key_stores().await, 1);
     assert_eq!(state(&kms, &id).await, "CONNECTED");
     assert_eq!(kms.clusters.logged_in(&id), SERIALS);
     let [first, second] = SERIALS.map(|serial| kms.clusters.password(serial));
@@ -230,7 +230,7 @@ async fn connecting_changes_the_password_in_every_hsm() {
     assert!(first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{first}");
 
     kms.ok(ConnectCustomKeyStore, named(&id)).await;
-    assert_eq!(kms.run_jobs().await.key_stores, 0);
+    assert_eq!(kms.settle_key_stores().await, 0);
     assert_eq!(kms.clusters.password(SERIALS[0]), first, "it is connected already");
     disconnect(&kms, &id).await;
     assert_eq!((state(&kms, &id).await, kms.clusters.logged_in(&id)), ("DISCONNECTED".to_owned(), vec![]));
@@ -417,16 +417,61 @@ async fn a_connection_that_was_given_up_is_never_connected() {
     kms.clusters.stall(true);
     let jobs = {
         let kms = kms.clone();
-        tokio::spawn(async move { kms.run_jobs().await })
+        tokio::spawn(async move { kms.settle_key_stores().await })
     };
     tokio::task::yield_now().await;
     kms.ok(DisconnectCustomKeyStore, named(&id)).await;
     kms.clusters.stall(false);
     jobs.await.unwrap();
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
     assert_eq!((state(&kms, &id).await, kms.clusters.logged_in(&id)), ("DISCONNECTED".to_owned(), vec![]));
     connect(&kms, &id).await;
     assert_eq!(state(&kms, &id).await, "CONNECTED", "whatever password the HSMs have, the record has it too");
+}
+
+#[tokio::test]
+async fn hsms_that_hang_keep_nobody_waiting() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let (hung, other, key) = (world.create(&kms).await, create(&kms, "other").await, kms.create_key().await);
+    kms.ok(ConnectCustomKeyStore, named(&hung)).await;
+    kms.clusters.stall(true);
+    let settling = {
+        let kms = kms.clone();
+        tokio::spawn(async move { kms.settle_key_stores().await })
+    };
+    while !kms.clusters.is_anybody_waiting() {
+        tokio::task::yield_now().await;
+    }
+    // Neither what is due,
+    kms.schedule_deletion(&key).await;
+    kms.clock.advance_days(8);
+    assert_eq!(kms.run_jobs().await.deleted, 1);
+    // nor another key store,
+    kms.ok(ConnectCustomKeyStore, named(&other)).await;
+    assert_eq!(kms.settle_key_stores().await, 1);
+    assert_eq!(state(&kms, &other).await, "CONNECTED");
+    // nor whoever gives up.
+    kms.ok(DisconnectCustomKeyStore, named(&hung)).await;
+    assert_eq!(kms.settle_key_stores().await, 0, "another run is still at it, and is told");
+    assert_eq!(settling.await.unwrap(), 0);
+    kms.service.key_stores_wanted().await;
+    assert_eq!(kms.settle_key_stores().await, 1);
+    assert_eq!(state(&kms, &hung).await, "DISCONNECTED");
+    kms.clusters.stall(false);
+    connect(&kms, &hung).await;
+    assert_eq!(state(&kms, &hung).await, "CONNECTED");
+}
+
+#[tokio::test]
+async fn an_attempt_ends_when_its_time_is_over() {
+    let world = World::new();
+    let kms = TestKms::with_options(Options { cluster_connect_seconds: 0, ..Options::default() }).await;
+    world.register(&kms);
+    let id = world.create(&kms).await;
+    kms.clusters.stall(true);
+    connect(&kms, &id).await;
+    assert_eq!(state(&kms, &id).await, "FAILED NETWORK_ERRORS");
 }
 
 #[tokio::test]
@@ -438,13 +483,13 @@ async fn a_connected_store_is_logged_in_again_after_a_restart() {
     let kms = kms.restart().await;
     world.register(&kms);
     assert_eq!(kms.clusters.logged_in(&id), [""; 0]);
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
     assert_eq!(kms.clusters.logged_in(&id), SERIALS);
     assert_eq!(kms.clusters.password(SERIALS[0]), password, "the password changes when it is connected");
 
     // Outages never take a store out of its state.
     let kms = kms.restart().await;
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
     assert_eq!((state(&kms, &id).await, kms.clusters.logged_in(&id)), ("CONNECTED".to_owned(), vec![]));
 }
 

@@ -22,12 +22,12 @@ async fn a_store_is_connecting_until_its_proxy_has_answered() {
     assert_eq!(state(&kms, &id).await, "CONNECTING");
     kms.ok(ConnectCustomKeyStore, named(&id)).await;
     assert_eq!(kms.proxies.take_asked(), [], "the answer does not wait for the proxy");
-    assert_eq!(kms.run_jobs().await.key_stores, 1);
+    assert_eq!(kms.settle_key_stores().await, 1);
     assert_eq!(state(&kms, &id).await, "CONNECTED");
     let [asked] = <[_; 1]>::try_from(kms.proxies.take_asked()).unwrap();
     assert_eq!((asked.api, asked.operation), ("health", "ConnectCustomKeyStore"));
     kms.ok(ConnectCustomKeyStore, named(&id)).await;
-    assert_eq!(kms.run_jobs().await.key_stores, 0);
+    assert_eq!(kms.settle_key_stores().await, 0);
     assert_eq!(kms.proxies.take_asked(), [], "it is connected already");
 }
 
@@ -79,13 +79,13 @@ async fn a_connection_outlives_its_proxy_and_the_process() {
     let kms = kms.restart().await;
     assert_eq!(state(&kms, &one).await, "CONNECTED");
     assert_eq!(state(&kms, &two).await, "CONNECTING");
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
     assert_eq!(state(&kms, &one).await, "CONNECTED", "it says that a connection was established");
     assert_eq!(state(&kms, &two).await, "FAILED XKS_PROXY_NOT_REACHABLE", "the attempt went on");
     kms.ok(DisconnectCustomKeyStore, named(&one)).await;
     let kms = kms.restart().await;
     assert_eq!(state(&kms, &one).await, "DISCONNECTING");
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
     assert_eq!(state(&kms, &one).await, "DISCONNECTED");
 }
 
@@ -99,7 +99,7 @@ async fn one_proxy_that_does_not_answer_keeps_no_other_store_waiting() {
     kms.proxies.stall(true);
     let jobs = tokio::spawn({
         let kms = kms.clone();
-        async move { kms.run_jobs().await }
+        async move { kms.settle_key_stores().await }
     });
     let asked = loop {
         let asked = kms.proxies.take_asked();
@@ -110,7 +110,7 @@ async fn one_proxy_that_does_not_answer_keeps_no_other_store_waiting() {
     };
     assert_eq!(asked.len(), 2, "both are asked before either has answered");
     kms.proxies.stall(false);
-    assert_eq!(jobs.await.unwrap().key_stores, 2);
+    assert_eq!(jobs.await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -122,16 +122,16 @@ async fn the_late_result_of_an_attempt_that_was_given_up_is_nobodys() {
     kms.proxies.stall(true);
     let jobs = tokio::spawn({
         let kms = kms.clone();
-        async move { kms.run_jobs().await }
+        async move { kms.settle_key_stores().await }
     });
     while kms.proxies.take_asked().is_empty() {
         tokio::task::yield_now().await;
     }
     kms.ok(DisconnectCustomKeyStore, named(&id)).await;
     kms.proxies.stall(false);
-    assert_eq!(jobs.await.unwrap().key_stores, 0);
+    assert_eq!(jobs.await.unwrap(), 0);
     assert_eq!(state(&kms, &id).await, "DISCONNECTING");
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
     assert_eq!(state(&kms, &id).await, "DISCONNECTED");
 }
 

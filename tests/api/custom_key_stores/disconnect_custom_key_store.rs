@@ -24,7 +24,7 @@ async fn whatever_there_is_ends() {
             assert_eq!(code(&refused), "CustomKeyStoreInvalidStateException");
         }
     }
-    assert_eq!(kms.run_jobs().await.key_stores, 3);
+    assert_eq!(kms.settle_key_stores().await, 3);
     for id in [&one, &two, &three] {
         assert_eq!(state(&kms, id).await, "DISCONNECTED");
         let refused = kms.refused(DisconnectCustomKeyStore, json!({"CustomKeyStoreId": id})).await;

@@ -239,7 +239,7 @@ async fn a_key_is_made_only_while_its_store_is_connected() {
     assert_eq!(refused(&kms, wanted(&store, "foo")).await, expected);
     kms.ok(Operation::ConnectCustomKeyStore, json!({"CustomKeyStoreId": store})).await;
     assert_eq!(refused(&kms, wanted(&store, "foo")).await, expected);
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
     // It was connected when the request came, and is not when the key would be made.
     kms.proxies.take_asked();
     kms.proxies.stall(true);
@@ -278,7 +278,7 @@ async fn a_key_is_unavailable_while_its_store_is_not_connected_and_then_what_it_
     let unavailable = format!("KMSInvalidStateException: {NOT_CONNECTED}");
     assert_eq!(kms.refused(Encrypt, encrypt.clone()).await, unavailable);
     assert_eq!(state(&kms, &key).await, (json!("Unavailable"), json!(false)));
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
     kms.ok(DisableKey, json!({"KeyId": key})).await;
     assert_eq!(state(&kms, &key).await, (json!("Unavailable"), json!(false)));
     assert_eq!(kms.refused(Encrypt, encrypt.clone()).await, unavailable, "before it is disabled");

@@ -60,12 +60,12 @@ pub(crate) async fn connected(kms: &TestKms, name: &str) -> String {
 
 pub(crate) async fn connect(kms: &TestKms, id: &str) {
     kms.ok(ConnectCustomKeyStore, json!({"CustomKeyStoreId": id})).await;
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
 }
 
 pub(crate) async fn disconnect(kms: &TestKms, id: &str) {
     kms.ok(DisconnectCustomKeyStore, json!({"CustomKeyStoreId": id})).await;
-    kms.run_jobs().await;
+    kms.settle_key_stores().await;
 }
 
 /// What is shown of a key store.

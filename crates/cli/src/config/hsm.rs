@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::key_store::{ClusterState, Hsm, Subnet};
+use trent_domain::limits::CLUSTER_CONNECT_SECONDS;
 
 use super::bounded::Bounded;
 use super::setting::{Default as D, Section, Setting};
@@ -15,6 +16,7 @@ use super::setting::{Default as D, Section, Setting};
 pub(crate) struct HsmSection {
     pub(crate) start_seconds: Bounded<1, 300>,
     pub(crate) call_seconds: Bounded<1, 60>,
+    pub(crate) connect_seconds: Bounded<10, 3600>,
     pub(crate) cluster: Vec<ClusterSection>,
 }
 
@@ -91,7 +93,12 @@ const fn five() -> u32 {
 
 impl Default for HsmSection {
     fn default() -> Self {
-        Self { start_seconds: Bounded::new(30), call_seconds: Bounded::new(10), cluster: Vec::new() }
+        Self {
+            start_seconds: Bounded::new(30),
+            call_seconds: Bounded::new(10),
+            connect_seconds: Bounded::new(CLUSTER_CONNECT_SECONDS as u64),
+            cluster: Vec::new(),
+        }
     }
 }
 
@@ -108,6 +115,11 @@ pub(super) const SECTION: Section = Section {
             name: "call_seconds",
             default: D::Is("10"),
             comment: "Seconds that a call may take before the process is killed: 1 to 60.",
+        },
+        Setting {
+            name: "connect_seconds",
+            default: D::Is("1200"),
+            comment: "Seconds that an attempt to connect a key store may take: 10 to 3600.",
         },
         Setting {
             name: "cluster",

@@ -15,7 +15,8 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::failure::misuse;
-use crate::instance::{Asked, Jobs, Signals};
+use crate::instance::{Asked, Signals};
+use crate::jobs::Jobs;
 use crate::logging::LogLevel;
 use crate::root_key::{Places, Source};
 use crate::wiring;
@@ -52,7 +53,7 @@ impl Plan {
             misuse(format!("{error}; is another proxy running? --listen names another address"))
         })?;
         let admin = AdminSocket::of(data_dir.path(), Desk(Arc::clone(&proxy)))?;
-        let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), std::future::pending, {
+        let jobs = Jobs::start(self.config.jobs.interval_seconds.seconds(), {
             let proxy = Arc::clone(&proxy);
             move || delete_due_keys(Arc::clone(&proxy))
         });

@@ -1,6 +1,7 @@
 //! Jobs: what happens without a caller, when it is due.
 //!
-//! A job can be interrupted and repeated; each key is judged again in its own transaction.
+//! A job can be interrupted and repeated; each key is judged again in its own transaction. What waits for others, that is
+//! for what is behind custom key stores, is no part of a run of all jobs: nobody is to wait for them but themselves.
 
 mod check_key_stores;
 mod delete_expired_keys;
@@ -12,11 +13,13 @@ mod round;
 mod settle_clusters;
 mod settle_key_stores;
 mod settle_keys;
+mod settling;
 mod side_by_side;
 
 use trent_domain::time::Timestamp;
 
 pub(crate) use check_key_stores::HealthChecks;
+pub(crate) use settling::Settling;
 
 use crate::error::KmsError;
 use crate::open::Service;
@@ -28,8 +31,6 @@ pub struct JobReport {
     pub deleted: usize,
     /// Keys whose passing state has ended.
     pub settled: usize,
-    /// Custom key stores whose connection was established, failed, or was taken down.
-    pub key_stores: usize,
     /// Keys that got new material.
     pub rotated: usize,
     /// Keys that lost imported material at the end of its validity.
@@ -53,7 +54,6 @@ impl Service {
         }
         let deleted = self.delete_expired_keys().await;
         let settled = self.settle_keys().await;
-        let key_stores = self.settle_key_stores().await;
         let rotated = self.rotate_due_keys().await;
         let expired = self.expire_imported_material().await;
         let usages = self.flush_last_usage().await;
@@ -64,7 +64,6 @@ impl Service {
         Ok(JobReport {
             deleted: deleted?,
             settled: settled?,
-            key_stores: key_stores?,
             rotated: rotated?,
             expired: expired?,
             usages: usages?,

@@ -1,20 +1,31 @@
 //! Goes on with connecting and disconnecting: what a request has begun, and what a process that has died left behind.
 //!
-//! All key stores are looked at side by side: a proxy that does not answer keeps no other waiting.
+//! All key stores are looked at side by side, and one that a run is still at keeps no later run from the others: a proxy
+//! that does not answer, or an HSM that hangs, keeps nobody waiting.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use trent_domain::key_store::{Backing, Connection, KeyStore, KeyStoreId, ProxyFailure, ServiceError};
 use trent_gate::Behalf;
 use trent_protocol::{ConnectionErrorCode, Operation};
 
 use super::settle_clusters::ChangedPasswords;
+use super::settling::Turn;
 use super::side_by_side::side_by_side;
 use crate::error::KmsError;
 use crate::open::Service;
 
+/// What an attempt to connect to a proxy may take, all in all.
+const PROXY_CONNECT: Duration = Duration::from_secs(5 * 60);
+
 impl Service {
-    pub(super) async fn settle_key_stores(&self) -> Result<usize, KmsError> {
+    /// Goes on with every key store that no other run is at. Answers how many have come to the end of what they were at.
+    /// May be called again before it has ended.
+    pub async fn settle_key_stores(&self) -> Result<usize, KmsError> {
         let stores = trent_database::read(&*self.database, |records| records.key_stores(None)).await?;
-        let attempts: Vec<_> = stores.into_iter().map(|store| self.settle_key_store(store)).collect();
+        let turns = stores.iter().filter_map(|store| self.settling.take(store, &self.key_stores_wanted));
+        let attempts: Vec<_> = turns.map(|turn| self.settle_in_turn(turn)).collect();
         let mut settled = 0;
         for ended in side_by_side(attempts).await {
             settled += usize::from(ended?);
@@ -22,10 +33,25 @@ impl Service {
         Ok(settled)
     }
 
+    async fn settle_in_turn(&self, turn: Turn<'_>) -> Result<bool, KmsError> {
+        // Read again: the run before this one may have ended just now.
+        let id = turn.store().clone();
+        let found = trent_database::read(&*self.database, move |records| records.key_store(&id)).await?;
+        let Some(store) = found else { return Ok(false) };
+        tokio::select! {
+            biased;
+            ended = self.settle_key_store(store) => ended,
+            () = turn.is_given_up() => Ok(false),
+        }
+    }
+
     async fn settle_key_store(&self, store: KeyStore) -> Result<bool, KmsError> {
         match store.connection {
             Connection::Connecting { .. } => {
-                let connected = self.connect(&store).await;
+                let connected = self.connect_in_time(&store).await;
+                if connected.is_err() {
+                    self.gate.log_out_of_cluster(&store.id).await;
+                }
                 self.end_connecting(store, connected).await
             }
             Connection::Disconnecting => self.disconnect(store).await,
@@ -35,6 +61,16 @@ impl Service {
             }
             Connection::Disconnected | Connection::Failed { .. } => Ok(false),
         }
+    }
+
+    /// An attempt that takes too long is given up, wherever it is: what it has changed in HSMs, the record has too.
+    async fn connect_in_time(&self, store: &KeyStore) -> Result<Changed, ConnectionErrorCode> {
+        let seconds = u64::from(self.options.cluster_connect_seconds);
+        let (limit, late) = match &store.backing {
+            Backing::CloudHsm(_) => (Duration::from_secs(seconds), ConnectionErrorCode::NetworkErrors),
+            Backing::External(_) => (PROXY_CONNECT, ConnectionErrorCode::XksProxyTimedOut),
+        };
+        timeout(limit, self.connect(store)).await.unwrap_or(Err(late))
     }
 
     async fn connect(&self, store: &KeyStore) -> Result<Changed, ConnectionErrorCode> {

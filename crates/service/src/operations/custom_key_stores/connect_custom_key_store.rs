@@ -24,7 +24,7 @@ impl Handle for ConnectCustomKeyStoreRequest {
             Ok(begins)
         };
         record::change("connect custom key store", self.custom_key_store_id, place, begin, ctx).await?;
-        ctx.service.wake_jobs();
+        ctx.service.wake_key_stores();
         Ok(ConnectCustomKeyStoreResponse {})
     }
 }

@@ -15,7 +15,7 @@ impl Handle for DisconnectCustomKeyStoreRequest {
         let place = (permit.account(), permit.region());
         let begin = |store: &mut KeyStore| Ok(store.disconnect()?);
         record::change("disconnect custom key store", self.custom_key_store_id, place, begin, ctx).await?;
-        ctx.service.wake_jobs();
+        ctx.service.wake_key_stores();
         Ok(DisconnectCustomKeyStoreResponse {})
     }
 }
