@@ -15,6 +15,9 @@ use crate::model::policy;
 
 const CALLS: &str = "trace=fsync,fdatasync,pwrite64,pwritev,write,writev,sendto,sendmsg";
 
+/// As Linux has it on all machines that trent runs on.
+const O_DSYNC: u32 = 0o10000;
+
 #[test]
 fn what_is_answered_was_synced() {
     let folder = tempfile::tempdir().unwrap();
@@ -33,6 +36,55 @@ fn what_is_answered_was_synced() {
     assert_eq!(order.answers, changes);
     assert_eq!(order.answers_before_sync, 0);
     assert_eq!(order.answers_without_sync, 0);
+}
+
+#[test]
+fn what_is_answered_was_recorded() {
+    const REQUESTS: usize = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let (data, trace) = (folder.path().join("data"), folder.path().join("trace"));
+    let server = Server::start(&mut serve(&built_binary(), &data));
+    let mut client = Client::new(server.kms, Signer::default());
+    let key = client.ok("CreateKey", &json!({}))["KeyMetadata"]["KeyId"].take();
+    let Some(mut strace) = attach(&server, &trace) else {
+        println!("not shown: strace is not there, or may not trace");
+        return;
+    };
+    for _ in 0..REQUESTS {
+        client.ok("Encrypt", &json!({"KeyId": key, "Plaintext": "AA=="}));
+    }
+    let flags = flags_of(server.id(), "/ahead-0.bin");
+    server.kill();
+    strace.wait().unwrap();
+    assert_eq!(flags & O_DSYNC, O_DSYNC, "a write is durable when it returns");
+    // Of each record: written ahead, then answered.
+    let text = fs::read_to_string(&trace).unwrap();
+    let (mut begun, mut recorded, mut answers) = (false, false, 0);
+    for line in text.lines() {
+        if line.contains("/ahead-") {
+            (begun, recorded) = (true, !line.contains("<unfinished"));
+        } else if begun && line.contains("pwrite64 resumed>") {
+            recorded = true;
+        } else if line.contains("\"HTTP/1.1 200") {
+            assert!(recorded, "answered before it was recorded: {text}");
+            (begun, recorded, answers) = (false, false, answers + 1);
+        }
+    }
+    assert_eq!(answers, REQUESTS);
+}
+
+/// The flags that a process has a file open with.
+fn flags_of(process: u32, file: &str) -> u32 {
+    for open in fs::read_dir(format!("/proc/{process}/fd")).unwrap() {
+        let path = open.unwrap().path();
+        if fs::read_link(&path).is_ok_and(|target| target.to_string_lossy().ends_with(file)) {
+            let number = path.file_name().unwrap().to_string_lossy();
+            let facts = fs::read_to_string(format!("/proc/{process}/fdinfo/{number}")).unwrap();
+            let flags = facts.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+            return u32::from_str_radix(flags.trim(), 8).unwrap();
+        }
+    }
+    panic!("{file} is not open");
 }
 
 /// Traces a server, which ends with it.

@@ -1,14 +1,14 @@
 //! Lines written ahead: the newest ones a second time, in files that have their length beforehand.
 //!
 //! A sync of a file that has grown makes the file system write its own journal too, which costs more than the lines do.
-//! So lines are appended to their file, where everybody reads them, and written into one of these, which alone is synced
-//! while others wait. There are two: while one is filled, a thread syncs the file that the lines of the other belong to.
-//! After a loss of power [`replay`] brings home what that file lacks.
+//! So lines are appended to their file, where everybody reads them, and written into one of these, past the system's
+//! cache, while others wait. There are two: while one is filled, a thread syncs the file that the lines of the other
+//! belong to. After a loss of power [`replay`] brings home what that file lacks.
 //!
-//! A file `ahead-0.bin` or `ahead-1.bin` holds frames one after the other, from its beginning:
+//! A file `ahead-0.bin` or `ahead-1.bin` holds frames, from its beginning, each at the next multiple of 4,096 bytes:
 //!
 //! ```text
-//! "trent-a1"  first line of the lines' file: u64  where in it: u64  bytes: u64  SHA-256 of the last line  lines
+//! "trent-a2"  first line of the lines' file: u64  where in it: u64  bytes: u64  SHA-256 of the last line  lines
 //! ```
 //!
 //! Numbers are little-endian. A frame is whole if its lines link to each other and the last has that hash. The run of
@@ -21,15 +21,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use rustix::fs::OFlags;
+
 use crate::chain::{Hash, Link, hash};
 use crate::files::{file_name, sync_dir};
 
 const NAMES: [&str; 2] = ["ahead-0.bin", "ahead-1.bin"];
 /// What a frame begins with; the last digit is the version.
-const MAGIC: &[u8; 8] = b"trent-a1";
+const MAGIC: &[u8; 8] = b"trent-a2";
 const HEADER: usize = 64;
 /// How long a file grows. What is synced behind it is as much, and is in the way of the next batch for that long.
 const CAPACITY: usize = 512 << 10;
+/// What frames begin at multiples of, in their file and in memory: no disk has larger blocks.
+const BLOCK: usize = 4 << 10;
 /// How large a buffer is kept for the next frame.
 const KEPT: usize = 64 << 10;
 /// By how much a file grows at once.
@@ -87,21 +91,25 @@ impl Ahead {
         lines: &[u8],
         last: &Hash,
     ) -> io::Result<()> {
-        if HEADER + lines.len() > CAPACITY {
+        let length = (HEADER + lines.len()).next_multiple_of(BLOCK);
+        if length > CAPACITY {
             self.sync_home(home)?;
             return self.restart();
         }
-        if self.filling.at + HEADER + lines.len() > CAPACITY {
+        if self.filling.at + length > CAPACITY {
             self.turn(home)?;
         }
-        self.frame.clear();
+        let zeros = self.filling.missing(length);
+        let start = aligned(&mut self.frame, length + zeros);
         self.frame.extend_from_slice(MAGIC);
         for number in [place.file, place.offset, lines.len() as u64] {
             self.frame.extend_from_slice(&number.to_le_bytes());
         }
         self.frame.extend_from_slice(last);
         self.frame.extend_from_slice(lines);
-        self.filling.put(&mut self.frame)?;
+        self.frame.resize(start + length + zeros, 0);
+        self.filling.put(self.frame.get(start..).unwrap_or_default(), length)?;
+        self.frame.clear();
         self.frame.shrink_to(KEPT);
         Ok(())
     }
@@ -152,21 +160,22 @@ impl Ahead {
 }
 
 impl Half {
-    /// Writes a frame; when this returns it is durable.
-    fn put(&mut self, frame: &mut Vec<u8>) -> io::Result<()> {
-        let end = self.at + frame.len();
-        let length = if end > self.laid_out { end.next_multiple_of(CHUNK) } else { self.laid_out };
-        if length > self.laid_out {
-            // Zeros that are written, not a hole: blocks that exist already need no entry in the file system's journal.
-            frame.resize(length - self.at, 0);
-        }
+    /// By how much a frame of this length has to be longer for the file to grow as it should: with zeros that are
+    /// written, not a hole, since blocks that exist already need no entry in the file system's journal.
+    fn missing(&self, length: usize) -> usize {
+        let end = self.at + length;
+        if end > self.laid_out { end.next_multiple_of(CHUNK) - end } else { 0 }
+    }
+
+    /// Writes a frame of this length and the zeros behind it; when this returns it is durable.
+    fn put(&mut self, frame: &[u8], length: usize) -> io::Result<()> {
         let file = match &self.file {
             Some(file) => file,
             None => self.file.insert(create(&self.path)?),
         };
         file.write_all_at(frame, self.at as u64)?;
-        file.sync_data()?;
-        (self.at, self.laid_out) = (end, length);
+        self.laid_out = self.laid_out.max(self.at + frame.len());
+        self.at += length;
         Ok(())
     }
 
@@ -187,10 +196,30 @@ impl Half {
     }
 }
 
+/// Makes a file each write to which is durable when it returns.
 fn create(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let open = |flags: OFlags| {
+        let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags).open(path)
+    };
+    let file = match open(OFlags::DSYNC | OFlags::DIRECT) {
+        // A file system that always caches.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => open(OFlags::DSYNC)?,
+        file => file?,
+    };
     sync_dir(path.parent().unwrap_or(Path::new(".")))?;
     Ok(file)
+}
+
+/// Empties a buffer but for as many bytes that what is appended begins at a multiple of [`BLOCK`] in memory, and makes
+/// room for as many bytes behind them. Gives where that is.
+fn aligned(buffer: &mut Vec<u8>, length: usize) -> usize {
+    buffer.clear();
+    buffer.reserve(length + BLOCK);
+    let start = buffer.as_ptr().align_offset(BLOCK);
+    buffer.resize(start, 0);
+    start
 }
 
 /// Writes what the files in `dir` hold to where it belongs, and removes them.
@@ -198,6 +227,12 @@ pub(crate) fn replay(dir: &Path) -> io::Result<()> {
     let mut runs = Vec::new();
     for path in NAMES.map(|name| dir.join(name)) {
         match fs::read(&path) {
+            Ok(bytes) if is_of_another_version(&bytes) => {
+                let path = path.display();
+                let message =
+                    format!("{path} is of another version of trent; start and stop that version first");
+                return Err(io::Error::new(ErrorKind::InvalidData, message));
+            }
             Ok(bytes) => runs.push((path, bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -214,6 +249,12 @@ pub(crate) fn replay(dir: &Path) -> io::Result<()> {
         fs::remove_file(path)?;
     }
     if runs.is_empty() { Ok(()) } else { sync_dir(dir) }
+}
+
+fn is_of_another_version(bytes: &[u8]) -> bool {
+    MAGIC.split_last().is_some_and(|(version, name)| {
+        bytes.strip_prefix(name).and_then(|rest| rest.first()).is_some_and(|other| other != version)
+    })
 }
 
 fn replay_run(dir: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -272,7 +313,9 @@ impl<'f> Frame<'f> {
         let (offset, rest) = number(rest)?;
         let (length, rest) = number(rest)?;
         let (last, rest) = rest.split_first_chunk::<32>()?;
-        let (lines, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        let length = usize::try_from(length).ok()?;
+        let lines = rest.get(..length)?;
+        let rest = bytes.get(HEADER.checked_add(length)?.checked_next_multiple_of(BLOCK)?..)?;
         (last_hash(lines)? == *last).then_some((Self { place: Place { file, offset }, lines }, rest))
     }
 }
@@ -372,10 +415,10 @@ mod tests {
     fn a_frame_that_is_not_whole_ends_the_run() {
         let batches = batches(3);
         let two = batches[0].0.len() + batches[1].0.len();
+        let third = 2 * BLOCK;
         for (at, value) in [(0, b'T'), (8, 1), (24, 1), (32, 0), (HEADER + 3, b'b'), (HEADER + 450, 0)] {
             let dir = tempfile::tempdir().unwrap();
             let all = put(&mut Ahead::new(dir.path()), &batches);
-            let third = 2 * HEADER + two;
             let file = OpenOptions::new().write(true).open(dir.path().join(NAMES[0])).unwrap();
             file.write_all_at(&[value], (third + at) as u64).unwrap();
             assert_eq!(replayed(dir.path()), all[..two], "byte {at} of the third frame");
@@ -404,6 +447,28 @@ mod tests {
         ahead.remove().unwrap();
         assert_eq!(fs::read(dir.path().join(file_name(0))).unwrap(), all);
         assert!(!dir.path().join(NAMES[0]).exists());
+    }
+
+    #[test]
+    fn files_of_another_version_are_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        put(&mut Ahead::new(dir.path()), &batches(1));
+        let path = dir.path().join(NAMES[0]);
+        OpenOptions::new().write(true).open(&path).unwrap().write_all_at(b"1", 7).unwrap();
+        assert!(replay(dir.path()).unwrap_err().to_string().contains("another version"));
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn frames_begin_at_blocks() {
+        let (dir, batches) = (tempfile::tempdir().unwrap(), batches(40));
+        let mut ahead = Ahead::new(dir.path());
+        let all = put(&mut ahead, &batches);
+        assert!(batches.iter().any(|(lines, _)| HEADER + lines.len() > BLOCK), "a frame has several blocks");
+        let file = fs::read(dir.path().join(NAMES[0])).unwrap();
+        assert_eq!(file.len() % CHUNK, 0);
+        assert_eq!(file.chunks(BLOCK).filter(|block| block.starts_with(MAGIC)).count(), batches.len());
+        assert_eq!(replayed(dir.path()), all);
     }
 
     #[test]

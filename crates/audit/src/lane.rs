@@ -2,8 +2,10 @@
 //!
 //! Only its core and the writer use a lane, so its lock is nearly always free. When records have become durable the
 //! writer wakes one of those who wait, and that one wakes the others, which costs nothing on their own core: waking
-//! across threads is a system call.
+//! across threads is a system call. For the same reason a core that says when it has nothing more to do
+//! ([`Lane::idle`]) does not tell the writer of each record, but of all of them then.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -15,6 +17,13 @@ use crate::shared::Shared;
 
 /// Up to which size a buffer is filled again.
 const SPARE_BYTES_MAX: usize = 64 << 10;
+/// How many records wait at most until their core has nothing more to do.
+const UNTOLD_MAX: usize = 64;
+
+thread_local! {
+    /// Of a thread that says when it has nothing more to do: whether there are records that the writer was not told of.
+    static UNTOLD: Cell<Option<bool>> = const { Cell::new(None) };
+}
 
 /// Records on their way to the journal.
 #[derive(Default)]
@@ -91,12 +100,25 @@ impl Lane {
         let ticket = queue.pushed;
         // Before the writer can take the record away: what waits must never be counted below nothing.
         self.shared.queue(end - start);
+        // Under the lock: a writer that looks no more by itself has said so before it looked here for the last time.
+        let is_looked_for = queue.ends.len() < UNTOLD_MAX && self.shared.looks_by_itself();
         drop(queue);
-        self.shared.announce();
+        if is_looked_for && UNTOLD.get().is_some() {
+            UNTOLD.set(Some(true));
+        } else {
+            self.shared.announce();
+        }
         if self.shared.waits {
             Written(Some(Waiting { lane: self.clone(), ticket, told: false }))
         } else {
             Written::now()
+        }
+    }
+
+    /// The thread that calls this has nothing more to do for now, and calls it whenever that is so.
+    pub(crate) fn idle(&self) {
+        if UNTOLD.replace(Some(false)) == Some(true) {
+            self.shared.announce();
         }
     }
 

@@ -19,6 +19,7 @@ pub(crate) struct Shared {
     /// Whether answers wait until their records are durable.
     pub(crate) waits: bool,
     pending: AtomicBool,
+    looking: AtomicBool,
     failing: AtomicBool,
     stopping: AtomicBool,
     queued: AtomicUsize,
@@ -85,6 +86,16 @@ impl Shared {
         if !self.pending.swap(true, AcqRel) {
             self.wake();
         }
+    }
+
+    /// Whether the writer looks at the lanes every now and then without being told. Read with a lane locked.
+    pub(crate) fn looks_by_itself(&self) -> bool {
+        self.looking.load(Relaxed)
+    }
+
+    /// Says whether the writer does. After it has ended that, it looks at each lane once more.
+    pub(crate) fn set_looking(&self, looking: bool) {
+        self.looking.store(looking, Relaxed);
     }
 
     /// Whether anything was announced since the last time.

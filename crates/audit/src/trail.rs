@@ -106,7 +106,7 @@ impl Trail {
         let shared = Arc::new(Shared::new(strict));
         let bounds = Bounds { bytes: file_bytes, age: file_age };
         let journal = Journal::new(dir.clone(), bounds, strict, before_write);
-        let gather = if strict { Gather::WhenBusy } else { Gather::Always(flush) };
+        let gather = if strict { Gather::Never } else { Gather::Always(flush) };
         let pace = Pace { gather, checkpoint };
         let details = found.details(&signer.public_key());
         let mut writer = Writer::new(Arc::clone(&shared), journal, found.head, signer, clock, pace);
@@ -210,6 +210,17 @@ impl Recorder {
         // In order: when the last is durable, all are.
         record::call(call, event, new_id, |write| written = lane.push(|out| write(out)));
         written
+    }
+
+    /// For a thread that records much: what it calls whenever it has nothing more to do, so that the writer need not be told
+    /// of each record. Nobody else may call it.
+    pub fn idle(&self) -> impl Fn() + Send + Sync + 'static {
+        let lane = self.0.as_ref().map(|(lane, _)| lane.clone());
+        move || {
+            if let Some(lane) = &lane {
+                lane.idle();
+            }
+        }
     }
 
     /// Records what the service did by itself.

@@ -18,10 +18,8 @@ use crate::shared::Shared;
 
 /// How long to wait before a journal that could not be written is tried again.
 const RETRY: Duration = Duration::from_millis(200);
-/// From one sync to the next while there are many records.
-const BUSY_PACE: Duration = Duration::from_micros(300);
-/// How many records in a batch are many: fewer callers than that would only wait for each other.
-const BUSY_RECORDS: u64 = 4;
+/// How often lanes are looked at while there are records, for those of cores that never have nothing to do.
+const LOOK: Duration = Duration::from_millis(2);
 /// Batches that standard output may be behind.
 const OUTPUT_BATCHES_MAX: usize = 256;
 
@@ -35,8 +33,6 @@ pub(crate) struct Writer {
     pub(crate) pace: Pace,
     pub(crate) output: Option<SyncSender<Vec<u8>>>,
     batch: Batch,
-    /// When the last batch was begun, if it had many records.
-    busy_since: Option<Instant>,
     since_checkpoint: u64,
     last_checkpoint: Instant,
 }
@@ -44,9 +40,8 @@ pub(crate) struct Writer {
 /// How long records are gathered before they are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Gather {
-    /// Answers wait for them. A record that comes alone is written at once; while there are many, there is one sync for
-    /// each [`BUSY_PACE`], since syncs and waking up cost more than the records themselves.
-    WhenBusy,
+    /// Answers wait for them.
+    Never,
     /// Nobody waits for them.
     Always(Duration),
 }
@@ -87,7 +82,6 @@ impl Writer {
             pace,
             output: None,
             batch: Batch { first: head.sequence, ..Batch::default() },
-            busy_since: None,
             since_checkpoint: 0,
             last_checkpoint: Instant::now(),
         }
@@ -101,19 +95,23 @@ impl Writer {
 
     /// Writes until the trail is closed.
     pub(crate) fn run(mut self) {
-        let mut announced = false;
+        // Whether lanes are looked at now and then, and whether at once.
+        let (mut looks, mut looks_now) = (false, false);
         while !self.shared.is_stopping() {
-            announced |= self.shared.take_pending();
             if !self.batch.lines.is_empty() {
                 thread::park_timeout(RETRY);
-            } else if !announced && !self.checkpoint_is_due() {
-                thread::park_timeout(self.until_checkpoint());
-                continue;
-            } else {
-                self.gather();
+            } else if !looks_now && !self.shared.take_pending() && !self.checkpoint_is_due() {
+                thread::park_timeout(if looks { LOOK } else { self.until_checkpoint() });
+                if !looks {
+                    continue;
+                }
             }
-            announced = false;
-            self.round(false);
+            self.gather();
+            let is_any = self.round(false);
+            // Once more after saying that no more is looked: see `Lane::push`.
+            looks_now = looks && !is_any;
+            looks = is_any;
+            self.shared.set_looking(looks);
         }
         self.round(true);
         if let Err(error) = self.journal.rotate() {
@@ -124,30 +122,24 @@ impl Writer {
 
     /// Lets more records come.
     fn gather(&mut self) {
-        let wait = match self.pace.gather {
-            Gather::Always(time) => time,
-            Gather::WhenBusy => {
-                self.busy_since.map_or(Duration::ZERO, |since| BUSY_PACE.saturating_sub(since.elapsed()))
-            }
-        };
-        if !wait.is_zero() {
-            thread::sleep(wait);
+        if let Gather::Always(time) = self.pace.gather {
+            thread::sleep(time);
         }
     }
 
-    fn round(&mut self, last: bool) {
+    /// Writes what there is; says whether a lane had anything.
+    fn round(&mut self, last: bool) -> bool {
         let started = Instant::now();
         // Before the lanes are looked at: what is announced from here on is looked at in the next round.
         self.shared.take_pending();
         let taken = self.take();
-        self.busy_since = (self.batch.count >= BUSY_RECORDS).then_some(started);
         if last {
             self.sign("AuditStopped", b"");
         } else if self.checkpoint_is_due() || (self.journal.is_full() && self.batch.checkpoint.is_none()) {
             self.sign("AuditCheckpoint", b"");
         }
         if self.batch.lines.is_empty() {
-            return;
+            return false;
         }
         let outcome = self.commit();
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -168,6 +160,7 @@ impl Writer {
                 taken.iter().for_each(|(lane, upto)| lane.publish_failure(*upto));
             }
         }
+        !taken.is_empty()
     }
 
     /// Takes the records of all lanes into the batch.

@@ -374,6 +374,49 @@ fn what_waits_is_never_counted_below_nothing() {
     assert!(most < 1 << 20, "{most}");
 }
 
+/// Callers that write one record after the other, of whom each says after every `each` that it has nothing to do.
+fn callers_that_are_idle_after(each: usize, callers: usize) {
+    const EACH: usize = 60;
+    let dir = TempDir::new().unwrap();
+    let trail = open(Settings::in_dir(dir.path()), None);
+    thread::scope(|scope| {
+        for caller in 0..callers {
+            let recorder = trail.recorder();
+            scope.spawn(move || {
+                let idle = recorder.idle();
+                idle();
+                for number in 0..EACH {
+                    let record = Internal::delete_key(ARN.to_owned());
+                    let id = Uuid::from_u128((caller * EACH + number) as u128);
+                    let written = recorder.internal(&record, Timestamp::from_millis(0), id);
+                    if number % each == 0 {
+                        idle();
+                    }
+                    wait(written).unwrap();
+                    if number % 20 == 0 {
+                        // Longer than the writer looks by itself.
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                }
+            });
+        }
+    });
+    trail.close();
+    assert_eq!(trail.stats().records, (callers * EACH) as u64 + 2);
+    assert_eq!(check(dir.path(), trail.checkpoint()).faults, []);
+}
+
+#[test]
+fn a_core_tells_the_writer_when_it_has_nothing_more_to_do() {
+    callers_that_are_idle_after(1, 4);
+}
+
+#[test]
+fn records_of_a_core_that_never_says_so_are_written_all_the_same() {
+    callers_that_are_idle_after(7, 1);
+    callers_that_are_idle_after(usize::MAX, 4);
+}
+
 #[test]
 fn a_waiter_that_goes_away_wakes_the_others() {
     let dir = TempDir::new().unwrap();

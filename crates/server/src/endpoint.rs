@@ -43,4 +43,9 @@ pub(crate) struct EncryptedWith {
 pub(crate) trait Endpoint: Send + Sync + 'static {
     /// Answers a request. It may be dropped at any await, when the client goes away.
     fn answer(&self, request: Request<Incoming>, origin: &Origin) -> impl Future<Output = Answer> + Send;
+
+    /// What its core calls whenever it has nothing more to do.
+    fn idle(&self) -> impl Fn() + Send + Sync + 'static {
+        || {}
+    }
 }

@@ -98,6 +98,10 @@ impl Endpoint for Kms {
         let stamp = Stamp { request_id: exchange.request_id, date: self.dates.at(exchange.now), version };
         respond(outcome, stamp)
     }
+
+    fn idle(&self) -> impl Fn() + Send + Sync + 'static {
+        self.recorder.idle()
+    }
 }
 
 impl Kms {

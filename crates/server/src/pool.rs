@@ -77,9 +77,11 @@ impl Pool {
         for number in 0..cores.max(1) {
             let (messages, receiver) = mpsc::unbounded_channel();
             let load = Arc::new(Load::default());
-            let core = Core::new(endpoint(), limits.clone(), Arc::clone(metrics), Arc::clone(&load));
+            let endpoint = endpoint();
+            let idle = endpoint.idle();
+            let core = Core::new(endpoint, limits.clone(), Arc::clone(metrics), Arc::clone(&load));
             let cut = Arc::clone(&cut);
-            spawn(format!("{name}-{number}"), &running_sender, move |runtime| {
+            spawn(format!("{name}-{number}"), &running_sender, idle, move |runtime| {
                 cut.fetch_add(runtime.block_on(core.run(receiver)), Relaxed);
             })?;
             seats.push(Seats { messages, load });
@@ -88,9 +90,14 @@ impl Pool {
         let sources = Sources::new(limits, Arc::clone(metrics));
         let dealer = Dealer { cores: seats, sources, metrics: Arc::clone(metrics) };
         let listeners = listeners.into_iter().map(|bound| (bound.socket, bound.listener)).collect();
-        spawn(format!("{name}-accept"), &running_sender, move |runtime| {
-            runtime.block_on(acceptor::run(listeners, dealer, orders_receiver));
-        })?;
+        spawn(
+            format!("{name}-accept"),
+            &running_sender,
+            || {},
+            move |runtime| {
+                runtime.block_on(acceptor::run(listeners, dealer, orders_receiver));
+            },
+        )?;
         Ok(Self { addresses, orders, cores, running, cut })
     }
 
@@ -128,13 +135,15 @@ impl Drop for Pool {
     }
 }
 
-/// Starts a thread with a runtime, counted as running until both are gone.
+/// Starts a thread with a runtime, counted as running until both are gone. `idle` is called whenever there is nothing to do.
 fn spawn(
     name: String,
     running: &Arc<watch::Sender<usize>>,
+    idle: impl Fn() + Send + Sync + 'static,
     body: impl FnOnce(&Runtime) + Send + 'static,
 ) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().event_interval(TURNS).build()?;
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_all().event_interval(TURNS).on_thread_park(idle).build()?;
     running.send_modify(|running| *running += 1);
     let counted = Counted(Arc::clone(running));
     thread::Builder::new().name(name).spawn(move || {
