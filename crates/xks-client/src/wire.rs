@@ -1,14 +1,19 @@
 //! Requests over connections that are kept: an HTTP/2 connection is shared, of HTTP/1.1 as many as are needed at once.
+//!
+//! Connections are driven by the thread that made them. Its own requests use them first: on one of another thread, a
+//! request and its response would each wait until that thread is awake.
 
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tokio::sync::Semaphore;
@@ -107,8 +112,39 @@ pub struct Wire {
 
 #[derive(Default)]
 struct Kept {
-    shared: Option<hyper::client::conn::http2::SendRequest<Full<Bytes>>>,
-    idle: Vec<(Sender, Instant)>,
+    /// One of HTTP/2 for each thread.
+    shared: Vec<(ThreadId, SendRequest<Full<Bytes>>)>,
+    /// Those of HTTP/1.1, and since when they are idle.
+    idle: Vec<(Connection, Instant)>,
+}
+
+/// A connection, or one's share in it.
+struct Connection {
+    sender: Sender,
+    made_by: ThreadId,
+}
+
+impl Kept {
+    /// A connection to send on, if there is one that may still be open.
+    fn take(&mut self) -> Option<Connection> {
+        let own = thread::current().id();
+        self.shared.retain(|(_, sender)| !sender.is_closed());
+        if let Some((made_by, sender)) = self.shared.iter().find(|(made_by, _)| *made_by == own) {
+            return Some(Connection { sender: Sender::Http2(sender.clone()), made_by: *made_by });
+        }
+        let now = Instant::now();
+        self.idle.retain(|(idle, since)| idle.sender.is_open() && now.duration_since(*since) < IDLE);
+        let at = self.idle.iter().rposition(|(idle, _)| idle.made_by == own);
+        let at = at.or_else(|| self.idle.len().checked_sub(1))?;
+        Some(self.idle.remove(at).0)
+    }
+
+    /// Keeps a connection of HTTP/2 that this thread has made. Of two that were made at the same time the newer is kept.
+    fn share(&mut self, sender: SendRequest<Full<Bytes>>) {
+        let own = thread::current().id();
+        self.shared.retain(|(made_by, _)| *made_by != own);
+        self.shared.push((own, sender));
+    }
 }
 
 impl Wire {
@@ -140,11 +176,12 @@ impl Wire {
 
     async fn exchange(&self, message: &Message<'_>, reached: &Reached) -> Result<Reply, WireError> {
         // One that was kept may have been closed meanwhile, which shows only when it is used.
-        if let Some(mut sender) = self.take_kept() {
+        let kept = self.kept.lock().take();
+        if let Some(mut kept) = kept {
             reached.note();
-            let request = self.request(message, &sender)?;
-            match sender.send(request).await {
-                Ok(response) => return self.read(response, sender).await,
+            let request = self.request(message, &kept.sender)?;
+            match kept.sender.send(request).await {
+                Ok(response) => return self.read(response, kept).await,
                 Err(error) => tracing::debug!(error = %error.error(), "a kept connection was closed"),
             }
         }
@@ -152,23 +189,12 @@ impl Wire {
             connect(&self.target.host, &self.target.network, &self.target.tls, reached).await?;
         *self.peer.lock() = Some(peer);
         if let Sender::Http2(sender) = &sender {
-            self.kept.lock().shared = Some(sender.clone());
+            self.kept.lock().share(sender.clone());
         }
+        let made_by = thread::current().id();
         let request = self.request(message, &sender)?;
         let response = sender.send(request).await;
-        self.read(response.map_err(|error| broken(error.error()))?, sender).await
-    }
-
-    fn take_kept(&self) -> Option<Sender> {
-        let mut kept = self.kept.lock();
-        match &kept.shared {
-            Some(sender) if !sender.is_closed() => return Some(Sender::Http2(sender.clone())),
-            _ => kept.shared = None,
-        }
-        let now = Instant::now();
-        std::iter::from_fn(|| kept.idle.pop())
-            .find(|(sender, since)| sender.is_open() && now.duration_since(*since) < IDLE)
-            .map(|(sender, _)| sender)
+        self.read(response.map_err(|error| broken(error.error()))?, Connection { sender, made_by }).await
     }
 
     fn request(&self, message: &Message<'_>, sender: &Sender) -> Result<Request<Full<Bytes>>, WireError> {
@@ -187,17 +213,17 @@ impl Wire {
         request.body(body).map_err(|error| WireError::Broken(format!("the request cannot be made: {error}")))
     }
 
-    async fn read(&self, response: Response<Incoming>, sender: Sender) -> Result<Reply, WireError> {
+    async fn read(&self, response: Response<Incoming>, used: Connection) -> Result<Reply, WireError> {
         let (head, body) = response.into_parts();
         let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
         let body = body.map_err(|error| WireError::Broken(error.to_string()))?.to_bytes();
-        if let Sender::Http1(_) = sender
-            && sender.is_open()
+        if let Sender::Http1(_) = used.sender
+            && used.sender.is_open()
             && !closes(&head.headers)
         {
             let mut kept = self.kept.lock();
             if kept.idle.len() < IDLE_MAX {
-                kept.idle.push((sender, Instant::now()));
+                kept.idle.push((used, Instant::now()));
             }
         }
         let content_type = head.headers.get(header::CONTENT_TYPE);
