@@ -1,7 +1,7 @@
 //! Keys in an external key store: what a request takes beyond the time that its proxy takes.
 //!
 //! The proxy is `trent xks-proxy`, over TLS, on the same machine. How long it was waited for is what trent's own metric
-//! says; the rest of a request's time is trent's, from the caller's first byte to the last of the answer.
+//! says. What a caller waits beyond that, and beyond what it waits for a bare server, is trent's own time.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -26,6 +26,7 @@ const CALLERS: [usize; 3] = [1, 32, 256];
 /// What to run, and for how long.
 pub(crate) struct External {
     pub(crate) trent: PathBuf,
+    pub(crate) floor: PathBuf,
     pub(crate) folder: PathBuf,
     /// Of operations, only this one.
     pub(crate) only: Option<String>,
@@ -50,6 +51,7 @@ impl External {
         let folder = fs::canonicalize(folder)?;
         let proxy = self.start_proxy(&folder)?;
         let trent = self.start(&folder, proxy.address)?;
+        let floor = Server::floor(&self.floor)?;
         let key = create_key(&mut Client::connect(trent.address)?, &self.told(&folder)?)?;
         for operation in ["GenerateDataKey", "Decrypt"] {
             if self.only.as_deref().is_some_and(|only| only != operation) {
@@ -57,7 +59,7 @@ impl External {
             }
             let questions = ask(&mut Client::connect(trent.address)?, operation, &key)?;
             for callers in CALLERS {
-                self.measure(operation, callers, &trent, &questions, report)?;
+                self.measure(operation, callers, (&trent, &floor), &questions, report)?;
             }
         }
         trent.stop()?;
@@ -103,24 +105,30 @@ impl External {
         &self,
         operation: &str,
         callers: usize,
-        trent: &Server,
+        (trent, floor): (&Server, &Server),
         questions: &[Question],
         report: &mut Report,
     ) -> Result<()> {
-        let mut own = Vec::new();
-        let [mut whole, mut rates] = [const { Vec::new() }; 2];
+        let [mut own, mut bare, mut whole, mut rates] = [const { Vec::new() }; 4];
         // The first round is not counted: connections are made.
         for round in 0..=self.pairs {
             let times = sample(operation, callers, trent, questions, self.run)?;
+            let pool = prepare(questions, floor.address)?;
+            let load =
+                Load { to: floor.address, connections: callers, pool: &pool, pace: Pace::Closed(self.run) };
+            let floor = load.run()?.mean().as_secs_f64() * 1e6;
             if round > 0 {
-                own.push((times.whole - times.proxy) / 1e3);
+                own.push((times.whole - times.proxy - floor) / 1e3);
+                bare.push(floor / 1e3);
                 whole.push(times.whole / 1e3);
                 rates.push(times.per_second);
             }
         }
-        let [whole, rate] = [&whole, &rates].map(|values| median(values));
-        println!("\n{operation}, {callers} callers: {whole:.2} ms on average, {rate:.0}/s");
-        let name = format!("{operation}, {callers} callers: time beyond the proxy's");
+        let [bare, whole, rate] = [&bare, &whole, &rates].map(|values| median(values));
+        println!(
+            "\n{operation}, {callers} callers: {whole:.2} ms on average, {rate:.0}/s; the floor {bare:.2} ms"
+        );
+        let name = format!("{operation}, {callers} callers: time beyond the proxy's and the floor's");
         let figure = Figure::of(name, &own, "ms");
         report.add(if callers == 1 { figure.promised(Promise::at_most(0.3)) } else { figure });
         Ok(())

@@ -95,10 +95,10 @@ fn measure(arguments: &Arguments, programs: &Path, folder: &Path, report: &mut R
     if arguments.timing {
         return timing::run(&trent, &folder, if arguments.short { Counts::SHORT } else { Counts::LONG });
     }
-    if arguments.external {
-        return External { trent, folder, only: arguments.only.clone(), pairs, run }.run(report);
-    }
     let floor = programs.join("trent-floor");
+    if arguments.external {
+        return External { trent, floor, folder, only: arguments.only.clone(), pairs, run }.run(report);
+    }
     if arguments.kinds {
         let only = arguments.only.clone();
         return Kinds { trent, floor, folder, only, pairs, run }.run(report);

@@ -1,5 +1,6 @@
 //! Servers under measurement: started, asked what they took of the machine, stopped.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -39,12 +40,12 @@ impl Server {
 
     /// The same with settings, by the names of their environment variables.
     pub(crate) fn trent_with(program: &Path, data_dir: &Path, settings: &[(&str, &str)]) -> Result<Self> {
-        Self::serve(Command::new(program).env_clear().arg("serve").envs(settings.iter().copied()), data_dir)
+        Self::serve(command(program).arg("serve").envs(settings.iter().copied()), data_dir)
     }
 
     /// The same with a configuration file.
     pub(crate) fn trent_configured(program: &Path, data_dir: &Path, file: &Path) -> Result<Self> {
-        Self::serve(Command::new(program).env_clear().args(["serve", "--config"]).arg(file), data_dir)
+        Self::serve(command(program).args(["serve", "--config"]).arg(file), data_dir)
     }
 
     fn serve(command: &mut Command, data_dir: &Path) -> Result<Self> {
@@ -128,6 +129,16 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// A program of which the environment says nothing but settings of trent, for who measures what a setting costs.
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let settings = env::vars_os().filter(|(name, _)| {
+        name.to_str().is_some_and(|name| name.starts_with("TRENT_") && name.contains("__"))
+    });
+    command.env_clear().envs(settings);
+    command
 }
 
 impl Drop for Server {
