@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use trent_crypto::ciphertext::double::Double;
-use trent_crypto::ciphertext::{BLOB_BYTES_MAX, BLOB_OVERHEAD_BYTES, open, read_header, seal};
+use trent_crypto::ciphertext::hsm::HsmBlob;
+use trent_crypto::ciphertext::{BLOB_BYTES_MAX, BLOB_OVERHEAD_BYTES, MadeBy, open, read_header, seal};
 use trent_crypto::{BlobKeyId, CanonicalContext, Key256, SystemRandom};
 use trent_fuzz::Cut;
 
@@ -26,15 +27,22 @@ fn foreign(blob: &[u8]) {
     let whole = (BLOB_OVERHEAD_BYTES..=BLOB_BYTES_MAX).contains(&blob.len());
     let readable = whole && blob[0] == 1 && matches!(blob[1], b's' | b'm');
     let header = read_header(blob);
-    let double = Double::read(blob);
-    assert_eq!(header.is_ok(), readable || (whole && double.is_ok()));
+    let (double, hsm) = (Double::read(blob), HsmBlob::read(blob));
+    assert_eq!(header.is_ok(), readable || (whole && double.is_ok()) || hsm.is_ok());
     if let Ok(double) = &double {
         assert_eq!(double.write(), blob, "something was passed over");
+    }
+    if let Ok(hsm) = &hsm {
+        assert_eq!(hsm.write(), blob, "something was passed over");
     }
     if let Ok(header) = header {
         assert_eq!(header.key_id.uuid, blob[2..18]);
         assert_eq!(header.key_id.multi_region, blob[1] == b'm');
-        assert_eq!(header.material_id, blob[18..50]);
+        let made_by = match header.made_by {
+            MadeBy::Material(id) | MadeBy::MaterialAndExternalKey(id) => id.to_vec(),
+            MadeBy::HsmKey(id) => id.to_vec(),
+        };
+        assert!(blob[18..].starts_with(&made_by));
     }
     assert!(open(UNUSED.expose(), &CanonicalContext::new(None), blob).is_err(), "a forgery opened");
 }
@@ -51,7 +59,7 @@ fn own(cut: &mut Cut<'_>) {
     let random = SystemRandom::new();
     let blob = seal(MATERIAL.expose(), key, &material_id, &canonical, plaintext, &random).unwrap();
     let header = read_header(&blob).unwrap();
-    assert!(header.key_id == key && header.material_id == material_id);
+    assert!(header.key_id == key && header.made_by == MadeBy::Material(material_id));
     assert_eq!(*open(MATERIAL.expose(), &canonical, &blob).unwrap().expose(), plaintext);
     assert_eq!(open(MATERIAL.expose(), &other_canonical, &blob).is_ok(), context == other);
     let altered = cut.altered(&blob);

@@ -3,7 +3,8 @@
 //! ```text
 //! offset  bytes
 //!      0      1  version: 01
-//!      1      1  kind of key: 73 (`s`) single-Region, 6d (`m`) multi-Region; 78 (`x`) goes on as [`double`] says
+//!      1      1  kind of key: 73 (`s`) single-Region, 6d (`m`) multi-Region; with 78 (`x`) or 68 (`h`) it goes on as
+//!                [`double`] or [`hsm`] says
 //!      2     16  key id: the bytes of its UUID
 //!     18     32  material id
 //!     50     16  nonce
@@ -24,6 +25,7 @@
 //! ([`crate::material_id`]), so it commits to it, which GCM alone would not.
 
 pub mod double;
+pub mod hsm;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +41,8 @@ const SINGLE_REGION: u8 = b's';
 const MULTI_REGION: u8 = b'm';
 /// A single-Region key in an external key store.
 const EXTERNAL: u8 = b'x';
+/// A single-Region key in HSMs.
+const HSM: u8 = b'h';
 /// Version, kind, key id, material id.
 const PREFIX_BYTES: usize = 1 + 1 + 16 + 32;
 
@@ -91,10 +95,19 @@ impl BlobKeyId {
 pub struct Header {
     /// The key.
     pub key_id: BlobKeyId,
-    /// The material of that key ([`crate::material_id`]).
-    pub material_id: [u8; 32],
-    /// Whether it is encrypted twice, as by keys in external key stores.
-    pub is_double: bool,
+    /// What of that key.
+    pub made_by: MadeBy,
+}
+
+/// What of a key made a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MadeBy {
+    /// A material, by its id ([`crate::material_id`]).
+    Material([u8; 32]),
+    /// A material, and around that an external key.
+    MaterialAndExternalKey([u8; 32]),
+    /// The key in HSMs that is called so there.
+    HsmKey([u8; hsm::HSM_KEY_BYTES]),
 }
 
 /// An encryption context as it is authenticated: pairs in the order of their keys' UTF-8 bytes, everything with its
@@ -147,14 +160,17 @@ fn push_length(bytes: &mut Vec<u8>, length: usize) {
 /// # Errors
 /// [`InvalidCiphertext`] when it is too short or too long, or of an unknown version or kind.
 pub fn read_header(blob: &[u8]) -> Result<Header, InvalidCiphertext> {
-    let header = read_any(blob)?;
-    if header.is_double {
+    if let Ok(hsm::HsmBlob { key, .. }) = hsm::HsmBlob::read(blob) {
+        return Ok(Header { key_id: key.key_id(), made_by: MadeBy::HsmKey(key.id) });
+    }
+    let header = read_prefix(blob)?;
+    if matches!(header.made_by, MadeBy::MaterialAndExternalKey(_)) {
         double::Double::read(blob)?;
     }
     Ok(header)
 }
 
-fn read_any(blob: &[u8]) -> Result<Header, InvalidCiphertext> {
+fn read_prefix(blob: &[u8]) -> Result<Header, InvalidCiphertext> {
     if !(BLOB_OVERHEAD_BYTES..=BLOB_BYTES_MAX).contains(&blob.len()) {
         return Err(InvalidCiphertext);
     }
@@ -163,7 +179,11 @@ fn read_any(blob: &[u8]) -> Result<Header, InvalidCiphertext> {
     };
     let (uuid, rest) = rest.split_first_chunk().ok_or(InvalidCiphertext)?;
     let material_id = *rest.first_chunk().ok_or(InvalidCiphertext)?;
-    Ok(Header { key_id: BlobKeyId::from_parts(*kind, *uuid)?, material_id, is_double: *kind == EXTERNAL })
+    let made_by = match *kind {
+        EXTERNAL => MadeBy::MaterialAndExternalKey(material_id),
+        _ => MadeBy::Material(material_id),
+    };
+    Ok(Header { key_id: BlobKeyId::from_parts(*kind, *uuid)?, made_by })
 }
 
 /// Seals `plaintext` under `material`, which is that of `key` named `material_id`.
@@ -202,9 +222,7 @@ pub fn open(
     context: &CanonicalContext,
     blob: &[u8],
 ) -> Result<SecretBytes, InvalidCiphertext> {
-    if read_header(blob)?.is_double {
-        return Err(InvalidCiphertext);
-    }
+    let MadeBy::Material(_) = read_header(blob)?.made_by else { return Err(InvalidCiphertext) };
     FORMAT.open(material, context.as_bytes(), blob).ok_or(InvalidCiphertext)
 }
 
@@ -251,11 +269,7 @@ mod tests {
                 let header = read_header(&blob).unwrap();
                 assert_eq!(
                     header,
-                    Header {
-                        key_id: key_of(&case),
-                        material_id: array(&case["material_id"]),
-                        is_double: false
-                    }
+                    Header { key_id: key_of(&case), made_by: MadeBy::Material(array(&case["material_id"])) }
                 );
                 let plaintext = open(&array(&case["material"]), &context_of(&case), &blob).unwrap();
                 assert_eq!(*plaintext.expose(), bytes(&case["plaintext"]), "{}", case["name"]);
@@ -374,7 +388,7 @@ mod tests {
     #[test]
     fn unknown_versions_and_kinds_are_refused() {
         let blob = sealed(&context(&[]), b"secret");
-        for (at, known) in [(0, vec![VERSION]), (1, vec![SINGLE_REGION, MULTI_REGION])] {
+        for (at, known) in [(0, vec![VERSION]), (1, vec![SINGLE_REGION, MULTI_REGION, HSM])] {
             for value in (0..=255).filter(|value| !known.contains(value)) {
                 let mut altered = blob.clone();
                 altered[at] = value;
@@ -420,7 +434,7 @@ mod tests {
             let context = CanonicalContext::new(pairs.as_ref());
             let blob = seal(&material, key, &material_id, &context, &plaintext, &SystemRandom::new()).unwrap();
             prop_assert_eq!(blob.len(), plaintext.len() + BLOB_OVERHEAD_BYTES);
-            prop_assert_eq!(read_header(&blob), Ok(Header { key_id: key, material_id, is_double: false }));
+            prop_assert_eq!(read_header(&blob), Ok(Header { key_id: key, made_by: MadeBy::Material(material_id) }));
             let opened = open(&material, &context, &blob).unwrap();
             prop_assert_eq!(opened.expose(), &plaintext);
         }

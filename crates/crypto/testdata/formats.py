@@ -92,6 +92,23 @@ def open_message(material, prefix, context, message):
     return AESGCM(key).decrypt(message[16:28], sealed, header + canonical_context(context))
 
 
+def hsm_aad(uuid, hsm_key, context):
+    """The additional authenticated data that go to an HSM."""
+    prefix = b"\x01h" + uuid + hsm_key
+    return hashlib.sha256(b"trent/hsm-aad/v1\0" + prefix + canonical_context(context)).digest()
+
+
+def join_hsm(uuid, hsm_key, iv, sealed):
+    return b"\x01h" + uuid + hsm_key + iv + sealed
+
+
+def split_hsm(blob):
+    """Gives key id, the key's id in the HSM, IV, and ciphertext with tag."""
+    if blob[:2] != b"\x01h" or len(blob) < 62:
+        raise ValueError("no blob of a key in HSMs")
+    return blob[2:18], blob[18:34], blob[34:46], blob[46:]
+
+
 def material_id(id_key, multi_region, uuid, material):
     message = b"trent/material-id/v1\0" + key_id_bytes(multi_region, uuid) + material
     return hmac.new(id_key, message, hashlib.sha256).digest()

@@ -90,6 +90,24 @@ def double_cases():
         }
 
 
+def hsm_cases():
+    for name, context, length in [
+        ("data key of 32 bytes", None, 32),
+        ("with a context", {"tenant": "17", "a": "bc"}, 300),
+        ("as much as Encrypt takes", {}, 4096),
+        ("empty plaintext", None, 0),
+    ]:
+        name = f"hsm {name}"
+        key, uuid, hsm_key = some(f"key {name}", 32), some(f"uuid {name}", 16), some(f"id {name}", 16)
+        iv, plaintext = some(f"iv {name}", 12), some(f"text {name}", length)
+        aad = formats.hsm_aad(uuid, hsm_key, context)
+        blob = formats.join_hsm(uuid, hsm_key, iv, AESGCM(key).encrypt(iv, plaintext, aad))
+        yield {
+            "name": name, "key": key.hex(), "uuid": uuid.hex(), "hsm_key": hsm_key.hex(), "context": context,
+            "iv": iv.hex(), "plaintext": plaintext.hex(), "aad": aad.hex(), "blob": blob.hex(),
+        }
+
+
 ENVELOPES = [
     ("domain-key", [("region", b"eu-central-1")], 32),
     ("key-material", [("account", b"111122223333"), ("region", b"us-east-1"), ("material", some("id", 32))], 32),
@@ -130,6 +148,7 @@ def passphrase_cases():
 write("kdf.json", list(kdf_cases()))
 write("formats/v1/blob.json", list(blob_cases()))
 write("formats/v1/double.json", list(double_cases()))
+write("formats/v1/hsm.json", list(hsm_cases()))
 write("formats/v1/envelope.json", list(envelope_cases()))
 write("formats/v1/root_key_file.json", list(root_cases()))
 write("formats/v1/passphrase_record.json", list(passphrase_cases()))

@@ -145,7 +145,9 @@ INSERT INTO keys (region, id, account, version, due_at, body) VALUES
      '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"EXTERNAL","manager":"CUSTOMER","created":1764000000123,"lifecycle":"PendingImport","materials":[{"id":"0505050505050505050505050505050505050505050505050505050505050505","created":1764000000123,"imported":{"valid_to":1764000000129,"standing":"Associated"}},{"id":"0606060606060606060606060606060606060606060606060606060606060606","created":1764000000128,"imported":{"valid_to":1764100000123,"description":"the next one","standing":"PendingRotation"},"sealed":"BgYG"}]}');
 INSERT INTO keys (region, id, account, version, due_at, key_store, external_key, body) VALUES
     ('us-east-1', '0199b2c4-7c00-7abc-8def-0123456789ae', '111122223333', 1, NULL, 'cks-1234567890abcdef0', 'theirs',
-     '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"EXTERNAL_KEY_STORE","manager":"CUSTOMER","created":1764000000123,"lifecycle":"Disabled","materials":[{"id":"0707070707070707070707070707070707070707070707070707070707070707","created":1764000000123,"sealed":"BwcH"}],"in_store":{"store":"cks-1234567890abcdef0","external_key":"theirs"}}');
+     '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"EXTERNAL_KEY_STORE","manager":"CUSTOMER","created":1764000000123,"lifecycle":"Disabled","materials":[{"id":"0707070707070707070707070707070707070707070707070707070707070707","created":1764000000123,"sealed":"BwcH"}],"in_store":{"store":"cks-1234567890abcdef0","external_key":"theirs"}}'),
+    ('us-east-1', '0199b2c4-7c00-7abc-8def-0123456789af', '111122223333', 1, NULL, 'cks-1234567890abcdef1', NULL,
+     '{"v":1,"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_CLOUDHSM","manager":"CUSTOMER","created":1764000000123,"lifecycle":"Enabled","materials":[],"in_store":{"store":"cks-1234567890abcdef1","hsm_key":"08080808080808080808080808080808"}}');
 INSERT INTO key_stores VALUES
     ('cks-1234567890abcdef0', '111122223333', 'us-east-1', 'ours', 1764000000123,
      '{"External":{"endpoint":"https://proxy.example.com","path":"/kms/xks/v1","reach":{"VpcEndpointService":{"name":"com.amazonaws.vpce.us-east-1.vpce-svc-1","owner":"444455556666"}},"credential":{"access_key_id":"ABCDEFGHIJKLMNOPQRST","set":1764000000124}}}',
@@ -153,7 +155,7 @@ INSERT INTO key_stores VALUES
     ('cks-1234567890abcdef1', '111122223333', 'us-east-1', 'theirs', 1764000000125,
      '{"CloudHsm":{"id":"cluster-234abcdefABC","trust_anchor":"PEM","lineage":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31]}}',
      x'09', '{"Connecting":{"since":1764000000126}}', 1, 2);
-INSERT INTO key_counts VALUES ('111122223333', 'us-east-1', 1), ('111122223333', 'eu-central-1', 3), ('111122223333', 'us-west-2', 1);
+INSERT INTO key_counts VALUES ('111122223333', 'us-east-1', 2), ('111122223333', 'eu-central-1', 3), ('111122223333', 'us-west-2', 1);
 INSERT INTO last_usages VALUES ('0199b2c4-7c00-7abc-8def-0123456789ab', 'eu-central-1', 'Encrypt', 1764000000500,
     '4f1c1d1e-0000-4000-8000-000000000001', '4f1c1d1e-0000-4000-8000-000000000002');
 INSERT INTO aliases VALUES ('111122223333', 'eu-central-1', 'alias/first', '0199b2c4-7c00-7abc-8def-0123456789ab', 1764000000123, 1764000000124);

@@ -166,6 +166,10 @@ pub struct MaterialId(pub [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrantId(pub [u8; 32]);
 
+/// The id of a key in HSMs (`CKA_ID`): 16 random bytes, shown as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HsmKeyId(pub [u8; 16]);
+
 macro_rules! hexadecimal {
     ($($name:ident is a $what:literal),*) => {$(
         impl fmt::Display for $name {
@@ -184,7 +188,7 @@ macro_rules! hexadecimal {
     )*};
 }
 
-hexadecimal!(MaterialId is a "key material id", GrantId is a "grant id");
+hexadecimal!(MaterialId is a "key material id", GrantId is a "grant id", HsmKeyId is a "HSM key id");
 
 /// The full name of a key: `arn:<partition>:kms:<region>:<account>:key/<key-id>`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -337,8 +341,8 @@ impl fmt::Display for Region {
     }
 }
 
-text_form!(AccountId, Region, KeyId, MaterialId, GrantId, KeyArn, AliasArn);
-text_serde!(AccountId, Region, KeyId, MaterialId, GrantId);
+text_form!(AccountId, Region, KeyId, MaterialId, GrantId, HsmKeyId, KeyArn, AliasArn);
+text_serde!(AccountId, Region, KeyId, MaterialId, GrantId, HsmKeyId);
 
 #[cfg(test)]
 mod tests {

@@ -131,8 +131,11 @@ impl Key {
         self.materials.iter().find(|material| material.is_pending())
     }
 
-    /// Whether the key has material, and none that belongs to it is missing.
+    /// Whether the key has material, and none that belongs to it is missing. That of a key in HSMs is there alone.
     pub fn is_complete(&self) -> bool {
+        if self.hsm_key().is_some() {
+            return true;
+        }
         let mut own = self.materials.iter().filter(|material| !material.is_pending()).peekable();
         own.peek().is_some() && own.all(Material::is_present)
     }

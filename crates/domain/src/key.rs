@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trent_protocol::{KeyManager, KeySpec, KeyState, KeyUsage, Origin};
 
-use crate::identifier::{AccountId, KeyArn, KeyId, MaterialId, Region};
+use crate::identifier::{AccountId, HsmKeyId, KeyArn, KeyId, MaterialId, Region};
 use crate::key_store::InStore;
 use crate::lifecycle::Lifecycle;
 use crate::multi_region::MultiRegion;
@@ -75,6 +75,11 @@ impl Key {
     /// The material with this id, current or not.
     pub fn material(&self, id: &MaterialId) -> Option<&Material> {
         self.materials.iter().find(|material| material.id == *id)
+    }
+
+    /// What it is called in HSMs, of keys in them alone.
+    pub fn hsm_key(&self) -> Option<HsmKeyId> {
+        self.in_store.as_ref().and_then(InStore::hsm_key)
     }
 
     /// Whether trent manages it on behalf of a service (`alias/aws/…`), so that customers cannot change it.

@@ -4,10 +4,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use trent_crypto::ciphertext;
+use trent_crypto::ciphertext::{self, MadeBy};
 use trent_domain::identifier::{KeyArn, MaterialId};
 use trent_domain::key::Key;
-use trent_domain::key_store::{Connection, KeyStore};
+use trent_domain::key_store::{Cluster, KeyStore};
 use trent_domain::operations::{origin, rotates, rules, takes_stored};
 use trent_domain::state;
 use trent_protocol::{KeySpec, KeyState, Operation};
@@ -42,6 +42,11 @@ impl<A> Authorized<'_, A> {
     /// The state of the key as it is shown.
     pub fn state(&self) -> KeyState {
         self.entry.key.shown_state(is_connected(&self.entry.key, self.store.as_deref()))
+    }
+
+    /// The cluster of HSMs that the key is in, if it is in one.
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.store.as_ref().and_then(|store| store.cluster()).map(|Cluster { id, .. }| id.as_str())
     }
 
     /// The key's full name.
@@ -143,7 +148,7 @@ impl Gate {
             None if entry.key.spec != KeySpec::SymmetricDefault => self.admit(entry, None).await,
             None => Err(Refusal::InvalidCiphertext),
             Some(header) if maker(&header) != entry.key.id => Err(Refusal::IncorrectKey),
-            Some(header) => self.admit(entry, Some(MaterialId(header.material_id))).await,
+            Some(header) => self.admit(entry, material(header.made_by)).await,
         }
     }
 
@@ -195,7 +200,15 @@ impl Gate {
     }
 }
 
+/// The material that made a ciphertext. Of a key in HSMs there is none here.
+fn material(made_by: MadeBy) -> Option<MaterialId> {
+    match made_by {
+        MadeBy::Material(id) | MadeBy::MaterialAndExternalKey(id) => Some(MaterialId(id)),
+        MadeBy::HsmKey(_) => None,
+    }
+}
+
 /// Whether what holds a key can be asked. trent itself always can.
 fn is_connected(key: &Key, store: Option<&KeyStore>) -> bool {
-    key.in_store.is_none() || store.is_some_and(|store| store.connection == Connection::Connected)
+    key.in_store.is_none() || store.is_some_and(KeyStore::is_connected)
 }

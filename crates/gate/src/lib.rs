@@ -128,6 +128,7 @@ mod find;
 mod generations;
 mod grant_token;
 mod grants;
+mod hsm_keys;
 mod key_policies;
 mod key_stores;
 mod marker;
@@ -151,6 +152,7 @@ pub use decision::policy_caller;
 pub use explain::{Answer, Question, Subject, Unanswered};
 pub use facts::{Connection, Endpoint, Facts, Parameters};
 pub use grants::{GrantError, GrantName, ScopeKeys};
+pub use hsm_keys::{FormerHsmKey, NewHsmKey};
 pub use key_policies::unput_text;
 pub use key_stores::{KeyStoreCredential, Registry};
 pub use marker::{InvalidMarker, MarkerScope};
@@ -159,12 +161,13 @@ pub use refusal::{AccessDenied, DeniedOn, Refusal, Statement};
 pub use replicas::ReplicaTags;
 pub use secrets::{OpenedSession, SealedSession};
 pub use system::{
-    DeleteExpiredKey, ExpireImportedMaterial, RotateDueKey, Rotated, SeedKey, SettleKey, SystemPermit,
+    DeleteExpiredKey, Deleted, ExpireImportedMaterial, RotateDueKey, Rotated, SeedKey, SettleKey,
+    SystemPermit,
 };
 pub use transfer::{Exported, Imported, MoveError, Selection};
 pub use trent_keystore::{
-    Behalf, ClusterAnswer, ClusterTarget, Clusters, ExternalCiphertext, ExternalProxies, HAS_SM2, NoClusters,
-    NoProxies, ProxyAnswer, ProxyTarget, StoreError, TokenTarget,
+    Behalf, ClusterAnswer, ClusterTarget, Clusters, ExternalCiphertext, ExternalProxies, HAS_SM2, HsmAnswer,
+    HsmCiphertext, NoClusters, NoProxies, ProxyAnswer, ProxyTarget, StoreError, TokenTarget,
 };
 pub use trent_policy::Standing;
 pub use uses::*;

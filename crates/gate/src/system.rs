@@ -13,6 +13,7 @@ use trent_keystore::Owner;
 use trent_protocol::{KeySpec, Origin, RotationType};
 
 use crate::account::NewKeyMaterial;
+use crate::hsm_keys::FormerHsmKey;
 use crate::opening::Gate;
 use crate::refusal::Refusal;
 use crate::replicas;
@@ -52,6 +53,15 @@ pub struct Rotated {
     pub replicated: bool,
 }
 
+/// A key that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The key.
+    pub arn: KeyArn,
+    /// What has become of what it was in HSMs, if it was in any.
+    pub in_hsms: Option<FormerHsmKey>,
+}
+
 /// Permission of a job to do one thing to one key.
 #[must_use]
 pub struct SystemPermit<'gate, P> {
@@ -69,8 +79,18 @@ impl Gate {
 }
 
 impl SystemPermit<'_, DeleteExpiredKey> {
-    /// Deletes the key with its material, aliases and last usage, if it is due; gives its ARN if it was.
-    pub async fn delete(&self, now: Timestamp) -> Result<Option<KeyArn>, Refusal> {
+    /// Deletes the key with its material, aliases and last usage, if it is due; tells of it if it was. What it is in HSMs
+    /// goes after its record: a key whose record is there can be used.
+    pub async fn delete(&self, now: Timestamp) -> Result<Option<Deleted>, Refusal> {
+        let Some(key) = self.delete_record(now).await? else { return Ok(None) };
+        let in_hsms = match &key.in_store {
+            Some(place) => self.gate.destroy_hsm_key(place).await,
+            None => None,
+        };
+        Ok(Some(Deleted { arn: key.arn(), in_hsms }))
+    }
+
+    async fn delete_record(&self, now: Timestamp) -> Result<Option<Key>, Refusal> {
         let (region, id) = (self.region, self.id);
         trent_database::write(&*self.gate.database, "delete expired key", move |transaction| {
             // The deletion may have been cancelled since the job looked.
@@ -78,7 +98,7 @@ impl SystemPermit<'_, DeleteExpiredKey> {
             let Some(key) = transaction.key(region, id)?.filter(is_due) else { return Ok(None) };
             transaction.delete_key(region, id)?;
             replicas::forget(&key, transaction, now)?;
-            Ok::<_, Refusal>(Some(key.arn()))
+            Ok::<_, Refusal>(Some(key))
         })
         .await?
     }

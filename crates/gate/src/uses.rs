@@ -5,15 +5,18 @@ mod data_keys;
 mod encapsulation;
 mod encryption;
 mod import;
+mod in_hsms;
 mod mac;
 mod material;
 mod outside;
 mod signing;
 
+use std::sync::Arc;
+
 use trent_database::DatabaseError;
 use trent_domain::identifier::KeyArn;
 use trent_domain::import::WrappingError;
-use trent_domain::key_store::ProxyFailure;
+use trent_domain::key_store::{ClusterError, HsmFailure, KeyStore, ProxyFailure};
 use trent_keystore::{OpenedKey, StoreError};
 use trent_protocol::{EncryptionAlgorithm, KeySpec, MacAlgorithm, MessageType, SigningAlgorithm};
 
@@ -167,6 +170,12 @@ pub enum UseError {
     /// The other half of the key, which is with an external key manager, could not be used.
     #[error("{}", .0.message())]
     Proxy(ProxyFailure),
+    /// The HSMs that the key is in, or is to be in, could not do it.
+    #[error(transparent)]
+    Hsm(HsmFailure),
+    /// The cluster that the key is to be in cannot take it.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The record of the key's custom key store could not be read.
     #[error(transparent)]
     Database(DatabaseError),
@@ -178,6 +187,15 @@ pub enum UseError {
 impl From<ProxyFailure> for UseError {
     fn from(failure: ProxyFailure) -> Self {
         Self::Proxy(failure)
+    }
+}
+
+impl From<HsmFailure> for UseError {
+    fn from(failure: HsmFailure) -> Self {
+        match failure {
+            HsmFailure::InvalidCiphertext => Self::InvalidCiphertext,
+            other => Self::Hsm(other),
+        }
     }
 }
 
@@ -225,5 +243,15 @@ impl<A> Authorized<'_, A> {
     async fn open_current(&self) -> Result<OpenedKey, UseError> {
         let open = async { Ok(self.gate.store.open(&self.entry.key, self.current_material()?).await?) };
         self.entry.opened(open).await.cloned()
+    }
+
+    /// The custom key store of the key, if what is behind it may be asked now.
+    ///
+    /// The store is looked at again: it was connected when the permit was given, and since then much may have been done
+    /// with it, while somebody has been told that the store is disconnected.
+    async fn connected_store(&self) -> Result<Option<Arc<KeyStore>>, UseError> {
+        let Some(place) = &self.entry.key.in_store else { return Ok(None) };
+        let store = self.gate.key_store(&place.store).await.map_err(UseError::Database)?;
+        Ok(store.filter(|store| store.is_connected()))
     }
 }

@@ -7,10 +7,23 @@ use std::future::Future;
 use std::pin::Pin;
 
 use trent_crypto::SecretBytes;
-use trent_domain::key_store::{ClusterFailure, KeyStoreId};
+use trent_domain::identifier::HsmKeyId;
+use trent_domain::key_store::{ClusterFailure, HsmFailure, KeyStoreId};
 
 /// What a cluster answers, once it does.
 pub type ClusterAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ClusterFailure>> + Send + 'a>>;
+
+/// What HSMs answer when a key in them is made, used or destroyed.
+pub type HsmAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<T, HsmFailure>> + Send + 'a>>;
+
+/// What an HSM makes of a plaintext.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HsmCiphertext {
+    /// The IV.
+    pub iv: [u8; 12],
+    /// As long as the plaintext, and a tag of 16 bytes behind it.
+    pub ciphertext: Vec<u8>,
+}
 
 /// A cluster, with all that logging in to it needs.
 #[derive(Debug)]
@@ -48,6 +61,48 @@ pub trait Clusters: Send + Sync {
     /// Random bytes of one of the HSMs that a key store is logged in to.
     fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, SecretBytes>;
 
+    /// Which of the HSMs that a key store is logged in to answer now, by the serial numbers of their tokens.
+    fn answering<'a>(&'a self, store: &'a KeyStoreId) -> HsmAnswer<'a, Vec<String>>;
+
+    /// Makes an AES-256 key in these HSMs that none of them ever gives away, and answers once all of them have it. Where
+    /// that fails none of them has it, unless the log says so. Goes on to its end when nobody waits for it any more.
+    fn generate_key<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        serials: Vec<String>,
+        key: HsmKeyId,
+        label: String,
+    ) -> HsmAnswer<'a, ()>;
+
+    /// Encrypts in any of the HSMs.
+    fn encrypt<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        key: HsmKeyId,
+        plaintext: &'a [u8],
+        additional_data: &'a [u8],
+    ) -> HsmAnswer<'a, HsmCiphertext>;
+
+    /// Decrypts in any of the HSMs.
+    fn decrypt<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        key: HsmKeyId,
+        ciphertext: HsmCiphertext,
+        additional_data: &'a [u8],
+    ) -> HsmAnswer<'a, SecretBytes>;
+
+    /// Destroys a key in these HSMs, as far as that is possible. Success means that none of them has it.
+    fn destroy_key<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        serials: Vec<String>,
+        key: HsmKeyId,
+    ) -> HsmAnswer<'a, ()>;
+
+    /// The same where nobody waits for it: of a key that was made for nothing, in whatever HSMs it is.
+    fn discard_key(&self, store: &KeyStoreId, key: HsmKeyId);
+
     /// Whether nobody is logged in for a key store, and it makes sense to try again without a person's help.
     fn wants_login(&self, store: &KeyStoreId) -> bool;
 
@@ -63,6 +118,10 @@ fn not_found<'a, T: Send + 'a>() -> ClusterAnswer<'a, T> {
     Box::pin(std::future::ready(Err(ClusterFailure::NotFound)))
 }
 
+fn unreachable<'a, T: Send + 'a>() -> HsmAnswer<'a, T> {
+    Box::pin(std::future::ready(Err(HsmFailure::Unreachable)))
+}
+
 impl Clusters for NoClusters {
     fn log_in(&self, _: ClusterTarget) -> ClusterAnswer<'_, ()> {
         not_found()
@@ -75,6 +134,46 @@ impl Clusters for NoClusters {
     fn random<'a>(&'a self, _: &'a KeyStoreId, _: usize) -> ClusterAnswer<'a, SecretBytes> {
         not_found()
     }
+
+    fn answering<'a>(&'a self, _: &'a KeyStoreId) -> HsmAnswer<'a, Vec<String>> {
+        unreachable()
+    }
+
+    fn generate_key<'a>(
+        &'a self,
+        _: &'a KeyStoreId,
+        _: Vec<String>,
+        _: HsmKeyId,
+        _: String,
+    ) -> HsmAnswer<'a, ()> {
+        unreachable()
+    }
+
+    fn encrypt<'a>(
+        &'a self,
+        _: &'a KeyStoreId,
+        _: HsmKeyId,
+        _: &'a [u8],
+        _: &'a [u8],
+    ) -> HsmAnswer<'a, HsmCiphertext> {
+        unreachable()
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        _: &'a KeyStoreId,
+        _: HsmKeyId,
+        _: HsmCiphertext,
+        _: &'a [u8],
+    ) -> HsmAnswer<'a, SecretBytes> {
+        unreachable()
+    }
+
+    fn destroy_key<'a>(&'a self, _: &'a KeyStoreId, _: Vec<String>, _: HsmKeyId) -> HsmAnswer<'a, ()> {
+        unreachable()
+    }
+
+    fn discard_key(&self, _: &KeyStoreId, _: HsmKeyId) {}
 
     fn wants_login(&self, _: &KeyStoreId) -> bool {
         false

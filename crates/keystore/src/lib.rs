@@ -17,7 +17,9 @@ mod pool;
 mod software;
 mod store;
 
-pub use clusters::{ClusterAnswer, ClusterTarget, Clusters, NoClusters, TokenTarget};
+pub use clusters::{
+    ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext, NoClusters, TokenTarget,
+};
 pub use external::{Behalf, ExternalCiphertext, ExternalProxies, NoProxies, ProxyAnswer, ProxyTarget};
 pub use keyring::{Keyring, NewRingKey, RingName};
 pub use software::SoftwareStore;

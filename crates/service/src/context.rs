@@ -8,7 +8,6 @@ use trent_domain::alias::AliasName;
 use trent_domain::identifier::{AliasArn, Region};
 use trent_domain::identity::Caller;
 use trent_domain::key::Key;
-use trent_domain::key_store::InStore;
 use trent_domain::operations::{Effect, rules};
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
@@ -123,9 +122,9 @@ impl<'a> Context<'a> {
 
     /// Notes which custom key store holds a key that is used.
     pub(crate) fn note_place(&self, key: &Key) {
-        let Some(InStore { store, external_key }) = &key.in_store else { return };
-        self.event.additional("customKeyStoreId", store.as_str());
-        external_key.iter().for_each(|id| self.event.additional("xksKeyId", id));
+        let Some(place) = &key.in_store else { return };
+        self.event.additional("customKeyStoreId", place.store.as_str());
+        place.external_key().iter().for_each(|id| self.event.additional("xksKeyId", id));
     }
 
     /// Notes the key that no permit was given for.

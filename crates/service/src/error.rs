@@ -10,6 +10,7 @@ use trent_domain::alias::AliasNameError;
 use trent_domain::encryption_context::ContextTooLarge;
 use trent_domain::identifier::NameError;
 use trent_domain::import::{ExpirationError, ImportError, NothingPending};
+use trent_domain::key_store::HsmFailure;
 use trent_domain::lifecycle::{TransitionError, WindowOutOfRange};
 use trent_domain::state::StateError;
 use trent_domain::tags::TagError;
@@ -135,6 +136,9 @@ impl From<UseError> for KmsError {
             UseError::IncorrectMaterial => Self::bare(ErrorCode::IncorrectKeyMaterial),
             UseError::NoPublicKey(_) => Self::bare(ErrorCode::UnsupportedOperation),
             UseError::Proxy(failure) => Self::new(failure.while_using(), error.to_string()),
+            UseError::Hsm(HsmFailure::Busy) => Self::internal(&error),
+            UseError::Hsm(failure) => Self::new(failure.while_using(), error.to_string()),
+            UseError::Cluster(error) => error.clone().into(),
             UseError::Store(StoreError::Busy) => Self::throttled(),
             UseError::Store(StoreError::Unsupported(spec)) => Self::unsupported_spec(*spec),
             UseError::NoMaterial(_) | UseError::Store(_) => Self::internal(&error),

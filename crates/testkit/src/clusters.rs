@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::digest::{SHA256, digest};
 use trent_crypto::SecretBytes;
-use trent_domain::key_store::{ClusterFailure, KeyStoreId};
-use trent_gate::{ClusterAnswer, ClusterTarget, Clusters};
+use trent_domain::identifier::HsmKeyId;
+use trent_domain::key_store::{ClusterFailure, HsmFailure, KeyStoreId};
+use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext};
 
 /// The HSMs of a test, by the serial numbers of their tokens.
 #[derive(Debug, Default)]
@@ -23,6 +26,10 @@ struct State {
     open: BTreeMap<KeyStoreId, Vec<String>>,
     tries: Vec<(String, String)>,
     wakers: Vec<std::task::Waker>,
+    /// By HSM and key: the label.
+    keys: BTreeMap<(String, HsmKeyId), String>,
+    failing: Option<HsmFailure>,
+    encrypted: u32,
 }
 
 impl TestClusters {
@@ -79,6 +86,22 @@ impl TestClusters {
         std::mem::take(&mut self.state().tries)
     }
 
+    /// Has whatever is done with keys in HSMs fail from now on, or not.
+    pub fn fail_keys(&self, failure: Option<HsmFailure>) {
+        self.state().failing = failure;
+    }
+
+    /// The labels of the keys in an HSM.
+    pub fn keys(&self, serial: &str) -> Vec<String> {
+        let state = self.state();
+        state.keys.iter().filter(|((at, _), _)| at == serial).map(|(_, label)| label.clone()).collect()
+    }
+
+    /// Takes all keys out of an HSM, past trent.
+    pub fn empty(&self, serial: &str) {
+        self.state().keys.retain(|(at, _), _| at != serial);
+    }
+
     /// The HSMs that a key store is logged in to.
     pub fn logged_in(&self, store: &str) -> Vec<String> {
         let store = store.parse().expect("the id of a key store");
@@ -120,6 +143,30 @@ impl TestClusters {
         state.open.insert(target.store.clone(), let_in);
         Ok(())
     }
+}
+
+impl State {
+    /// The HSMs that a key store is logged in to and that answer.
+    fn answering(&self, store: &KeyStoreId) -> Result<Vec<String>, HsmFailure> {
+        let let_in = self.open.get(store).cloned().ok_or(HsmFailure::Unreachable)?;
+        Ok(let_in.into_iter().filter(|serial| !self.failures.contains_key(serial)).collect())
+    }
+
+    /// Whether a key can be used.
+    fn check(&self, store: &KeyStoreId, key: HsmKeyId) -> Result<(), HsmFailure> {
+        let answering = self.answering(store)?;
+        match self.failing {
+            Some(failure) => Err(failure),
+            None if answering.is_empty() => Err(HsmFailure::Unreachable),
+            None if answering.iter().any(|serial| self.keys.contains_key(&(serial.clone(), key))) => Ok(()),
+            None => Err(HsmFailure::NoKey),
+        }
+    }
+}
+
+/// The key in the HSMs is what it is called there.
+fn cipher(key: HsmKeyId) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, digest(&SHA256, &key.0).as_ref()).expect("a key"))
 }
 
 impl Clusters for TestClusters {
@@ -164,6 +211,96 @@ impl Clusters for TestClusters {
         let made = let_in.into_iter().find(works).map(|serial| serial.bytes().cycle().take(length).collect());
         let made = made.map(|bytes: Vec<u8>| SecretBytes::from(bytes)).ok_or(ClusterFailure::Network);
         Box::pin(std::future::ready(made))
+    }
+
+    fn answering<'a>(&'a self, store: &'a KeyStoreId) -> HsmAnswer<'a, Vec<String>> {
+        Box::pin(std::future::ready(self.state().answering(store)))
+    }
+
+    fn generate_key<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        serials: Vec<String>,
+        key: HsmKeyId,
+        label: String,
+    ) -> HsmAnswer<'a, ()> {
+        Box::pin(async move {
+            {
+                let mut state = self.state();
+                state.answering(store)?;
+                if let Some(failure) = state.failing {
+                    return Err(failure);
+                }
+                state.keys.extend(serials.into_iter().map(|serial| ((serial, key), label.clone())));
+            }
+            while self.state().stalled {
+                tokio::task::yield_now().await;
+            }
+            Ok(())
+        })
+    }
+
+    fn encrypt<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        key: HsmKeyId,
+        plaintext: &'a [u8],
+        additional_data: &'a [u8],
+    ) -> HsmAnswer<'a, HsmCiphertext> {
+        Box::pin(async move {
+            let mut state = self.state();
+            state.check(store, key)?;
+            state.encrypted += 1;
+            let mut iv = [0; 12];
+            iv[..4].copy_from_slice(&state.encrypted.to_be_bytes());
+            let (nonce, mut ciphertext) = (Nonce::assume_unique_for_key(iv), plaintext.to_vec());
+            cipher(key)
+                .seal_in_place_append_tag(nonce, Aad::from(additional_data), &mut ciphertext)
+                .expect("sealed");
+            Ok(HsmCiphertext { iv, ciphertext })
+        })
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        key: HsmKeyId,
+        ciphertext: HsmCiphertext,
+        additional_data: &'a [u8],
+    ) -> HsmAnswer<'a, SecretBytes> {
+        Box::pin(async move {
+            self.state().check(store, key)?;
+            let HsmCiphertext { iv, mut ciphertext } = ciphertext;
+            let nonce = Nonce::assume_unique_for_key(iv);
+            let opened = cipher(key).open_in_place(nonce, Aad::from(additional_data), &mut ciphertext);
+            let opened = opened.map_err(|_| HsmFailure::InvalidCiphertext)?;
+            Ok(SecretBytes::from(opened.to_vec()))
+        })
+    }
+
+    fn destroy_key<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        serials: Vec<String>,
+        key: HsmKeyId,
+    ) -> HsmAnswer<'a, ()> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let answering = state.answering(store)?;
+            let mut destroyed = Ok(());
+            for serial in serials {
+                if answering.contains(&serial) {
+                    state.keys.remove(&(serial, key));
+                } else {
+                    destroyed = Err(HsmFailure::Unreachable);
+                }
+            }
+            destroyed
+        })
+    }
+
+    fn discard_key(&self, _: &KeyStoreId, key: HsmKeyId) {
+        self.state().keys.retain(|(_, id), _| *id != key);
     }
 
     fn wants_login(&self, store: &KeyStoreId) -> bool {

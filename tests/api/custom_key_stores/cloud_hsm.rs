@@ -12,9 +12,9 @@ use trent_testkit::{ACCOUNT, REGION, TestKms};
 
 use super::{code, connect, create, disconnect, external, shown, state, with};
 
-const CLUSTER: &str = "cluster-234abcdefABC";
+pub(super) const CLUSTER: &str = "cluster-234abcdefABC";
 const PASSWORD: &str = "kmsPswd1";
-const SERIALS: [&str; 2] = ["f9d13346100831c2", "80fc1e06e7bef617"];
+pub(super) const SERIALS: [&str; 2] = ["f9d13346100831c2", "80fc1e06e7bef617"];
 
 /// A certificate that could be a trust anchor.
 fn anchor() -> (String, Vec<u8>) {
@@ -25,13 +25,13 @@ fn anchor() -> (String, Vec<u8>) {
 }
 
 /// A cluster in good order, and what its trust anchor is.
-struct World {
-    cluster: RegisteredCluster,
+pub(super) struct World {
+    pub(super) cluster: RegisteredCluster,
     pem: String,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (pem, trust_anchor) = anchor();
         let zone = |index: usize| format!("us-east-1{}", ["a", "b"][index]);
         let subnet = |index: usize| Subnet {
@@ -61,7 +61,7 @@ impl World {
         Self { cluster, pem }
     }
 
-    async fn kms(&self) -> TestKms {
+    pub(super) async fn kms(&self) -> TestKms {
         let kms = TestKms::new().await;
         self.register(&kms);
         for serial in SERIALS {
@@ -70,12 +70,12 @@ impl World {
         kms
     }
 
-    fn register(&self, kms: &TestKms) {
+    pub(super) fn register(&self, kms: &TestKms) {
         register(kms, vec![self.cluster.clone()]);
     }
 
     /// Registers the cluster with something changed.
-    fn change(&self, kms: &TestKms, change: impl FnOnce(&mut RegisteredCluster)) {
+    pub(super) fn change(&self, kms: &TestKms, change: impl FnOnce(&mut RegisteredCluster)) {
         let mut cluster = self.cluster.clone();
         change(&mut cluster);
         register(kms, vec![cluster]);
@@ -90,12 +90,12 @@ impl World {
         })
     }
 
-    async fn create(&self, kms: &TestKms) -> String {
+    pub(super) async fn create(&self, kms: &TestKms) -> String {
         let created = kms.ok(CreateCustomKeyStore, self.request()).await;
         created["CustomKeyStoreId"].as_str().unwrap().to_owned()
     }
 
-    async fn connected(&self, kms: &TestKms) -> String {
+    pub(super) async fn connected(&self, kms: &TestKms) -> String {
         let id = self.create(kms).await;
         connect(kms, &id).await;
         assert_eq!(state(kms, &id).await, "CONNECTED");

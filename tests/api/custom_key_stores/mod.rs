@@ -8,6 +8,7 @@ mod delete_custom_key_store;
 mod describe_custom_key_stores;
 mod disconnect_custom_key_store;
 mod health_checks;
+mod hsm_keys;
 mod keys;
 mod update_custom_key_store;
 

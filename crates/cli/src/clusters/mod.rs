@@ -1,5 +1,7 @@
 //! The way from the gate to the HSMs of clusters: a worker for each connected key store.
 
+mod ask;
+mod keys;
 mod login;
 mod registry;
 
@@ -10,11 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use trent_crypto::SecretBytes;
+use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, KeyStoreId};
-use trent_gate::{ClusterAnswer, ClusterTarget, Clusters};
+use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext};
 use trent_hsm::{Error, IvMode, Limits, Pin, Program, Replication, TokenError, Worker};
 
 use crate::config::{ClusterSection, GcmIv, HsmSection, KeyReplication};
+use ask::{Ask, Random};
 use login::{Member, failure};
 
 pub(crate) use registry::registered;
@@ -88,6 +92,8 @@ struct Open {
     members: Mutex<Vec<Arc<Member>>>,
     /// Counts calls, so that the HSMs take turns.
     calls: AtomicUsize,
+    /// Held by whoever makes a key or destroys one: what is destroyed has been made to its end.
+    making: tokio::sync::Mutex<()>,
 }
 
 impl HsmClusters {
@@ -108,7 +114,8 @@ impl HsmClusters {
         }
         let (worker, members) = logged_in?;
         let (deaths, members) = (worker.deaths(), Mutex::new(members.into_iter().map(Arc::new).collect()));
-        let open = Open { reached, worker, deaths, members, calls: AtomicUsize::default() };
+        let (calls, making) = (AtomicUsize::default(), tokio::sync::Mutex::default());
+        let open = Open { reached, worker, deaths, members, calls, making };
         self.open.lock().insert(store, Arc::new(open));
         Ok(())
     }
@@ -186,22 +193,28 @@ impl Open {
         members
     }
 
-    async fn random(&self, length: u64) -> Result<SecretBytes, ClusterFailure> {
-        let mut last = ClusterFailure::NoHsm;
+    /// Asks the HSMs, which take turns, until one has an answer that another one would not change.
+    async fn in_any<A: Ask>(&self, what: &A) -> Result<A::Answer, Error> {
+        let mut last = Error::Token(TokenError::TokenNotPresent);
         for member in self.in_turn() {
-            let mut made = self.worker.random(&member.serial, length).await;
-            if self.lets_in_again(&member, &made).await {
-                made = self.worker.random(&member.serial, length).await;
+            let mut answer = what.ask(&self.worker, &member.serial).await;
+            if self.lets_in_again(&member, &answer).await {
+                answer = what.ask(&self.worker, &member.serial).await;
             }
-            match made {
-                Ok(bytes) => return Ok(SecretBytes::from(bytes.to_vec())),
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error @ Error::Token(TokenError::InvalidCiphertext)) => return Err(error),
                 Err(error) => {
                     tracing::error!(token = member.serial, %error, "an HSM failed; the next one is asked");
-                    last = failure(&error);
+                    last = error;
                 }
             }
         }
         Err(last)
+    }
+
+    async fn random(&self, length: u64) -> Result<SecretBytes, ClusterFailure> {
+        self.in_any(&Random(length)).await.map_err(|error| failure(&error))
     }
 }
 
@@ -223,6 +236,53 @@ impl Clusters for HsmClusters {
             let open = self.open.lock().get(store).cloned().ok_or(ClusterFailure::NoHsm)?;
             open.random(length as u64).await
         })
+    }
+
+    fn answering<'a>(&'a self, store: &'a KeyStoreId) -> HsmAnswer<'a, Vec<String>> {
+        Box::pin(async move { Ok(self.logged_in(store)?.answering().await) })
+    }
+
+    fn generate_key<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        serials: Vec<String>,
+        key: HsmKeyId,
+        label: String,
+    ) -> HsmAnswer<'a, ()> {
+        Box::pin(self.generate(store, serials, key, label))
+    }
+
+    fn encrypt<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        key: HsmKeyId,
+        plaintext: &'a [u8],
+        additional_data: &'a [u8],
+    ) -> HsmAnswer<'a, HsmCiphertext> {
+        Box::pin(async move { self.logged_in(store)?.encrypt(key, plaintext, additional_data).await })
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        key: HsmKeyId,
+        ciphertext: HsmCiphertext,
+        additional_data: &'a [u8],
+    ) -> HsmAnswer<'a, SecretBytes> {
+        Box::pin(async move { self.logged_in(store)?.decrypt(key, ciphertext, additional_data).await })
+    }
+
+    fn destroy_key<'a>(
+        &'a self,
+        store: &'a KeyStoreId,
+        serials: Vec<String>,
+        key: HsmKeyId,
+    ) -> HsmAnswer<'a, ()> {
+        Box::pin(async move { self.logged_in(store)?.destroy(&serials, key).await })
+    }
+
+    fn discard_key(&self, store: &KeyStoreId, key: HsmKeyId) {
+        self.discard(store, key);
     }
 
     fn wants_login(&self, store: &KeyStoreId) -> bool {

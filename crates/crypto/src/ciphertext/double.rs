@@ -195,7 +195,7 @@ fn last<const N: usize>(number: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{read_header, seal};
+    use super::super::{MadeBy, read_header, seal};
     use super::*;
     use crate::fixtures::{Known, array, bytes, cases, hex, tampered};
     use crate::random::SystemRandom;
@@ -241,7 +241,8 @@ mod tests {
     fn a_message_opens_with_its_material_context_and_prefix_alone() {
         let sealed = sealed();
         let blob = Double::new(&sealed, ALIKE).unwrap().write();
-        assert_eq!(read_header(&blob).map(|header| (header.key_id, header.is_double)), Ok((KEY, true)));
+        let header = read_header(&blob).unwrap();
+        assert_eq!((header.key_id, header.made_by), (KEY, MadeBy::MaterialAndExternalKey([2; 32])));
         let read = Double::read(&blob).unwrap();
         let message = read.sealed(sealed.message().to_vec());
         assert_eq!(message.open(&[1; 32], &none()).unwrap().expose(), b"secret");

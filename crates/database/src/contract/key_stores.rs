@@ -1,6 +1,6 @@
 //! Custom key stores: known by their id, their names unique in account and Region.
 
-use trent_domain::identifier::Region;
+use trent_domain::identifier::{HsmKeyId, Region};
 use trent_domain::key::Key;
 use trent_domain::key_store::{
     Backing, Cluster, Connection, Credential, Endpoint, InStore, KeyStore, KeyStoreId, Passwords, Proxy,
@@ -65,14 +65,19 @@ pub(crate) async fn have_names_of_their_own(subject: Subject) {
 
 pub(crate) async fn hold_keys(subject: Subject) {
     let (one, two) = (external(1), external(2));
-    let held = |number, store: &KeyStore, external_key: Option<&str>| Key {
-        in_store: Some(InStore { store: store.id.clone(), external_key: external_key.map(str::to_owned) }),
-        ..plain_key(number)
+    let held = |number, store: &KeyStore, external_key: Option<&str>| {
+        let in_store = match external_key {
+            Some(name) => InStore::external(store.id.clone(), name.to_owned()),
+            None => InStore::in_hsms(store.id.clone(), HsmKeyId([number; 16])),
+        };
+        Key { in_store: Some(in_store), ..plain_key(number) }
     };
     let keys =
         [held(1, &one, Some("a")), held(2, &one, Some("b")), held(3, &two, Some("a")), held(4, &two, None)];
     subject.insert(&keys).await;
-    assert_eq!(subject.key(keys[0].region, keys[0].id).await.as_ref(), Some(&keys[0]));
+    for key in [&keys[0], &keys[3]] {
+        assert_eq!(subject.key(key.region, key.id).await.as_ref(), Some(key));
+    }
     let ids = async |store: &KeyStore, external_key: Option<&'static str>| {
         let id = store.id.clone();
         let found = subject.read(move |records| records.keys_in_store(&id, external_key)).await;

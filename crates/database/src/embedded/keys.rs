@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
-use trent_domain::key_store::KeyStoreId;
+use trent_domain::key_store::{InStore, KeyStoreId};
 use trent_domain::time::Timestamp;
 
 use super::body;
@@ -150,7 +150,7 @@ pub(super) fn insert(connection: &Connection, key: &Key) -> Result<()> {
         ":account": key.account.as_str(),
         ":due_at": key.due_at().map(Timestamp::millis),
         ":key_store": in_store.map(|place| place.store.as_str()),
-        ":external_key": in_store.and_then(|place| place.external_key.as_deref()),
+        ":external_key": in_store.and_then(InStore::external_key),
         ":body": body::write_key(key)?,
     })?;
     add_to_count(connection, key, 1)

@@ -284,13 +284,15 @@ impl RegisteredCluster {
     pub fn check_new(&self) -> Result<(), ClusterError> {
         self.check_active()?;
         self.check_surroundings()?;
-        let zones: BTreeSet<&str> = self.active_hsms().map(|hsm| hsm.availability_zone.as_str()).collect();
-        if zones.len() < ZONES_MIN {
-            return Err(ClusterError::Invalid(
-                "it must have at least two active HSMs in different Availability Zones",
-            ));
-        }
-        Ok(())
+        check_zones(self.active_hsms())
+    }
+
+    /// The HSMs that a new key is made in: those that take part and answer, where they are enough.
+    pub fn hsms_for_a_key(&self, answering: &[String]) -> Result<Vec<String>, ClusterError> {
+        self.check_new()?;
+        let answers = |hsm: &&Hsm| answering.contains(&hsm.token_serial);
+        check_zones(self.active_hsms().filter(answers))?;
+        Ok(self.active_hsms().filter(answers).map(|hsm| hsm.token_serial.clone()).collect())
     }
 
     /// Whether an attempt to connect makes sense, by what is known without one.
@@ -343,6 +345,16 @@ impl RegisteredCluster {
             Ok(())
         }
     }
+}
+
+fn check_zones<'h>(hsms: impl Iterator<Item = &'h Hsm>) -> Result<(), ClusterError> {
+    let zones: BTreeSet<&str> = hsms.map(|hsm| hsm.availability_zone.as_str()).collect();
+    if zones.len() < ZONES_MIN {
+        return Err(ClusterError::Invalid(
+            "it must have at least two active HSMs in different Availability Zones",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -463,6 +475,22 @@ mod tests {
             assert_eq!(codes(&changed(|it| it.state = state)), (inactive, inactive));
         }
         assert_eq!(codes(&changed(|it| it.state = ClusterState::Deleted)), (inactive, None));
+    }
+
+    #[test]
+    fn a_key_is_made_in_all_hsms_that_take_part_and_answer_unless_they_are_in_one_zone() {
+        let three = changed(|it| it.hsms.push(hsm("3", "b")));
+        let of = |answering: &[&str]| {
+            let answering: Vec<_> = answering.iter().map(|serial| (*serial).to_owned()).collect();
+            three.hsms_for_a_key(&answering).map_err(|error| error.code())
+        };
+        let invalid = Err(ErrorCode::CloudHsmClusterInvalidConfiguration);
+        assert_eq!(of(&["3", "1", "elsewhere"]), Ok(vec!["1".to_owned(), "3".to_owned()]));
+        assert_eq!(of(&["2", "3"]), invalid);
+        assert_eq!(of(&[]), invalid);
+        let inactive = changed(|it| it.hsms[1].state = HsmState::Inactive);
+        let refused = inactive.hsms_for_a_key(&["1".to_owned(), "2".to_owned()]);
+        assert_eq!(refused.map_err(|error| error.code()), invalid);
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod cluster;
 mod connection;
 mod external_key;
 mod failure;
+mod hsm;
+mod place;
 mod proxy;
 mod service;
 
@@ -26,6 +28,8 @@ pub use cluster::{
 pub use connection::{Connection, InvalidConnectionState, Property};
 pub use external_key::{ExternalKey, ExternalKeyError, UnfitExternalKey, check_external_key};
 pub use failure::ProxyFailure;
+pub use hsm::HsmFailure;
+pub use place::{HeldAs, InStore};
 pub use proxy::{Credential, Endpoint, EndpointError, Proxy, Reach, Taken};
 pub use service::{DomainVerification, EndpointService, LoadBalancer, ServiceError, find_service};
 
@@ -129,17 +133,6 @@ pub enum Backing {
     External(Proxy),
 }
 
-/// Where a key is that a custom key store holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InStore {
-    /// The key store.
-    pub store: KeyStoreId,
-    /// What the key manager behind an external key store calls its part of the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_key: Option<String>,
-}
-
 impl KeyStore {
     /// Its type as the API names it.
     pub const fn kind(&self) -> CustomKeyStoreType {
@@ -147,6 +140,11 @@ impl KeyStore {
             Backing::CloudHsm(_) => CustomKeyStoreType::AwsCloudhsm,
             Backing::External(_) => CustomKeyStoreType::ExternalKeyStore,
         }
+    }
+
+    /// Whether what holds its keys can be asked.
+    pub fn is_connected(&self) -> bool {
+        self.connection == Connection::Connected
     }
 
     /// The proxy of an external key store.

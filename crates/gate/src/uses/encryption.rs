@@ -1,10 +1,12 @@
 //! Encrypting and decrypting, with symmetric keys and with pairs.
 
 use trent_crypto::ciphertext::double::{self, Double};
+use trent_crypto::ciphertext::hsm;
 use trent_crypto::{CanonicalContext, SecretBytes};
 use trent_domain::algorithms;
 use trent_domain::encryption_context::EncryptionContext;
 use trent_domain::identifier::MaterialId;
+use trent_domain::key_store::HeldAs;
 use trent_keystore::{Behalf, OpenedKey};
 use trent_protocol::{EncryptionAlgorithm, KeySpec};
 
@@ -39,6 +41,11 @@ impl<A: MayEncrypt> Authorized<'_, A> {
         behalf: Behalf<'_>,
     ) -> Result<Encrypted, UseError> {
         self.check_encrypt(plaintext.len(), algorithm, context)?;
+        if let Some(id) = self.entry.key.hsm_key() {
+            let context = canonical(context);
+            let blob = Box::pin(self.encrypt_in_hsms(id, plaintext, &context)).await?;
+            return Ok(Encrypted { blob, material: None });
+        }
         match self.open_current().await? {
             OpenedKey::Inner(key) => {
                 let context = canonical(context);
@@ -66,14 +73,16 @@ impl<A: MayEncrypt> Authorized<'_, A> {
     ) -> Result<(), UseError> {
         self.check_algorithm(algorithm, context)?;
         let spec = self.entry.key.spec;
-        let bytes_max = match &self.entry.key.in_store {
-            Some(_) => Some(double::PLAINTEXT_BYTES_MAX),
+        let bytes_max = match self.entry.key.in_store.as_ref().map(|place| &place.held_as) {
+            Some(HeldAs::ExternalKey(_)) => Some(double::PLAINTEXT_BYTES_MAX),
+            Some(HeldAs::HsmKey(_)) => Some(hsm::PLAINTEXT_BYTES_MAX),
             None => plaintext_bytes_max(spec, algorithm),
         };
         match bytes_max {
             Some(bytes_max) if plaintext_bytes > bytes_max => {
                 Err(UseError::PlaintextTooLong { algorithm, spec, bytes_max })
             }
+            _ if self.entry.key.hsm_key().is_some() => Ok(()),
             _ => self.current_material().map(|_| ()),
         }
     }
@@ -94,6 +103,11 @@ impl<A: MayDecrypt> Authorized<'_, A> {
             return Ok(Decrypted { plaintext: key.decrypt(ciphertext, algorithm).await?, material: None });
         }
         let key = &self.entry.key;
+        if let Some(id) = key.hsm_key() {
+            let context = canonical(context);
+            let plaintext = Box::pin(self.decrypt_in_hsms(id, ciphertext, &context)).await?;
+            return Ok(Decrypted { plaintext, material: None });
+        }
         let material = self.made_by.and_then(|id| key.material(&id)).ok_or(UseError::InvalidCiphertext)?;
         let is_current = key.current_material().is_some_and(|current| current.id == material.id);
         let opened = match is_current {
@@ -110,8 +124,8 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         Ok(Decrypted { plaintext, material: Some(material.id) })
     }
 
-    /// How long the plaintext is that decrypting would give. Nothing outside trent is asked: of a key in an external key
-    /// store the ciphertext is believed.
+    /// How long the plaintext is that decrypting would give. Nothing outside trent is asked: of a key in a custom key store
+    /// the ciphertext is believed.
     pub async fn try_decrypt(
         &self,
         ciphertext: &[u8],
@@ -119,12 +133,17 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         context: &EncryptionContext,
         behalf: Behalf<'_>,
     ) -> Result<usize, UseError> {
-        if self.entry.key.in_store.is_none() {
+        let Some(place) = &self.entry.key.in_store else {
             return Ok(self.decrypt(ciphertext, algorithm, context, behalf).await?.plaintext.expose().len());
-        }
+        };
         self.check_algorithm(algorithm, context)?;
-        let double = Double::read(ciphertext).map_err(|_| UseError::InvalidCiphertext)?;
-        Ok(double.plaintext_bytes())
+        match place.held_as {
+            HeldAs::ExternalKey(_) => {
+                let double = Double::read(ciphertext).map_err(|_| UseError::InvalidCiphertext)?;
+                Ok(double.plaintext_bytes())
+            }
+            HeldAs::HsmKey(id) => Ok(self.hsm_blob(id, ciphertext)?.plaintext_bytes()),
+        }
     }
 }
 

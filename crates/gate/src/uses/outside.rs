@@ -5,7 +5,7 @@
 
 use trent_crypto::ciphertext::double::{Double, Outer};
 use trent_crypto::{CanonicalContext, SecretBytes};
-use trent_domain::key_store::{Connection, ProxyFailure};
+use trent_domain::key_store::ProxyFailure;
 use trent_keystore::{Behalf, ExternalCiphertext, InnerKey, ProxyTarget};
 
 use super::{MayDecrypt, MayEncrypt, UseError};
@@ -59,15 +59,11 @@ impl<A: MayDecrypt> Authorized<'_, A> {
 
 impl<A: Action> Authorized<'_, A> {
     /// Where the other half of the key is, and what it is called there.
-    ///
-    /// The store is looked at again: it was connected when the permit was given, and since then much may have been done
-    /// with it, while somebody has been told that the store is disconnected.
     async fn outside(&self) -> Result<(ProxyTarget, &str), UseError> {
         const GONE: UseError = UseError::Proxy(ProxyFailure::NotReachable);
         let place = self.entry.key.in_store.as_ref().ok_or(GONE)?;
-        let external_key = place.external_key.as_deref().ok_or(GONE)?;
-        let store = self.gate.key_store(&place.store).await.map_err(UseError::Database)?;
-        let store = store.filter(|store| store.connection == Connection::Connected).ok_or(GONE)?;
+        let external_key = place.external_key().ok_or(GONE)?;
+        let store = self.connected_store().await?.ok_or(GONE)?;
         Ok((self.gate.reach(&store)?, external_key))
     }
 

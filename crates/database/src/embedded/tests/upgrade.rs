@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 use trent_domain::grant::{Constraints, Grant, GrantOperations, Pairs, PrincipalId, Scope, Terms};
-use trent_domain::identifier::{GrantId, KeyArn, KeyId, MaterialId};
+use trent_domain::identifier::{GrantId, HsmKeyId, KeyArn, KeyId, MaterialId};
 use trent_domain::identity::{Owner, Record, Status};
 use trent_domain::import::{Imported, Standing};
 use trent_domain::key_store::{
@@ -133,9 +133,14 @@ fn the_key_in_a_key_store(records: &dyn Records) -> Result<(), DatabaseError> {
     let key = records.key("us-east-1".parse().expect("a Region"), id)?.expect("the key");
     assert_eq!((key.origin, key.lifecycle), (Origin::ExternalKeyStore, Lifecycle::Disabled));
     let store: KeyStoreId = "cks-1234567890abcdef0".parse().expect("an id");
-    let external_key = Some("theirs".to_owned());
-    assert_eq!(key.in_store, Some(InStore { store: store.clone(), external_key }));
+    assert_eq!(key.in_store, Some(InStore::external(store.clone(), "theirs".to_owned())));
     assert_eq!(records.keys_in_store(&store, Some("theirs"))?, [(key.region, key.id)]);
+    let id = "0199b2c4-7c00-7abc-8def-0123456789af".parse().expect("a key id");
+    let key = records.key(key.region, id)?.expect("the key in HSMs");
+    assert_eq!((key.origin, key.lifecycle), (Origin::AwsCloudhsm, Lifecycle::Enabled));
+    let store: KeyStoreId = "cks-1234567890abcdef1".parse().expect("an id");
+    assert_eq!(key.in_store, Some(InStore::in_hsms(store.clone(), HsmKeyId([8; 16]))));
+    assert_eq!(records.keys_in_store(&store, None)?, [(key.region, key.id)]);
     Ok(())
 }
 

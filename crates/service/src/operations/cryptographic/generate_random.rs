@@ -1,13 +1,13 @@
 //! GenerateRandom: 1 to 1024 random bytes.
 
-use trent_domain::key_store::{Connection, KeyStore};
+use trent_domain::key_store::KeyStore;
 use trent_gate::{Facts, GenerateRandom, Parameters};
 use trent_protocol::{ErrorCode, GenerateRandomRequest, GenerateRandomResponse};
 
 use super::recipient::Recipient;
 use crate::context::Context;
 use crate::error::KmsError;
-use crate::operations::custom_key_stores::find;
+use crate::operations::custom_key_stores::{find, not_connected_to_cluster};
 use crate::pipeline::Handle;
 
 impl Handle for GenerateRandomRequest {
@@ -43,8 +43,8 @@ fn check(store: &KeyStore) -> Result<(), KmsError> {
         let text = format!("Custom key stores of type {} make no random bytes.", store.kind());
         return Err(KmsError::new(ErrorCode::UnsupportedOperation, text));
     }
-    if store.connection != Connection::Connected {
-        let text = format!("The custom key store {} is not connected to its cluster.", store.id);
+    if !store.is_connected() {
+        let text = not_connected_to_cluster(&store.id);
         return Err(KmsError::new(ErrorCode::CustomKeyStoreInvalidState, text));
     }
     Ok(())

@@ -15,3 +15,10 @@ mod record;
 
 pub(crate) use clusters::is_trust_anchor;
 pub(crate) use record::{find, find_in_transaction};
+
+use trent_domain::key_store::KeyStoreId;
+
+/// What is told of a CloudHSM key store that is to be used and is not connected.
+pub(crate) fn not_connected_to_cluster(store: &KeyStoreId) -> String {
+    format!("The custom key store {store} is not connected to its cluster.")
+}

@@ -2,15 +2,16 @@
 //! single-Region, or multi-Region primaries.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use trent_database::Transaction;
+use trent_database::{Database, Transaction};
 use trent_domain::algorithms::usages;
 use trent_domain::identifier::{AccountId, KeyId, Region};
 use trent_domain::key::Key;
 use trent_domain::lifecycle::Lifecycle;
 use trent_domain::multi_region::MultiRegion;
 use trent_domain::tags;
-use trent_gate::{AuthorizedAccount, CreateKey, Facts, Parameters, TagResource};
+use trent_gate::{AuthorizedAccount, CreateKey, Facts, NewHsmKey, Parameters, TagResource};
 use trent_protocol::{CreateKeyRequest, CreateKeyResponse, ErrorCode, KeyManager, KeySpec, KeyUsage, Origin};
 
 use super::in_store;
@@ -66,25 +67,53 @@ impl Handle for CreateKeyRequest {
             });
             check_room(count.await?, keys_max)?;
         }
+        let (mut hsm_key, mut cluster) = (None, None);
         if let Some(wanted) = in_store {
-            key.in_store = Some(wanted.find(origin, &permit, ctx).await?);
+            let found = wanted.find(&key, &permit, ctx).await?;
+            (hsm_key, cluster) = (found.hsm_key, found.cluster);
+            key.in_store = Some(found.place);
         }
-        // Otherwise its material is imported later.
-        if origin != Origin::External {
+        // Otherwise its material is imported later, or with HSMs alone.
+        if !matches!(origin, Origin::External | Origin::AwsCloudhsm) {
             key.materials.push(permit.make_material(id, spec).await?.into_material(ctx.now, None));
+        }
+        if origin != Origin::External {
             key.lifecycle = Lifecycle::Enabled;
         }
         let arn = key.arn();
-        let answer = CreateKeyResponse { key_metadata: Some(metadata(&key, key.state())) };
-        trent_database::write(ctx.database(), "create key", move |transaction| {
-            check_quota(transaction, key.account, key.region, keys_max)?;
-            in_store::check_again(transaction, &key)?;
-            Ok::<_, KmsError>(transaction.insert_key(&key)?)
-        })
-        .await??;
+        let answer =
+            CreateKeyResponse { key_metadata: Some(metadata(&key, key.state(), cluster.as_deref())) };
+        keep(key, hsm_key, keys_max, ctx).await?;
         ctx.event.resource(&arn.to_string());
         Ok(answer)
     }
+}
+
+/// Makes the record of a key, of which there may be something in HSMs already: that stays exactly if there is a record of it.
+async fn keep(
+    key: Key,
+    hsm_key: Option<NewHsmKey>,
+    keys_max: u64,
+    ctx: &Context<'_>,
+) -> Result<(), KmsError> {
+    let Some(hsm_key) = hsm_key else { return insert(ctx.database(), key, keys_max).await };
+    let database = Arc::clone(&ctx.service.database);
+    // A task, which goes on when the caller hangs up.
+    let inserted = tokio::spawn(async move {
+        insert(&*database, key, keys_max).await?;
+        hsm_key.keep();
+        Ok::<_, KmsError>(())
+    });
+    inserted.await.map_err(|error| KmsError::internal(&error))?
+}
+
+async fn insert(database: &dyn Database, key: Key, keys_max: u64) -> Result<(), KmsError> {
+    trent_database::write(database, "create key", move |transaction| {
+        check_quota(transaction, key.account, key.region, keys_max)?;
+        in_store::check_again(transaction, &key)?;
+        Ok::<_, KmsError>(transaction.insert_key(&key)?)
+    })
+    .await?
 }
 
 /// What a request wants, as far as policies may set conditions on it.

@@ -1,16 +1,17 @@
-//! CreateKey in a custom key store: what goes together in a request, and what must be so before anything is kept.
+//! CreateKey in a custom key store: what goes together in a request, what must be so before anything is kept, and the key
+//! in HSMs.
 
 use trent_database::Transaction;
 use trent_domain::key::Key;
 use trent_domain::key_store::{
-    Connection, InStore, KeyStore, NOT_CONNECTED, Proxy, UnfitExternalKey, check_external_key,
+    Backing, HeldAs, InStore, KeyStore, NOT_CONNECTED, Proxy, UnfitExternalKey, check_external_key,
 };
-use trent_gate::{AuthorizedAccount, CreateKey, UseError};
+use trent_gate::{AuthorizedAccount, CreateKey, NewHsmKey, UseError};
 use trent_protocol::{CreateKeyRequest, CustomKeyStoreType, ErrorCode, KeySpec, KeyUsage, Origin};
 
 use crate::context::Context;
 use crate::error::KmsError;
-use crate::operations::custom_key_stores::{find, find_in_transaction};
+use crate::operations::custom_key_stores::{find, find_in_transaction, not_connected_to_cluster};
 
 /// Which key store a request names, and what the other half of the key is called there.
 #[derive(Debug)]
@@ -45,41 +46,66 @@ impl Wanted {
         Ok(request.custom_key_store_id.clone().map(|store| Self { store, external_key }))
     }
 
-    /// The place of the new key, once the proxy has told that its external key is fit.
+    /// The place of the new key, once the proxy has told that its external key is fit, or the HSMs have made it.
     pub(super) async fn find(
         self,
-        origin: Origin,
+        key: &Key,
         permit: &AuthorizedAccount<'_, CreateKey>,
         ctx: &Context<'_>,
-    ) -> Result<InStore, KmsError> {
+    ) -> Result<Found, KmsError> {
         let store = find(&self.store, permit.account(), permit.region(), ctx).await?;
         check_connected(&store)?;
-        let (Origin::ExternalKeyStore, Some(proxy), Some(external_key)) =
-            (origin, store.proxy(), self.external_key)
-        else {
-            return Err(unfit(origin, store.kind()));
-        };
-        check_name(&external_key, proxy)?;
-        let place = InStore { store: store.id.clone(), external_key: Some(external_key.clone()) };
-        let asked = place.clone();
-        trent_database::read(ctx.database(), move |records| {
-            let found = records.keys_in_store(&asked.store, asked.external_key.as_deref())?;
-            Ok(check_free(found.is_empty()))
-        })
-        .await??;
-        let found = permit.describe_external_key(&store, &external_key, ctx.behalf()).await;
-        found.map_err(undescribed)?.check()?;
-        Ok(place)
+        match (key.origin, &store.backing, self.external_key) {
+            (Origin::ExternalKeyStore, Backing::External(proxy), Some(name)) => {
+                let place = external(&store, proxy, name, permit, ctx).await?;
+                Ok(Found { place, hsm_key: None, cluster: None })
+            }
+            (Origin::AwsCloudhsm, Backing::CloudHsm(cluster), None) => {
+                let made = permit.make_hsm_key(&store, key.arn()).await.map_err(unmade)?;
+                Ok(Found { place: made.place(), hsm_key: Some(made), cluster: Some(cluster.id.clone()) })
+            }
+            (origin, ..) => Err(unfit(origin, store.kind())),
+        }
     }
+}
+
+/// The place of a key that is about to be made.
+pub(super) struct Found {
+    pub(super) place: InStore,
+    /// It is in HSMs already, and destroyed again unless it is kept.
+    pub(super) hsm_key: Option<NewHsmKey>,
+    /// The cluster of those.
+    pub(super) cluster: Option<String>,
+}
+
+async fn external(
+    store: &KeyStore,
+    proxy: &Proxy,
+    name: String,
+    permit: &AuthorizedAccount<'_, CreateKey>,
+    ctx: &Context<'_>,
+) -> Result<InStore, KmsError> {
+    check_name(&name, proxy)?;
+    let place = InStore::external(store.id.clone(), name.clone());
+    let asked = place.clone();
+    trent_database::read(ctx.database(), move |records| {
+        let found = records.keys_in_store(&asked.store, asked.external_key())?;
+        Ok(check_free(found.is_empty()))
+    })
+    .await??;
+    let found = permit.describe_external_key(store, &name, ctx.behalf()).await;
+    found.map_err(unmade)?.check()?;
+    Ok(place)
 }
 
 /// Whether the place of a key is still there, and free, in the transaction that makes the key.
 pub(super) fn check_again(transaction: &dyn Transaction, key: &Key) -> Result<(), KmsError> {
-    let Some(InStore { store, external_key }) = &key.in_store else { return Ok(()) };
+    let Some(InStore { store, held_as }) = &key.in_store else { return Ok(()) };
     check_connected(&find_in_transaction(transaction, store.as_str(), key.account, key.region)?)?;
-    check_free(
-        external_key.is_none() || transaction.keys_in_store(store, external_key.as_deref())?.is_empty(),
-    )
+    match held_as {
+        HeldAs::ExternalKey(name) => check_free(transaction.keys_in_store(store, Some(name))?.is_empty()),
+        HeldAs::HsmKey(_) => Ok(()),
+    }
 }
 
 /// Key stores hold symmetric encryption keys of one Region.
@@ -95,10 +121,14 @@ fn check_kind(request: &CreateKeyRequest, spec: KeySpec) -> Result<(), KmsError>
 }
 
 fn check_connected(store: &KeyStore) -> Result<(), KmsError> {
-    if store.connection == Connection::Connected {
+    if store.is_connected() {
         return Ok(());
     }
-    Err(KmsError::new(ErrorCode::CustomKeyStoreInvalidState, NOT_CONNECTED))
+    let text = match &store.backing {
+        Backing::External(_) => NOT_CONNECTED.to_owned(),
+        Backing::CloudHsm(_) => not_connected_to_cluster(&store.id),
+    };
+    Err(KmsError::new(ErrorCode::CustomKeyStoreInvalidState, text))
 }
 
 fn check_name(external_key: &str, proxy: &Proxy) -> Result<(), KmsError> {
@@ -113,9 +143,14 @@ fn check_free(free: bool) -> Result<(), KmsError> {
     Err(KmsError::new(ErrorCode::XksKeyAlreadyInUse, text))
 }
 
-fn undescribed(error: UseError) -> KmsError {
+fn unmade(error: UseError) -> KmsError {
     match error {
         UseError::Proxy(failure) => KmsError::new(failure.while_creating_a_key(), failure.message()),
+        UseError::Hsm(failure) => KmsError::new(failure.while_creating_a_key(), failure.to_string()),
+        // What else may be wrong with a cluster has no code of its own here.
+        UseError::Cluster(error) => {
+            KmsError::new(ErrorCode::CloudHsmClusterInvalidConfiguration, error.to_string())
+        }
         other => other.into(),
     }
 }

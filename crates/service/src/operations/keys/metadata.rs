@@ -17,8 +17,8 @@ pub(crate) fn epoch(at: Timestamp) -> EpochMillis {
     EpochMillis(at.millis())
 }
 
-/// What is told of a key, whose state is shown as `state`.
-pub(crate) fn metadata(key: &Key, state: KeyState) -> KeyMetadata {
+/// What is told of a key, whose state is shown as `state`, and which is in the HSMs of `cluster` if in any.
+pub(crate) fn metadata(key: &Key, state: KeyState, cluster: Option<&str>) -> KeyMetadata {
     let arn = key.arn().to_string();
     let mut metadata = KeyMetadata {
         aws_account_id: Some(key.account.to_string()),
@@ -37,6 +37,7 @@ pub(crate) fn metadata(key: &Key, state: KeyState) -> KeyMetadata {
         key_spec: Some(key.spec),
         multi_region: key.id.is_multi_region(),
         multi_region_configuration: key.multi_region.as_ref().map(|related| configuration(key, related)),
+        cloud_hsm_cluster_id: cluster.map(str::to_owned),
         custom_key_store_id: key.in_store.as_ref().map(|place| place.store.to_string()),
         xks_key_configuration: key.in_store.as_ref().and_then(external_key),
         // Only symmetric encryption keys have materials that callers tell apart, and not in custom key stores; recorded: not
@@ -65,7 +66,7 @@ pub(crate) fn metadata(key: &Key, state: KeyState) -> KeyMetadata {
 }
 
 fn external_key(place: &InStore) -> Option<XksKeyConfiguration> {
-    let id = place.external_key.clone()?;
+    let id = place.external_key()?.to_owned();
     Some(XksKeyConfiguration { id: Some(id) })
 }
 

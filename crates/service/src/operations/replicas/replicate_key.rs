@@ -73,7 +73,7 @@ impl Handle for ReplicateKeyRequest {
         Ok(ReplicateKeyResponse {
             replica_policy,
             replica_tags: tags_of(&shown),
-            replica_key_metadata: Some(metadata(&shown, shown.state())),
+            replica_key_metadata: Some(metadata(&shown, shown.state(), None)),
         })
     }
 }

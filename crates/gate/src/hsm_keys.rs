@@ -1,0 +1,100 @@
+//! Keys in HSMs, before a record has them and after: how they are made and destroyed. None is used here.
+
+use std::sync::Arc;
+
+use trent_domain::identifier::{HsmKeyId, KeyArn};
+use trent_domain::key_store::{HsmFailure, InStore, KeyStore, KeyStoreId};
+use trent_keystore::{Clusters, StoreError};
+
+use crate::account::AuthorizedAccount;
+use crate::actions::CreateKey;
+use crate::opening::Gate;
+use crate::uses::UseError;
+
+/// A key that was made in HSMs and that no record has yet. Unless it is kept, it is destroyed again.
+#[must_use]
+pub struct NewHsmKey {
+    clusters: Arc<dyn Clusters>,
+    store: KeyStoreId,
+    id: HsmKeyId,
+    is_kept: bool,
+}
+
+impl NewHsmKey {
+    /// Where it is, for the record.
+    pub fn place(&self) -> InStore {
+        InStore::in_hsms(self.store.clone(), self.id)
+    }
+
+    /// A record has it now.
+    pub fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for NewHsmKey {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.clusters.discard_key(&self.store, self.id);
+        }
+    }
+}
+
+/// A key in HSMs whose record is gone, and what has become of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerHsmKey {
+    /// The key store that it was in.
+    pub store: KeyStoreId,
+    /// The cluster behind that.
+    pub cluster: Option<String>,
+    /// What it is called in the HSMs.
+    pub id: HsmKeyId,
+    /// Success when none of the HSMs has it any more.
+    pub destroyed: Result<(), HsmFailure>,
+}
+
+impl AuthorizedAccount<'_, CreateKey> {
+    /// Makes a key in all HSMs behind a key store that answer, if they are enough. Its label there is the ARN of the key
+    /// that it is for.
+    pub async fn make_hsm_key(&self, store: &KeyStore, arn: KeyArn) -> Result<NewHsmKey, UseError> {
+        const GONE: UseError = UseError::Hsm(HsmFailure::Unreachable);
+        let cluster = store.cluster().ok_or(GONE)?;
+        let registered = self.gate.find_cluster(&cluster.id, store.account, store.region)?;
+        registered.check_new()?;
+        let answering = self.gate.clusters.answering(&store.id).await?;
+        let serials = registered.hsms_for_a_key(&answering)?;
+        let mut id = HsmKeyId([0; 16]);
+        self.gate.random.fill(&mut id.0).map_err(StoreError::from)?;
+        let made = self.gate.clusters.generate_key(&store.id, serials, id, arn.to_string());
+        // From here on somebody is responsible for it, even if nobody waits for it any more.
+        let clusters = Arc::clone(&self.gate.clusters);
+        let new = NewHsmKey { clusters, store: store.id.clone(), id, is_kept: false };
+        made.await?;
+        Ok(new)
+    }
+}
+
+impl Gate {
+    /// Destroys a key in HSMs whose record is gone, as far as that is possible. Nobody tries again: where it fails, the key
+    /// stays in the HSMs and belongs to no key of trent's.
+    pub(crate) async fn destroy_hsm_key(&self, place: &InStore) -> Option<FormerHsmKey> {
+        let id = place.hsm_key()?;
+        let store = self.key_store(&place.store).await.ok().flatten();
+        let cluster = store.as_ref().and_then(|store| store.cluster()).map(|cluster| cluster.id.clone());
+        let destroyed = match (&store, &cluster) {
+            (Some(store), Some(cluster)) => self.destroy_in_all(store, cluster, id).await,
+            _ => Err(HsmFailure::Unreachable),
+        };
+        Some(FormerHsmKey { store: place.store.clone(), cluster, id, destroyed })
+    }
+
+    async fn destroy_in_all(&self, store: &KeyStore, cluster: &str, id: HsmKeyId) -> Result<(), HsmFailure> {
+        let registered = self.find_cluster(cluster, store.account, store.region);
+        let registered = registered.map_err(|_| HsmFailure::Unreachable)?;
+        let serials = registered.active_hsms().map(|hsm| hsm.token_serial.clone()).collect();
+        if !store.is_connected() {
+            return Err(HsmFailure::Unreachable);
+        }
+        self.clusters.destroy_key(&store.id, serials, id).await
+    }
+}

@@ -1,0 +1,58 @@
+//! Keys in HSMs: whatever is done with them is done there, with a permit, after all that is to be said of the request here.
+
+use trent_crypto::ciphertext::hsm::{HsmBlob, HsmKey};
+use trent_crypto::{CanonicalContext, SecretBytes};
+use trent_domain::identifier::HsmKeyId;
+use trent_domain::key_store::HsmFailure;
+use trent_keystore::HsmCiphertext;
+
+use super::{MayDecrypt, MayEncrypt, UseError};
+use crate::actions::Action;
+use crate::authorize::Authorized;
+
+impl<A: MayEncrypt> Authorized<'_, A> {
+    /// Encrypts in the HSMs; gives the ciphertext blob.
+    pub(super) async fn encrypt_in_hsms(
+        &self,
+        id: HsmKeyId,
+        plaintext: &[u8],
+        context: &CanonicalContext,
+    ) -> Result<Vec<u8>, UseError> {
+        const GONE: UseError = UseError::Hsm(HsmFailure::Unreachable);
+        let store = self.connected_store().await?.ok_or(GONE)?;
+        let key = self.in_blobs(id);
+        let data = key.additional_data(context);
+        let HsmCiphertext { iv, ciphertext } =
+            self.gate.clusters.encrypt(&store.id, id, plaintext, &data).await?;
+        Ok(HsmBlob { key, iv, ciphertext: &ciphertext }.write())
+    }
+}
+
+impl<A: MayDecrypt> Authorized<'_, A> {
+    /// Decrypts in the HSMs. They are asked about blobs alone that say that this key made them.
+    pub(super) async fn decrypt_in_hsms(
+        &self,
+        id: HsmKeyId,
+        blob: &[u8],
+        context: &CanonicalContext,
+    ) -> Result<SecretBytes, UseError> {
+        const GONE: UseError = UseError::Hsm(HsmFailure::Unreachable);
+        let HsmBlob { key, iv, ciphertext } = self.hsm_blob(id, blob)?;
+        let store = self.connected_store().await?.ok_or(GONE)?;
+        let ciphertext = HsmCiphertext { iv, ciphertext: ciphertext.to_vec() };
+        let data = key.additional_data(context);
+        Ok(self.gate.clusters.decrypt(&store.id, id, ciphertext, &data).await?)
+    }
+
+    /// A blob of this key in its parts.
+    pub(super) fn hsm_blob<'b>(&self, id: HsmKeyId, blob: &'b [u8]) -> Result<HsmBlob<'b>, UseError> {
+        let read = HsmBlob::read(blob).map_err(|_| UseError::InvalidCiphertext)?;
+        if read.key == self.in_blobs(id) { Ok(read) } else { Err(UseError::InvalidCiphertext) }
+    }
+}
+
+impl<A: Action> Authorized<'_, A> {
+    fn in_blobs(&self, id: HsmKeyId) -> HsmKey {
+        HsmKey { uuid: self.entry.key.id.uuid(), id: id.0 }
+    }
+}
