@@ -24,8 +24,14 @@ pub(crate) fn is_account(text: &str) -> bool {
 /// A pattern for ARNs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ArnPattern {
+    /// One ARN, without wildcards and variables.
+    Exact(Box<str>),
     /// Segment by segment, so that a wildcard in one cannot reach into the next.
-    Segments(Box<[Pattern; SEGMENTS]>),
+    Segments {
+        /// What all that match begin with: most that do not match differ here, and need not be taken apart.
+        start: Box<str>,
+        patterns: Box<[Pattern; SEGMENTS]>,
+    },
     /// One variable that holds a whole ARN.
     Variable(Pattern),
 }
@@ -44,22 +50,31 @@ impl ArnPattern {
         if !is_any && !first.is_text("arn") {
             return None;
         }
+        let (start, is_exact) = pattern.literal_start();
+        if is_exact && given.len() == SEGMENTS {
+            return Some(ArnPattern::Exact(start.into()));
+        }
         let open = (given.len() < SEGMENTS).then(|| given.last().cloned()).flatten();
         if open.as_ref().is_some_and(|last| !last.ends_open()) {
             return None;
         }
         let mut given = given.into_iter();
         let all = std::array::from_fn(|_| given.next().unwrap_or_else(Pattern::any));
-        Some(ArnPattern::Segments(Box::new(all)))
+        Some(ArnPattern::Segments { start: start.into(), patterns: Box::new(all) })
     }
 
     /// Whether an ARN matches; what is not an ARN never does.
     pub(crate) fn matches(&self, subject: &str, keys: &dyn ConditionKeys) -> bool {
-        let Some(subjects) = segments(subject) else { return false };
         match self {
-            ArnPattern::Variable(pattern) => pattern.matches(subject, Case::Exact, keys),
-            ArnPattern::Segments(patterns) => {
-                patterns.iter().zip(subjects).all(|(p, s)| p.matches(s, Case::Exact, keys))
+            ArnPattern::Exact(arn) => **arn == *subject,
+            ArnPattern::Variable(pattern) => {
+                segments(subject).is_some() && pattern.matches(subject, Case::Exact, keys)
+            }
+            ArnPattern::Segments { start, patterns } => {
+                subject.starts_with(&**start)
+                    && segments(subject).is_some_and(|subjects| {
+                        patterns.iter().zip(subjects).all(|(p, s)| p.matches(s, Case::Exact, keys))
+                    })
             }
         }
     }
@@ -67,7 +82,7 @@ impl ArnPattern {
     /// Whether this is everything in an account, `arn:…:<service>:<region>:<account>:*`: the only ARNs
     /// that reach requests without a resource. What the request does not say matches only `*`.
     pub(crate) fn reaches_account(&self, request: AccountScope<'_>, keys: &dyn ConditionKeys) -> bool {
-        let ArnPattern::Segments(patterns) = self else { return false };
+        let ArnPattern::Segments { patterns, .. } = self else { return false };
         let [_, partition, service, region, account, resource] = &**patterns;
         let says = |pattern: &Pattern, value: Option<&str>| match value {
             Some(value) => pattern.matches(value, Case::Exact, keys),
@@ -83,8 +98,9 @@ impl ArnPattern {
     /// Whether a variable stands before the account, where none may be.
     pub(crate) fn has_early_variable(&self) -> bool {
         match self {
+            ArnPattern::Exact(_) => false,
             ArnPattern::Variable(_) => true,
-            ArnPattern::Segments(patterns) => patterns.iter().take(4).any(Pattern::has_variables),
+            ArnPattern::Segments { patterns, .. } => patterns.iter().take(4).any(Pattern::has_variables),
         }
     }
 }

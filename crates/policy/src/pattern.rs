@@ -40,6 +40,20 @@ pub(crate) enum Case {
     IgnoreAscii,
 }
 
+impl Case {
+    fn equal(self, one: &str, other: &str) -> bool {
+        self.equal_bytes(one.as_bytes(), other.as_bytes())
+    }
+
+    fn equal_bytes(self, one: &[u8], other: &[u8]) -> bool {
+        match self {
+            Self::Exact => one == other,
+            // Most are written with the letters that the API has, and comparing those alone is faster.
+            Self::IgnoreAscii => one == other || one.eq_ignore_ascii_case(other),
+        }
+    }
+}
+
 impl Pattern {
     /// `*` alone.
     pub(crate) fn any() -> Pattern {
@@ -70,9 +84,23 @@ impl Pattern {
         }
     }
 
-    /// Whether all of `subject` matches. Time is at most the product of both lengths: only the last `*`
-    /// is ever tried again, since what earlier ones took already leaves the most for the rest.
+    /// Whether all of `subject` matches.
     pub(crate) fn matches(&self, subject: &str, case: Case, keys: &dyn ConditionKeys) -> bool {
+        // What nearly all patterns are.
+        match &*self.pieces {
+            [Piece::Text(text)] => case.equal(text, subject),
+            [Piece::AnyRun] => true,
+            [Piece::Text(text), Piece::AnyRun] => subject
+                .as_bytes()
+                .get(..text.len())
+                .is_some_and(|head| case.equal_bytes(text.as_bytes(), head)),
+            _ => self.matches_pieces(subject, case, keys),
+        }
+    }
+
+    /// The same of any pattern. Time is at most the product of both lengths: only the last `*` is ever tried again,
+    /// since what earlier ones took already leaves the most for the rest.
+    fn matches_pieces(&self, subject: &str, case: Case, keys: &dyn ConditionKeys) -> bool {
         let mut at = 0;
         let mut rest = subject;
         let mut retry: Option<(usize, &str)> = None;
@@ -135,6 +163,16 @@ impl Pattern {
         matches!(&*self.pieces, [Piece::Text(own)] if **own == *text)
     }
 
+    /// The characters before the first wildcard or variable, and whether there is none of either.
+    pub(crate) fn literal_start(&self) -> (&str, bool) {
+        match &*self.pieces {
+            [] => ("", true),
+            [Piece::Text(text)] => (text, true),
+            [Piece::Text(text), ..] => (text, false),
+            _ => ("", false),
+        }
+    }
+
     /// The variables without a default: unless the request has them all, nothing can be said.
     pub(crate) fn required(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
@@ -182,11 +220,7 @@ impl Piece {
         }
         let literal = self.literal(keys)?;
         let (head, rest) = subject.split_at_checked(literal.len())?;
-        let equal = match case {
-            Case::Exact => head == literal,
-            Case::IgnoreAscii => head.eq_ignore_ascii_case(literal),
-        };
-        equal.then_some(rest)
+        case.equal(literal, head).then_some(rest)
     }
 
     /// The characters this stands for; `None` for wildcards and for variables the request lacks.

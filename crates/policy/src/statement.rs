@@ -90,9 +90,10 @@ impl Statement {
 
     /// Whether the request is one the statement is about, the caller left aside.
     pub(crate) fn covers(&self, facts: &Facts<'_>) -> bool {
-        self.names_action(facts.action, facts.keys)
+        // The resource first: where policies have many statements it is what these differ in.
+        self.resources.as_ref().is_none_or(|all| all.covers(|resource| resource.matches(facts)))
+            && self.names_action(facts.action, facts.keys)
             && self.required.iter().all(|key| matches!(facts.keys.values(key), Some(Values::One(_))))
-            && self.resources.as_ref().is_none_or(|all| all.covers(|resource| resource.matches(facts)))
             && self.conditions.iter().all(|condition| condition.is_met(facts.keys))
     }
 
