@@ -11,7 +11,7 @@ use super::tree::Tree;
 use crate::process::{cargo, output};
 
 /// A crate of the workspace and those of it that it may depend on; `*` stands for all.
-const ALLOWED: [(&str, &[&str]); 27] = [
+const ALLOWED: [(&str, &[&str]); 28] = [
     ("protocol", &[]),
     ("policy", &[]),
     ("sigv4", &[]),
@@ -36,6 +36,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
         "service",
         &["gate", "policy", "database", "audit", "attestation", "domain", "protocol", "crypto", "jwt"],
     ),
+    ("seed", &["service", "crypto", "domain", "protocol"]),
     // No `database`: there is no SQL above the service.
     ("server", &["service", "xks-proxy", "sigv4", "audit", "domain", "protocol"]),
     ("console", &["service", "domain", "protocol"]),
@@ -43,6 +44,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
         "cli",
         &[
             "server",
+            "seed",
             "xks",
             "xks-proxy",
             "xks-client",

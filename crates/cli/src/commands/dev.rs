@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use trent_seed::Defaults;
 
 use super::serve::{check_plain_http, tls};
 use crate::arguments::DevArguments;
 use crate::config::{Config, Environment};
-use crate::dev::seed::{Defaults, Seed};
+use crate::dev::seed::Seed;
 use crate::failure::misuse;
 use crate::first_start::FirstAccessKey;
 use crate::hardening::harden;

@@ -8,40 +8,32 @@ mod own;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::Result;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_saphyr::{Location, Spanned};
 use trent_domain::identifier::{AccountId, Region};
-use trent_service::{SeedError, SeedKey, SeedMember, Service};
-
-use crate::failure::misuse;
+use trent_service::{SeedKey, SeedMember};
 
 /// What keys have whose file does not say.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Defaults {
-    pub(crate) account: AccountId,
-    pub(crate) region: Region,
-}
-
-/// A seed file, read and found well-formed.
-pub(crate) struct Seed {
-    name: String,
-    keys: Vec<Described>,
+pub struct Defaults {
+    /// Their account.
+    pub account: AccountId,
+    /// Their Region.
+    pub region: Region,
 }
 
 /// A key, and where in the file it stands.
-struct Described {
-    key: SeedKey,
-    places: Places,
+pub struct Described {
+    /// The key.
+    pub key: SeedKey,
+    /// Where its members stand.
+    pub places: Places,
 }
 
 /// Where the members of a key stand.
 #[derive(Default)]
-struct Places {
+pub struct Places {
     id: Place,
     usage: Option<Place>,
     replicas: Option<Place>,
@@ -53,7 +45,8 @@ struct Places {
 }
 
 impl Places {
-    fn of(&self, member: SeedMember) -> Place {
+    /// Where a member stands; the key itself where the file does not have it.
+    pub fn of(&self, member: SeedMember) -> Place {
         let found = match member {
             SeedMember::Id => Some(self.id),
             SeedMember::Usage => self.usage,
@@ -70,9 +63,11 @@ impl Places {
 
 /// Line and column, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Place {
-    line: u64,
-    column: u64,
+pub struct Place {
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
 }
 
 impl From<Location> for Place {
@@ -83,9 +78,11 @@ impl From<Location> for Place {
 
 /// What is wrong with a file, and where.
 #[derive(Debug, PartialEq, Eq)]
-struct Wrong {
-    place: Place,
-    problem: String,
+pub struct Wrong {
+    /// Where.
+    pub place: Place,
+    /// What, and what to do. Nothing of the file's secrets is in it.
+    pub problem: String,
 }
 
 /// Where a value stands.
@@ -97,32 +94,6 @@ fn wrong<T>(at: &Spanned<T>, problem: impl Into<String>) -> Wrong {
     Wrong { place: place(at), problem: problem.into() }
 }
 
-impl Seed {
-    /// Reads a file.
-    pub(crate) fn read(file: &Path, defaults: Defaults) -> Result<Self> {
-        let name = file.display().to_string();
-        let text = fs::read_to_string(file).map_err(|error| misuse(format!("{name}: {error}")))?;
-        let keys = parse(&text, defaults).map_err(|wrong| told(&name, &wrong))?;
-        Ok(Self { name, keys })
-    }
-
-    /// Makes the keys that are not there.
-    pub(crate) async fn apply(self, service: &Service) -> Result<()> {
-        let (keys, places): (Vec<_>, Vec<_>) =
-            self.keys.into_iter().map(|described| (described.key, described.places)).unzip();
-        let report = service.seed(keys).await.map_err(|SeedError { key, member, problem }| {
-            let place = places.get(key).map(|places| places.of(member)).unwrap_or_default();
-            told(&self.name, &Wrong { place, problem })
-        })?;
-        tracing::info!(made = report.made, there = report.there, "keys of the seed file");
-        Ok(())
-    }
-}
-
-fn told(name: &str, Wrong { place: Place { line, column }, problem }: &Wrong) -> anyhow::Error {
-    misuse(format!("{name}:{line}:{column}: {problem}"))
-}
-
 /// Of a file, what tells which form it has.
 #[derive(Deserialize)]
 struct Probe {
@@ -132,7 +103,11 @@ struct Probe {
     aliases: Option<IgnoredAny>,
 }
 
-fn parse(text: &str, defaults: Defaults) -> Result<Vec<Described>, Wrong> {
+/// Reads a file.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn parse(text: &str, defaults: Defaults) -> Result<Vec<Described>, Wrong> {
     let Probe { keys, aliases } = deserialize(text)?;
     if keys.is_some() || aliases.is_some() {
         local_kms::keys(text, defaults)

@@ -9,13 +9,13 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 use trent_crypto::SecretBytes;
 use trent_crypto::asymmetric::{KeyPair, KeyPairSpec};
+use trent_domain::time::Timestamp;
 use trent_protocol::{KeySpec, Origin};
 use trent_service::SeedKey;
 
 use super::material::{hex, pem};
 use super::own::{origin, spec, usage};
 use super::{Defaults, Described, Places, Wrong, deserialize, place, text, wrong};
-use crate::dev::Moment;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -150,7 +150,7 @@ fn described(key: Key, defaults: Defaults) -> Result<Described, Wrong> {
         });
         materials.push(document);
     }
-    let next = key.next_key_rotation.as_ref().map(|at| text::<Moment>(at, "time")).transpose()?;
+    let next = key.next_key_rotation.as_ref().map(time).transpose()?;
     let key = SeedKey {
         id: text(&id, "key id")?,
         account: defaults.account,
@@ -167,9 +167,13 @@ fn described(key: Key, defaults: Defaults) -> Result<Described, Wrong> {
         materials,
         // Its period is a year, as the API's was when the form was made.
         rotation_days: next.map(|_| 365),
-        next_rotation: next.map(|Moment(next)| next),
+        next_rotation: next,
     };
     Ok(Described { key, places })
+}
+
+fn time(text: &Spanned<String>) -> Result<Timestamp, Wrong> {
+    Timestamp::parse(&text.value).ok_or_else(|| wrong(text, format!("`{}` is no time", text.value)))
 }
 
 /// The spec of a private key, which version 1 leaves to the key itself.
