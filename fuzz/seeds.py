@@ -50,6 +50,8 @@ def sealed_record():
         yield b"\2# a comment\r\n\n  " + case["file"].upper().replace("TRENT-ROOT-KEY", "trent-root-key").encode()
     for case in load("crypto/testdata/formats/v1/passphrase_record.json")["cases"]:
         yield b"\3" + bytes.fromhex(case["record"])
+    for case in load("crypto/testdata/formats/v1/root_key_pkcs11.json")["cases"]:
+        yield b"\4" + case["file"].encode()
 
 
 def attestation_document():

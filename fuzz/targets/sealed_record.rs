@@ -1,4 +1,4 @@
-//! What lies at rest: sealed envelopes, root key files, passphrase records.
+//! What lies at rest: sealed envelopes, root key files, passphrase records, root keys that an HSM has encrypted.
 //!
 //! The first byte chooses. Decoders never panic, what they accept is written back the same, nothing opens that was
 //! not sealed for the same purpose and owner.
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use trent_crypto::envelope::{Purpose, open, seal};
-use trent_crypto::root::{PassphraseRecord, decode_file, encode_file};
+use trent_crypto::root::{PassphraseRecord, WrappedRootKey, decode_file, encode_file};
 use trent_crypto::{Key256, SystemRandom};
 use trent_fuzz::Cut;
 
@@ -19,11 +19,12 @@ static WRAPPING: LazyLock<Key256> = LazyLock::new(|| Key256::generate(&SystemRan
 
 fuzz_target!(|data: &[u8]| {
     let mut cut = Cut::new(data);
-    match cut.byte() % 4 {
+    match cut.byte() % 5 {
         0 => foreign_envelope(cut.rest()),
         1 => own_envelope(&mut cut),
         2 => root_key_file(cut.rest()),
-        _ => passphrase_record(cut.rest()),
+        3 => passphrase_record(cut.rest()),
+        _ => wrapped_root_key(cut.rest()),
     }
 });
 
@@ -63,6 +64,11 @@ fn root_key_file(text: &[u8]) {
     let again = encode_file(&key);
     let key_again = decode_file(again.expose()).expect("what is written can be read");
     assert_eq!(key.expose(), key_again.expose());
+}
+
+fn wrapped_root_key(text: &[u8]) {
+    let Ok(wrapped) = WrappedRootKey::decode(text) else { return };
+    assert_eq!(WrappedRootKey::decode(&wrapped.encode()), Ok(wrapped));
 }
 
 fn passphrase_record(bytes: &[u8]) {

@@ -16,7 +16,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use trent_domain::identifier::{AccountId, Region};
 
 use crate::config::{Addresses, Config, Environment, LogFormat, Provider, load};
-use crate::root_key::PassphraseSource;
+use crate::root_key::{Given, HsmKey};
+use crate::secret_source::SecretSource;
 
 pub(crate) use audit::{AuditCommand, AuditPlace, FindArguments, VerifyArguments};
 pub(crate) use clusters::ClusterCommand;
@@ -28,8 +29,8 @@ pub(crate) use identities::{
 pub(crate) use policy::{CheckArguments, ExplainArguments, PolicyWords};
 pub(crate) use transfer::{ExportArguments, ImportArguments};
 pub(crate) use xks::{
-    KeyStoreCommand, RulesArguments, XksCheckArguments, XksCommand, XksKeyCommand, XksProxyArguments,
-    XksProxyCommand, XksStoreCommand,
+    KeyStoreCommand, RulesArguments, XksCheckArguments, XksCommand, XksKeyCommand,
+    XksProxyArguments, XksProxyCommand, XksStoreCommand,
 };
 
 /// A key management service that every AWS client takes for AWS KMS.
@@ -125,12 +126,14 @@ impl RootKeyArguments {
         set_some(&mut config.root_key.passphrase_file, &self.passphrase_file);
     }
 
-    pub(crate) fn passphrase(&self, config: &Config, environment: &Environment) -> PassphraseSource {
-        PassphraseSource {
+    pub(crate) fn given(&self, config: &Config, environment: &Environment) -> Given {
+        let passphrase = SecretSource {
+            what: "passphrase",
             descriptor: self.passphrase_fd,
             file: config.root_key.passphrase_file.clone(),
             variable: environment.get("TRENT_ROOT_PASSPHRASE").map(str::to_owned),
-        }
+        };
+        Given { passphrase, hsm: HsmKey::of(config, environment.get("TRENT_ROOT_PIN")) }
     }
 }
 
@@ -255,6 +258,10 @@ pub(crate) struct RekeyArguments {
     /// Read the new passphrase from this file. It may also be in TRENT_NEW_ROOT_PASSPHRASE.
     #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_fd")]
     new_passphrase_file: Option<PathBuf>,
+    /// Take [root_key_pkcs11] for the new root key from this file, as when moving from one HSM to another [default: that
+    /// of --config].
+    #[arg(long, value_name = "FILE")]
+    new_config: Option<PathBuf>,
 }
 
 /// Where a new root key comes from.
@@ -264,6 +271,8 @@ pub(crate) enum NewProvider {
     File,
     /// A new passphrase.
     Passphrase,
+    /// A new file that a key in an HSM has encrypted.
+    Pkcs11,
 }
 
 impl RekeyArguments {
@@ -273,8 +282,20 @@ impl RekeyArguments {
         Ok(config)
     }
 
-    pub(crate) fn new_passphrase(&self, environment: &Environment) -> PassphraseSource {
-        PassphraseSource {
+    /// The key in an HSM that the new root key is encrypted by.
+    pub(crate) fn new_hsm(&self, config: &Config, environment: &Environment) -> Result<HsmKey> {
+        let variable = environment.get("TRENT_NEW_ROOT_PIN").or(environment.get("TRENT_ROOT_PIN"));
+        let hsm = match &self.new_config {
+            Some(file) => HsmKey::of(&load(Some(file), environment)?, variable),
+            None => HsmKey::of(config, variable),
+        };
+        hsm.check()?;
+        Ok(hsm)
+    }
+
+    pub(crate) fn new_passphrase(&self, environment: &Environment) -> SecretSource {
+        SecretSource {
+            what: "passphrase",
             descriptor: self.new_passphrase_fd,
             file: self.new_passphrase_file.clone(),
             variable: environment.get("TRENT_NEW_ROOT_PASSPHRASE").map(str::to_owned),

@@ -189,7 +189,7 @@ impl Plan {
         let places = Places::of(&self.config.root_key, data_dir);
         let root_key = wiring::open_root_key(&*database, &self.root_key, &places).await?;
         if root_key.made && self.mode == Mode::Serve {
-            warn_of_new_root_key(&self.root_key, &places);
+            tracing::warn!("{}", self.root_key.advice(&places));
         }
         let mut failure = None;
         let bootstrap = || {
@@ -315,21 +315,6 @@ async fn configure(service: &Service, file: &IdentityFile, configured: Configure
         let place = place_of(&places, &error);
         file.locate(&error, place)
     })
-}
-
-fn warn_of_new_root_key(source: &Source, places: &Places) {
-    let place = source.place(places).display();
-    match source {
-        Source::File => tracing::warn!(
-            "made the root key {place}: whoever has this file and the database has all keys, and without it nobody \
-             has any; move it to a place of its own (root_key.file says where), and keep a copy apart from the \
-             database's"
-        ),
-        Source::Passphrase(_) => tracing::warn!(
-            "made the passphrase record {place}: without it or without the passphrase all keys are lost; keep copies \
-             of both apart from the database's"
-        ),
-    }
 }
 
 fn warn_of_unlocked_memory(service: &Service) {

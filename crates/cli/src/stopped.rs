@@ -27,7 +27,7 @@ pub(crate) fn with_gate<T, F: Future<Output = Result<T>>>(
     logging::start(&LogSection { level: "warn".to_owned(), ..config.log.clone() })?;
     harden();
     let places = Places::of(&config.root_key, &config.data.dir);
-    let given = root_key.passphrase(config, environment);
+    let given = root_key.given(config, environment);
     let source = Source::choose(config.root_key.provider, &places, &given)?;
     let data_dir = DataDir::open_existing(&config.data.dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

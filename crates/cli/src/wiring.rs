@@ -66,7 +66,7 @@ pub(crate) async fn open_root_key(
     {
         tracing::warn!("completed a rekeying that was interrupted");
     }
-    let opened = source.open(places, sealed_with, &*random())?;
+    let opened = source.open(places, sealed_with, &*random()).await?;
     Ok(RootKey { keyring: keyring(&opened.root), made: opened.made })
 }
 

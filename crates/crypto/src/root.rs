@@ -1,21 +1,26 @@
-//! The root key: how it is written into a file, how it comes from a passphrase, how it is recognised.
+//! The root key: how it is written into a file, how it comes from a passphrase or an HSM, how it is recognised.
 //!
-//! Encoding and decoding only; reading files is the caller's. Two sources:
+//! Encoding and decoding only; reading files is the caller's. Three sources:
 //!
 //! - [`encode_file`], [`decode_file`]: a text file with the key in it.
 //! - [`PassphraseRecord`]: Argon2id parameters, a salt, and a verifier by which a wrong passphrase is told apart from
 //!   a damaged record. The key itself is nowhere: losing the record means losing the key.
+//! - [`WrappedRootKey`]: the key, encrypted by a key that never leaves an HSM.
 
 mod file;
+mod lines;
 mod passphrase;
+mod wrapped;
 
 use crate::kdf::derive;
 use crate::secret::Key256;
 
-pub use file::{RootFileError, decode_file, encode_file};
+pub use file::{decode_file, encode_file};
+pub use lines::RootFileError;
 pub use passphrase::{
     PASSPHRASE_RECORD_BYTES, PassphraseError, PassphraseParams, PassphraseRecord, derive_from_passphrase,
 };
+pub use wrapped::{WRAPPED_ROOT_KEY_AAD, WrappedRootKey};
 
 /// Tells root keys apart without revealing them: which one was this database sealed with?
 ///

@@ -138,6 +138,13 @@ def root_key_file(root):
     return f"trent-root-key 1\nkey {root.hex()}\ncheck {check.hex()}\n"
 
 
+def wrapped_root_key(root, key, iv):
+    """The file of a root key that `key`, in an HSM as a rule, has encrypted."""
+    wrapped = AESGCM(key).encrypt(iv, root, b"trent/root-key-pkcs11/v1")
+    check = checksum(b"trent/root-key-pkcs11/v1", iv + wrapped)
+    return f"trent-root-key-pkcs11 1\niv {iv.hex()}\nwrapped {wrapped.hex()}\ncheck {check.hex()}\n"
+
+
 def passphrase_record(passphrase, memory_kib, passes, lanes, salt, nonce, iv):
     """Gives (root key, record)."""
     root = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory_kib).derive(passphrase)

@@ -134,6 +134,12 @@ def root_cases():
         yield {"root": root.hex(), "file": formats.root_key_file(root), "fingerprint": formats.fingerprint(root).hex()}
 
 
+def wrapped_root_cases():
+    for name in ["one", "two"]:
+        root, key, iv = some(f"root {name}", 32), some(f"hsm {name}", 32), some(f"wi {name}", 12)
+        yield {"root": root.hex(), "key": key.hex(), "file": formats.wrapped_root_key(root, key, iv)}
+
+
 def passphrase_cases():
     for memory_kib, passes, lanes in [(64 * 1024, 3, 4), (64, 1, 1), (256, 2, 3)]:
         passphrase, salt = "correct horse ☂", some(f"salt {memory_kib}", 16)
@@ -151,4 +157,5 @@ write("formats/v1/double.json", list(double_cases()))
 write("formats/v1/hsm.json", list(hsm_cases()))
 write("formats/v1/envelope.json", list(envelope_cases()))
 write("formats/v1/root_key_file.json", list(root_cases()))
+write("formats/v1/root_key_pkcs11.json", list(wrapped_root_cases()))
 write("formats/v1/passphrase_record.json", list(passphrase_cases()))

@@ -129,18 +129,19 @@ impl Desk {
 fn of_token(token: &Token, ask: Ask) -> Result<Reply, Error> {
     Ok(match ask {
         Ask::Facts => Reply::Tokens(vec![token.facts()?]),
+        Ask::Mechanisms => Reply::Mechanisms(token.mechanisms()?),
         Ask::LogIn(pin) => done(token.log_in(pin.expose())?),
         Ask::LogOut => done(token.log_out()?),
         Ask::ChangePin { old, new } => done(token.change_pin(old.expose(), new.expose())?),
         Ask::Generate { id, label } => Reply::Key(token.generate(&id, &label)?),
         Ask::GenerateMovable { id, label } => done(token.generate_movable(&id, &label)?),
         Ask::Settle(id) => Reply::Key(token.settle(&id)?),
-        Ask::Find(id) => Reply::Key(token.find(&id)?),
+        Ask::Find(key) => Reply::Key(token.find(key)?),
         Ask::Destroy(id) => done(token.destroy(&id)?),
-        Ask::Encrypt { id, mode, plaintext, aad } => {
-            Reply::Sealed(token.encrypt(&id, mode, &plaintext, &aad)?)
+        Ask::Encrypt { key, mode, plaintext, aad } => {
+            Reply::Sealed(token.encrypt(key, mode, &plaintext, &aad)?)
         }
-        Ask::Decrypt { id, mode, sealed, aad } => Reply::Bytes(token.decrypt(&id, mode, &sealed, &aad)?),
+        Ask::Decrypt { key, mode, sealed, aad } => Reply::Bytes(token.decrypt(key, mode, &sealed, &aad)?),
         Ask::Random(length) if length <= RANDOM_BYTES_MAX => {
             let mut bytes = Zeroizing::new(vec![0; usize::try_from(length).unwrap_or_default()]);
             token.random(&mut bytes)?;

@@ -23,5 +23,8 @@ pub use child::serve;
 pub use pin::Pin;
 pub use replication::Replication;
 pub use supervisor::{Limits, Program};
-pub use trent_pkcs11::{Attributes, Error as TokenError, IvMode, KEY_ID_BYTES, KeyId, Sealed, TokenFacts};
+pub use trent_pkcs11::{
+    Attributes, Error as TokenError, IvMode, KEY_ID_BYTES, KeyId, KeyName, Sealed, TAG_BYTES, TokenFacts,
+    mechanism,
+};
 pub use worker::{Error, Worker};

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use tokio::sync::oneshot;
-use trent_pkcs11::{Attributes, Error as TokenError, IvMode, KeyId, Sealed, TokenFacts};
+use trent_pkcs11::{Attributes, Error as TokenError, IvMode, KeyId, KeyName, Sealed, TokenFacts};
 use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
@@ -98,6 +98,17 @@ impl Worker {
         }
     }
 
+    /// The numbers of a token's mechanisms.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn mechanisms(&self, serial: &str) -> Result<Vec<u64>, Error> {
+        match self.of(serial, Ask::Mechanisms).await? {
+            Reply::Mechanisms(numbers) => Ok(numbers),
+            _ => Err(unexpected()),
+        }
+    }
+
     /// Logs in to a token.
     ///
     /// # Errors
@@ -150,8 +161,8 @@ impl Worker {
     ///
     /// # Errors
     /// Those of the token, or of the worker.
-    pub async fn find(&self, serial: &str, id: KeyId) -> Result<Attributes, Error> {
-        key(self.of(serial, Ask::Find(id)).await?)
+    pub async fn find(&self, serial: &str, name: impl Into<KeyName>) -> Result<Attributes, Error> {
+        key(self.of(serial, Ask::Find(name.into())).await?)
     }
 
     /// Destroys a key of a token.
@@ -169,13 +180,13 @@ impl Worker {
     pub async fn encrypt(
         &self,
         serial: &str,
-        id: KeyId,
+        key: impl Into<KeyName>,
         mode: IvMode,
         plaintext: &[u8],
         aad: &[u8],
     ) -> Result<Sealed, Error> {
-        let (plaintext, aad) = (Zeroizing::new(plaintext.to_vec()), aad.to_vec());
-        match self.of(serial, Ask::Encrypt { id, mode, plaintext, aad }).await? {
+        let (key, plaintext, aad) = (key.into(), Zeroizing::new(plaintext.to_vec()), aad.to_vec());
+        match self.of(serial, Ask::Encrypt { key, mode, plaintext, aad }).await? {
             Reply::Sealed(sealed) => Ok(sealed),
             _ => Err(unexpected()),
         }
@@ -188,12 +199,13 @@ impl Worker {
     pub async fn decrypt(
         &self,
         serial: &str,
-        id: KeyId,
+        key: impl Into<KeyName>,
         mode: IvMode,
         sealed: Sealed,
         aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        bytes(self.of(serial, Ask::Decrypt { id, mode, sealed, aad: aad.to_vec() }).await?)
+        let (key, aad) = (key.into(), aad.to_vec());
+        bytes(self.of(serial, Ask::Decrypt { key, mode, sealed, aad }).await?)
     }
 
     /// Random bytes of a token, up to 1024.

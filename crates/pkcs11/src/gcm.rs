@@ -14,7 +14,7 @@ use cryptoki_sys::CK_GCM_PARAMS;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::key::{KeyId, find};
+use crate::key::{KeyName, find};
 use crate::token::Token;
 
 /// Bytes of an IV.
@@ -48,12 +48,19 @@ impl Token {
     ///
     /// # Errors
     /// [`Error::IvMode`] when the module has done something else with the IV than `mode` says.
-    pub fn encrypt(&self, id: &KeyId, mode: IvMode, plaintext: &[u8], aad: &[u8]) -> Result<Sealed, Error> {
+    pub fn encrypt(
+        &self,
+        key: impl Into<KeyName>,
+        mode: IvMode,
+        plaintext: &[u8],
+        aad: &[u8],
+    ) -> Result<Sealed, Error> {
+        let name = key.into();
         self.sessions.run(|open| {
-            let key = open.handle(id, |session| find(session, id))?;
+            let key = open.handle(&name, |session| find(session, &name))?;
             let sealed = encrypt(&open.session, key, mode, plaintext, aad);
             if sealed.is_err() {
-                open.forget(id);
+                open.forget(&name);
             }
             sealed
         })
@@ -65,34 +72,35 @@ impl Token {
     /// [`Error::InvalidCiphertext`] when anything is not as it was.
     pub fn decrypt(
         &self,
-        id: &KeyId,
+        key: impl Into<KeyName>,
         mode: IvMode,
         sealed: &Sealed,
         aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let name = key.into();
         if sealed.ciphertext.len() < TAG_BYTES {
             return Err(Error::InvalidCiphertext);
         }
         let decrypted = self.sessions.run(|open| {
-            let key = open.handle(id, |session| find(session, id))?;
+            let key = open.handle(&name, |session| find(session, &name))?;
             let decrypted = decrypt(&open.session, key, sealed, aad);
             if decrypted.is_err() {
-                open.forget(id);
+                open.forget(&name);
             }
             decrypted
         });
         match decrypted {
             // Many tokens have no word for a wrong tag. One that is well otherwise means that.
-            Err(Error::Device(_)) if self.is_well(id, mode) => Err(Error::InvalidCiphertext),
+            Err(Error::Device(_)) if self.is_well(&name, mode) => Err(Error::InvalidCiphertext),
             other => other,
         }
     }
 
     /// Whether the token encrypts and decrypts with this key.
-    fn is_well(&self, id: &KeyId, mode: IvMode) -> bool {
+    fn is_well(&self, name: &KeyName, mode: IvMode) -> bool {
         let probe = || {
             self.sessions.run(|open| {
-                let key = open.handle(id, |session| find(session, id))?;
+                let key = open.handle(name, |session| find(session, name))?;
                 let sealed = encrypt(&open.session, key, mode, b"probe", &[])?;
                 decrypt(&open.session, key, &sealed, &[])
             })

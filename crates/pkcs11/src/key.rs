@@ -16,6 +16,27 @@ const KEY_BYTES: u64 = 32;
 /// The identifier of a key in a token (`CKA_ID`): random, so that no other key has it.
 pub type KeyId = [u8; KEY_ID_BYTES];
 
+/// How an AES key of a token is found. Nothing of it that is not given is looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct KeyName {
+    /// Its identifier (`CKA_ID`), of any length where trent has not made the key.
+    pub id: Option<Vec<u8>>,
+    /// Its label (`CKA_LABEL`).
+    pub label: Option<String>,
+}
+
+impl From<&KeyId> for KeyName {
+    fn from(id: &KeyId) -> Self {
+        Self { id: Some(id.to_vec()), label: None }
+    }
+}
+
+impl From<KeyId> for KeyName {
+    fn from(id: KeyId) -> Self {
+        Self::from(&id)
+    }
+}
+
 /// What a token says of a key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
@@ -90,11 +111,12 @@ impl Token {
     ///
     /// # Errors
     /// [`Error::KeyNotFound`], [`Error::KeyAmbiguous`].
-    pub fn find(&self, id: &KeyId) -> Result<Attributes, Error> {
+    pub fn find(&self, key: impl Into<KeyName>) -> Result<Attributes, Error> {
+        let key = key.into();
         self.sessions.run(|open| {
             // Looked for again: whoever asks wants to know whether it is there now.
-            open.forget(id);
-            let handle = open.handle(id, |session| find(session, id))?;
+            open.forget(&key);
+            let handle = open.handle(&key, |session| find(session, &key))?;
             attributes(&open.session, handle)
         })
     }
@@ -104,21 +126,23 @@ impl Token {
     /// # Errors
     /// [`Error::KeyNotFound`]; [`Error::Refused`] where the token keeps what it has.
     pub fn destroy(&self, id: &KeyId) -> Result<(), Error> {
+        let key = KeyName::from(id);
         self.sessions.run(|open| {
-            open.forget(id);
-            let handle = find(&open.session, id)?;
+            open.forget(&key);
+            let handle = find(&open.session, &key)?;
             Ok(open.session.destroy_object(handle)?)
         })
     }
 }
 
-pub(crate) fn find(session: &Session, id: &KeyId) -> Result<ObjectHandle, Error> {
-    let wanted = [
+pub(crate) fn find(session: &Session, key: &KeyName) -> Result<ObjectHandle, Error> {
+    let mut wanted = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::Token(true),
-        Attribute::Id(id.to_vec()),
     ];
+    wanted.extend(key.id.clone().map(Attribute::Id));
+    wanted.extend(key.label.as_ref().map(|label| Attribute::Label(label.as_bytes().to_vec())));
     match session.find_objects(&wanted)?.as_slice() {
         [one] => Ok(*one),
         // To a stranger private keys are not there, and that says nothing about the key.

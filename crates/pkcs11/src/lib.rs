@@ -18,6 +18,6 @@ mod transfer;
 
 pub use error::Error;
 pub use gcm::{IV_BYTES, IvMode, Sealed, TAG_BYTES};
-pub use key::{Attributes, KEY_ID_BYTES, KeyId};
-pub use module::{Module, TokenFacts};
+pub use key::{Attributes, KEY_ID_BYTES, KeyId, KeyName};
+pub use module::{Module, TokenFacts, mechanism};
 pub use token::Token;

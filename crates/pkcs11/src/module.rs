@@ -14,7 +14,7 @@ use crate::token::Token;
 pub struct Module(pub(crate) Pkcs11);
 
 /// What a token says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenFacts {
     /// The serial number, by which it is addressed. Slots have numbers that change.
     pub serial: String,
@@ -26,6 +26,24 @@ pub struct TokenFacts {
     pub has_user_pin: bool,
     /// Whether too many wrong PINs have been tried.
     pub is_pin_locked: bool,
+    /// Whether the next wrong one is too many.
+    pub is_pin_at_final_try: bool,
+    /// Whether a wrong one was tried last.
+    pub is_pin_count_low: bool,
+    /// Its clock, as in `2026-01-31T12:00:00Z`, if it has one.
+    pub clock: Option<String>,
+}
+
+/// Numbers of mechanisms.
+pub mod mechanism {
+    /// `CKM_RSA_PKCS_KEY_PAIR_GEN`.
+    pub const RSA_KEY_PAIR_GEN: u64 = 0x0000;
+    /// `CKM_RSA_PKCS_OAEP`.
+    pub const RSA_OAEP: u64 = 0x0009;
+    /// `CKM_AES_KEY_GEN`.
+    pub const AES_KEY_GEN: u64 = 0x1080;
+    /// `CKM_AES_GCM`.
+    pub const AES_GCM: u64 = 0x1087;
 }
 
 impl Module {
@@ -60,6 +78,10 @@ impl Module {
         Ok(Arc::new(Token::new(self.clone(), slot, serial, sessions_max)))
     }
 
+    pub(crate) fn mechanisms(&self, slot: Slot) -> Result<Vec<u64>, Error> {
+        Ok(self.0.get_mechanism_list(slot)?.into_iter().map(|mechanism| *mechanism).collect())
+    }
+
     pub(crate) fn facts(&self, slot: Slot) -> Result<TokenFacts, Error> {
         let info = self.0.get_token_info(slot)?;
         Ok(TokenFacts {
@@ -68,6 +90,9 @@ impl Module {
             model: format!("{} {}", info.manufacturer_id(), info.model()),
             has_user_pin: info.user_pin_initialized(),
             is_pin_locked: info.user_pin_locked(),
+            is_pin_at_final_try: info.user_pin_final_try(),
+            is_pin_count_low: info.user_pin_count_low(),
+            clock: info.utc_time().map(|time| time.as_iso8601_string()),
         })
     }
 }

@@ -13,7 +13,7 @@ use cryptoki::slot::Slot;
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::Error;
-use crate::key::KeyId;
+use crate::key::KeyName;
 
 /// How long a caller waits for a session that others use.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,7 +23,7 @@ const HANDLES_MAX: usize = 4096;
 /// A session, and the handles of keys that were found through it: a module may give others to another session.
 pub(crate) struct Open {
     pub(crate) session: Session,
-    handles: HashMap<KeyId, ObjectHandle>,
+    handles: HashMap<KeyName, ObjectHandle>,
 }
 
 impl Open {
@@ -34,22 +34,22 @@ impl Open {
     /// The handle of a key, found by `find` where it is not known.
     pub(crate) fn handle(
         &mut self,
-        id: &KeyId,
+        key: &KeyName,
         find: impl FnOnce(&Session) -> Result<ObjectHandle, Error>,
     ) -> Result<ObjectHandle, Error> {
-        if let Some(known) = self.handles.get(id) {
+        if let Some(known) = self.handles.get(key) {
             return Ok(*known);
         }
         let found = find(&self.session)?;
         if self.handles.len() >= HANDLES_MAX {
             self.handles.clear();
         }
-        self.handles.insert(*id, found);
+        self.handles.insert(key.clone(), found);
         Ok(found)
     }
 
-    pub(crate) fn forget(&mut self, id: &KeyId) {
-        self.handles.remove(id);
+    pub(crate) fn forget(&mut self, key: &KeyName) {
+        self.handles.remove(key);
     }
 }
 

@@ -34,6 +34,14 @@ impl Token {
         if facts.serial == self.serial { Ok(facts) } else { Err(Error::TokenNotPresent) }
     }
 
+    /// The numbers of its mechanisms; those that are standard.
+    ///
+    /// # Errors
+    /// Those of the token.
+    pub fn mechanisms(&self) -> Result<Vec<u64>, Error> {
+        self.module.mechanisms(self.slot)
+    }
+
     /// Logs in as the user, for all sessions of this process. Who is logged in already stays so, whatever the PIN.
     ///
     /// # Errors

@@ -56,9 +56,10 @@ impl Token {
     /// # Errors
     /// [`Error::KeyUnfit`] when the token leaves it movable.
     pub fn settle(&self, id: &KeyId) -> Result<Attributes, Error> {
+        let key = id.into();
         self.sessions.run(|open| {
-            open.forget(id);
-            let handle = find(&open.session, id)?;
+            open.forget(&key);
+            let handle = find(&open.session, &key)?;
             open.session.update_attributes(handle, &[Attribute::Extractable(false)])?;
             checked(&open.session, handle)
         })
@@ -68,7 +69,7 @@ impl Token {
         self.sessions.run(|open| {
             let here = &open.session;
             let wrapping = here.create_object(public_key)?;
-            let wrapped = find(here, id).and_then(|key| Ok(here.wrap_key(&oaep(), wrapping, key)?));
+            let wrapped = find(here, &id.into()).and_then(|key| Ok(here.wrap_key(&oaep(), wrapping, key)?));
             here.destroy_object(wrapping)?;
             wrapped
         })

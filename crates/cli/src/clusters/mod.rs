@@ -6,7 +6,6 @@ mod login;
 mod registry;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,14 +16,13 @@ use trent_domain::key_store::{ClusterFailure, KeyStoreId};
 use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext};
 use trent_hsm::{Error, IvMode, Limits, Pin, Program, Replication, TokenError, Worker};
 
-use crate::config::{ClusterSection, GcmIv, HsmSection, KeyReplication};
+use crate::config::{ClusterSection, HsmSection, KeyReplication};
+use crate::token::{iv_mode, limits, program};
 use ask::{Ask, Random};
 use login::{Member, failure};
 
 pub(crate) use registry::registered;
 
-/// This binary, whatever has become of its file.
-const OWN_PROGRAM: &str = "/proc/self/exe";
 const PASSWORD: &str = "{password}";
 const USER: &str = "{user}";
 
@@ -40,19 +38,8 @@ pub(crate) struct Reached {
 
 impl Reached {
     pub(crate) fn new(section: &HsmSection, cluster: &ClusterSection) -> Self {
-        let environment = cluster.module_environment.iter();
-        let program = Program {
-            path: PathBuf::from(OWN_PROGRAM),
-            arguments: vec!["hsm-worker".into()],
-            environment: environment.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            module: cluster.module.clone(),
-        };
-        let limits = Limits { start: section.start_seconds.seconds(), call: section.call_seconds.seconds() };
-        let iv_mode = match cluster.gcm_iv {
-            GcmIv::Caller => IvMode::Caller,
-            GcmIv::ZeroInPlace => IvMode::ZeroInPlace,
-            GcmIv::Appended => IvMode::Appended,
-        };
+        let (program, limits) = (program(&cluster.module, &cluster.module_environment), limits(section));
+        let iv_mode = iv_mode(cluster.gcm_iv);
         let replication = match cluster.replication {
             KeyReplication::Shared => Replication::Shared,
             KeyReplication::OaepTransfer => Replication::OaepTransfer,

@@ -22,17 +22,19 @@ pub(crate) fn run(arguments: &RekeyArguments, environment: &Environment) -> Resu
     logging::start(&LogSection { level: "warn".to_owned(), ..config.log.clone() })?;
     harden();
     let places = Places::of(&config.root_key, &config.data.dir);
-    let given = arguments.root_key.passphrase(&config, environment);
+    let given = arguments.root_key.given(&config, environment);
     let current = Source::choose(config.root_key.provider, &places, &given)?;
-    let next = next(arguments, environment)?;
+    let next = next(arguments, &config, environment)?;
     let data_dir = DataDir::open_existing(&config.data.dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(rekey(&data_dir, &config, &current, &next))
 }
 
-fn next(arguments: &RekeyArguments, environment: &Environment) -> Result<Source> {
-    if arguments.to == NewProvider::File {
-        return Ok(Source::File);
+fn next(arguments: &RekeyArguments, config: &Config, environment: &Environment) -> Result<Source> {
+    match arguments.to {
+        NewProvider::File => return Ok(Source::File),
+        NewProvider::Pkcs11 => return Ok(Source::Hsm(arguments.new_hsm(config, environment)?)),
+        NewProvider::Passphrase => {}
     }
     let passphrase = arguments.new_passphrase(environment).read()?;
     passphrase.map(Source::Passphrase).ok_or_else(|| {
@@ -50,7 +52,7 @@ async fn rekey(data_dir: &DataDir, config: &Config, current: &Source, next: &Sou
         return Err(misuse("there is nothing to rekey: this data directory has no keys yet"));
     }
     let before = open_root_key(&*database, current, &places).await?;
-    let pending = Pending::write(next, &places, &*random())?;
+    let pending = Pending::write(next, &places, &*random()).await?;
     crash_point("pending-written");
     let fingerprint = root::fingerprint(&pending.root);
     match Gate::rekey(&*database, before.keyring, keyring(&pending.root)).await {
@@ -71,6 +73,9 @@ async fn rekey(data_dir: &DataDir, config: &Config, current: &Source, next: &Sou
     crash_point("database-committed");
     let replaced = complete(&places, fingerprint)?.unwrap_or_default();
     say(format_args!("The new root key is in {}.", next.place(&places).display()));
+    if let Some(note) = next.note() {
+        say(note);
+    }
     for path in replaced {
         say(format_args!(
             "The one before is now {}: backups made before need it; delete it when they are gone.",

@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: ServeArguments, environment: Environment) -> Result
     let tls = tls(&config.http)?;
     let first_access_key = FirstAccessKey::of(&environment)?;
     let places = Places::of(&config.root_key, &config.data.dir);
-    let given = arguments.root_key.passphrase(&config, &environment);
+    let given = arguments.root_key.given(&config, &environment);
     let root_key = Source::choose(config.root_key.provider, &places, &given)?;
     let plan = Plan {
         data_dir: config.data.dir.clone(),

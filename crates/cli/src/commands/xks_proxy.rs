@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: XksProxyArguments, environment: Environment) -> Res
     let tls = Arc::new(tls(&config)?);
     let data_dir = config.xks_proxy_dir();
     let places = Places::of(&config.root_key, &data_dir);
-    let given = arguments.root_key.passphrase(&config, &environment);
+    let given = arguments.root_key.given(&config, &environment);
     let root_key = Source::choose(config.root_key.provider, &places, &given)?;
     let read_again = Box::new(move || arguments.load(&environment));
     Plan { config, read_again, data_dir, root_key, tls, level }.run()

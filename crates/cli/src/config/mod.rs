@@ -39,7 +39,7 @@ pub(crate) use identity::{IdentityFile, IdentitySection, place_of};
 pub(crate) use load::load;
 pub(crate) use log::{LogFormat, LogSection};
 pub(crate) use receivers::Webhook;
-pub(crate) use root_key::{Provider, RootKeySection};
+pub(crate) use root_key::{Provider, RootKeyPkcs11Section, RootKeySection};
 pub(crate) use setting::default_file;
 pub(crate) use xks::{ClientCertificateFiles, XksSection};
 
@@ -63,6 +63,7 @@ pub(crate) struct Config {
     pub(crate) ops: OpsSection,
     pub(crate) data: DataSection,
     pub(crate) root_key: RootKeySection,
+    pub(crate) root_key_pkcs11: RootKeyPkcs11Section,
     pub(crate) identity: IdentitySection,
     pub(crate) auth: AuthSection,
     pub(crate) attestation: AttestationSection,
@@ -80,11 +81,12 @@ pub(crate) struct Config {
 }
 
 /// All sections, in the order of the default file.
-const SECTIONS: [&Section; 18] = [
+const SECTIONS: [&Section; 19] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
     &root_key::SECTION,
+    &root_key::PKCS11,
     &identity::SECTION,
     &auth::SECTION,
     &attestation::SECTION,
@@ -109,6 +111,7 @@ impl Config {
             ("ops", self.ops != other.ops),
             ("data", self.data != other.data),
             ("root_key", self.root_key != other.root_key),
+            ("root_key_pkcs11", self.root_key_pkcs11 != other.root_key_pkcs11),
             ("identity", self.identity != other.identity),
             ("auth", self.auth != other.auth),
             ("attestation", self.attestation != other.attestation),

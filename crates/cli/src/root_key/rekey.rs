@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use trent_crypto::root::{self, PassphraseParams, PassphraseRecord};
 use trent_crypto::{Key256, Random};
 
-use super::{Fingerprint, Places, Source, hex};
+use super::{Fingerprint, Places, Settled, Source, hex};
 use crate::data_dir::{directory_of, rename_durably, write_durably};
 
 const PENDING: &str = ".pending-";
@@ -30,17 +30,22 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// Step 1: makes a key, or derives it from the passphrase, and writes it down.
-    pub(crate) fn write(next: &Source, places: &Places, random: &dyn Random) -> Result<Self> {
-        let (root, content) = match next {
-            Source::File => {
+    pub(crate) async fn write(next: &Source, places: &Places, random: &dyn Random) -> Result<Self> {
+        let (root, content) = match next.settle(places) {
+            Settled::File => {
                 let root = Key256::generate(random)?;
                 let text = root::encode_file(&root);
                 (root, text)
             }
-            Source::Passphrase(passphrase) => {
+            Settled::Passphrase(passphrase) => {
                 let params = PassphraseParams::generate(random)?;
                 let (record, root) = PassphraseRecord::create(passphrase.expose(), params, random)?;
                 (root, record.encode().into())
+            }
+            Settled::Hsm(hsm) => {
+                let root = Key256::generate(random)?;
+                let wrapped = hsm.wrap(&root, random).await?;
+                (root, wrapped.encode().into())
             }
         };
         let path = beside(next.place(places), PENDING, &root::fingerprint(&root));
@@ -60,19 +65,20 @@ impl Pending {
 ///
 /// Gives the files that the keys before were renamed to.
 pub(crate) fn complete(places: &Places, sealed_with: Fingerprint) -> Result<Option<Vec<PathBuf>>> {
-    for (place, other) in [(&places.file, &places.record), (&places.record, &places.file)] {
+    for place in places.all() {
         let pending = beside(place, PENDING, &sealed_with);
         if !pending.exists() {
             continue;
         }
         let mut replaced = Vec::new();
         // The pending file is renamed last: as long as it is there, all of this is done again.
-        for old in [other, place].into_iter().filter(|old| old.exists()) {
+        let others = places.all().into_iter().filter(|other| *other != place);
+        for old in others.chain([place]).filter(|old| old.exists()) {
             let aside = beside(old, REPLACED, &sealed_with);
             match rename_durably(old, &aside) {
                 Ok(()) => replaced.push(aside),
                 // The new key does not need the place of the old one, which may be on a medium of its own.
-                Err(error) if old == other => {
+                Err(error) if old != place => {
                     tracing::warn!(%error, "{} could not be renamed", old.display());
                 }
                 Err(error) => {
@@ -90,22 +96,25 @@ pub(crate) fn complete(places: &Places, sealed_with: Fingerprint) -> Result<Opti
 
 /// Whether a rekeying to the root key with this fingerprint was interrupted before step 3.
 pub(crate) fn is_pending(places: &Places, sealed_with: Fingerprint) -> bool {
-    [&places.file, &places.record].into_iter().any(|place| beside(place, PENDING, &sealed_with).exists())
+    places.all().into_iter().any(|place| beside(place, PENDING, &sealed_with).exists())
 }
 
-/// Whether some rekeying to a root key file has not been completed.
-pub(crate) fn is_file_pending(places: &Places) -> bool {
-    let mut start = places.file.file_name().unwrap_or_default().to_owned();
-    start.push(PENDING);
-    let start = start.to_string_lossy();
-    let of_file =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&*start));
-    leftovers(places).iter().any(of_file)
+/// Whether some rekeying to a root key that needs nobody to give a passphrase has not been completed.
+pub(super) fn is_unattended_pending(places: &Places) -> bool {
+    let starts = [&places.file, &places.wrapped].map(|place| {
+        let name = place.file_name().unwrap_or_default();
+        format!("{}{PENDING}", name.to_string_lossy())
+    });
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        starts.iter().any(|start| name.starts_with(start))
+    };
+    leftovers(places).iter().any(is_one)
 }
 
 /// Files that rekeying left behind: keys that are in force no more, or never were.
 pub(crate) fn leftovers(places: &Places) -> Vec<PathBuf> {
-    let directories = [&places.file, &places.record].map(|place| directory_of(place));
+    let directories = places.all().map(|place| directory_of(place));
     let mut found: Vec<_> = directories
         .into_iter()
         .filter_map(|directory| fs::read_dir(directory).ok())

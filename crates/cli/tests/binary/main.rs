@@ -25,6 +25,8 @@ mod process;
 #[cfg(test)]
 mod root_key;
 #[cfg(test)]
+mod root_key_hsm;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 mod support;

@@ -9,17 +9,17 @@ use tempfile::TempDir;
 use crate::support::{Ask, Server, contents_of, finish, misused, names_in, serve, trent};
 
 /// A data directory with a key, and a ciphertext under it.
-struct Used {
-    dir: TempDir,
+pub(crate) struct Used {
+    pub(crate) dir: TempDir,
     blob: String,
 }
 
 impl Used {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|command| command)
     }
 
-    fn with(options: impl Fn(&mut Command) -> &mut Command) -> Self {
+    pub(crate) fn with(options: impl Fn(&mut Command) -> &mut Command) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(options(&mut serve(dir.path())));
         let blob = server.encrypted_hello();
@@ -27,39 +27,39 @@ impl Used {
         Self { dir, blob }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn serve(&self) -> Command {
+    pub(crate) fn serve(&self) -> Command {
         serve(self.dir.path())
     }
 
     /// Serves, and decrypts what was encrypted at first.
     #[track_caller]
-    fn is_readable(&self, options: impl Fn(&mut Command) -> &mut Command) {
+    pub(crate) fn is_readable(&self, options: impl Fn(&mut Command) -> &mut Command) {
         let server = Server::start(options(&mut self.serve()));
         server.decrypts_to_hello(&self.blob);
         assert_eq!(server.stop(), 0);
     }
 
-    fn rekey(&self, to: &str) -> Command {
+    pub(crate) fn rekey(&self, to: &str) -> Command {
         let mut command = trent(&["rekey", "--to", to, "--data-dir"]);
         command.arg(self.dir.path());
         command
     }
 
     /// All but the lock, which names the process that had it last.
-    fn contents(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn contents(&self) -> Vec<(String, Vec<u8>)> {
         contents_of(self.dir.path()).into_iter().filter(|(name, _)| name != "lock").collect()
     }
 }
 
-fn passphrase(command: &mut Command) -> &mut Command {
+pub(crate) fn passphrase(command: &mut Command) -> &mut Command {
     command.env("TRENT_ROOT_PASSPHRASE", "correct horse")
 }
 
-fn none(command: &mut Command) -> &mut Command {
+pub(crate) fn none(command: &mut Command) -> &mut Command {
     command
 }
 
@@ -202,7 +202,7 @@ fn has_pending(dir: &Path) -> bool {
 
 /// Rekeys, is killed at the given step, and must be readable with what is right then.
 #[track_caller]
-fn rekeyed_until(
+pub(crate) fn rekeyed_until(
     step: &str,
     to: &str,
     from: impl Fn(&mut Command) -> &mut Command,

@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 use super::failure;
 use crate::wire::{Malformed, Reader, Writer};
 
-/// More tokens than a worker ever sees: what says more is broken.
-const TOKENS_MAX: u64 = 1024;
+/// More tokens or mechanisms than a worker ever sees: what says more is broken.
+const SEVERAL_MAX: u64 = 4096;
 
 /// What a worker answers.
 #[cfg_attr(test, derive(Debug, PartialEq))]
@@ -22,6 +22,8 @@ pub(crate) enum Reply {
     Key(Attributes),
     /// What a token has made of a plaintext.
     Sealed(Sealed),
+    /// Numbers of mechanisms.
+    Mechanisms(Vec<u64>),
     /// A plaintext, or random bytes.
     Bytes(Zeroizing<Vec<u8>>),
 }
@@ -34,12 +36,8 @@ impl Reply {
             Self::Tokens(tokens) => {
                 let mut written = Writer::new(2, &[]);
                 written.number(tokens.len() as u64);
-                for TokenFacts { serial, label, model, has_user_pin, is_pin_locked } in tokens {
-                    for text in [serial, label, model] {
-                        written.bytes(text.as_bytes());
-                    }
-                    written.flag(*has_user_pin);
-                    written.flag(*is_pin_locked);
+                for token in tokens {
+                    write_token(&mut written, token);
                 }
                 written
             }
@@ -61,6 +59,12 @@ impl Reply {
             }
             Self::Sealed(sealed) => Writer::new(4, &[&sealed.iv, &sealed.ciphertext]),
             Self::Bytes(bytes) => Writer::new(5, &[bytes]),
+            Self::Mechanisms(numbers) => {
+                let mut written = Writer::new(6, &[]);
+                written.number(numbers.len() as u64);
+                numbers.iter().for_each(|number| written.number(*number));
+                written
+            }
         };
         written.done()
     }
@@ -70,13 +74,8 @@ impl Reply {
         let reply = match kind {
             0 => Self::Done,
             1 => Self::Failed(failure::decode(&mut fields)?),
-            2 => {
-                let number = fields.number()?;
-                if number > TOKENS_MAX {
-                    return Err(Malformed);
-                }
-                Self::Tokens((0..number).map(|_| token(&mut fields)).collect::<Result<_, _>>()?)
-            }
+            2 => Self::Tokens(several(&mut fields, token)?),
+            6 => Self::Mechanisms(several(&mut fields, Reader::number)?),
             3 => Self::Key(key(&mut fields)?),
             4 => Self::Sealed(Sealed { iv: fields.exactly()?, ciphertext: fields.bytes()?.to_vec() }),
             5 => Self::Bytes(Zeroizing::new(fields.bytes()?.to_vec())),
@@ -86,6 +85,27 @@ impl Reply {
     }
 }
 
+fn several<'m, T>(
+    fields: &mut Reader<'m>,
+    one: impl Fn(&mut Reader<'m>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    let number = fields.number()?;
+    if number > SEVERAL_MAX {
+        return Err(Malformed);
+    }
+    (0..number).map(|_| one(fields)).collect()
+}
+
+fn write_token(written: &mut Writer, token: &TokenFacts) {
+    for text in [&token.serial, &token.label, &token.model] {
+        written.bytes(text.as_bytes());
+    }
+    for flag in [token.has_user_pin, token.is_pin_locked, token.is_pin_at_final_try, token.is_pin_count_low] {
+        written.flag(flag);
+    }
+    written.bytes(token.clock.as_deref().unwrap_or_default().as_bytes());
+}
+
 fn token(fields: &mut Reader<'_>) -> Result<TokenFacts, Malformed> {
     Ok(TokenFacts {
         serial: fields.text()?.to_owned(),
@@ -93,6 +113,12 @@ fn token(fields: &mut Reader<'_>) -> Result<TokenFacts, Malformed> {
         model: fields.text()?.to_owned(),
         has_user_pin: fields.flag()?,
         is_pin_locked: fields.flag()?,
+        is_pin_at_final_try: fields.flag()?,
+        is_pin_count_low: fields.flag()?,
+        clock: match fields.text()? {
+            "" => None,
+            clock => Some(clock.to_owned()),
+        },
     })
 }
 
@@ -124,7 +150,11 @@ mod tests {
             model: "model".to_owned(),
             has_user_pin: true,
             is_pin_locked: false,
+            is_pin_at_final_try: true,
+            is_pin_count_low: false,
+            clock: Some("2026-01-31T12:00:00Z".to_owned()),
         };
+        let other = TokenFacts { clock: None, ..token.clone() };
         let key = Attributes {
             label: "label".to_owned(),
             bytes: 32,
@@ -136,7 +166,8 @@ mod tests {
         for reply in [
             Reply::Done,
             Reply::Failed(Error::Device("of a kind".to_owned())),
-            Reply::Tokens(vec![token.clone(), token]),
+            Reply::Tokens(vec![token, other]),
+            Reply::Mechanisms(vec![0x1087, 0, u64::MAX]),
             Reply::Key(key),
             Reply::Sealed(Sealed { iv: [3; 12], ciphertext: vec![1, 2] }),
             Reply::Bytes(Zeroizing::new(vec![5; 100])),

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use trent_pkcs11::{IvMode, KeyId, Sealed};
+use trent_pkcs11::{IvMode, KeyId, KeyName, Sealed};
 use zeroize::Zeroizing;
 
 use crate::pin::Pin;
@@ -34,16 +34,17 @@ pub(crate) enum Request {
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Ask {
     Facts,
+    Mechanisms,
     LogIn(Pin),
     LogOut,
     ChangePin { old: Pin, new: Pin },
     Generate { id: KeyId, label: String },
     GenerateMovable { id: KeyId, label: String },
     Settle(KeyId),
-    Find(KeyId),
+    Find(KeyName),
     Destroy(KeyId),
-    Encrypt { id: KeyId, mode: IvMode, plaintext: Zeroizing<Vec<u8>>, aad: Vec<u8> },
-    Decrypt { id: KeyId, mode: IvMode, sealed: Sealed, aad: Vec<u8> },
+    Encrypt { key: KeyName, mode: IvMode, plaintext: Zeroizing<Vec<u8>>, aad: Vec<u8> },
+    Decrypt { key: KeyName, mode: IvMode, sealed: Sealed, aad: Vec<u8> },
     Random(u64),
 }
 
@@ -80,6 +81,7 @@ impl Ask {
     fn encode(&self, serial: &[u8]) -> Zeroizing<Vec<u8>> {
         let written = match self {
             Self::Facts => Writer::new(2, &[serial]),
+            Self::Mechanisms => Writer::new(15, &[serial]),
             Self::LogIn(pin) => Writer::new(3, &[serial, pin.expose().as_bytes()]),
             Self::LogOut => Writer::new(4, &[serial]),
             Self::ChangePin { old, new } => {
@@ -88,13 +90,14 @@ impl Ask {
             Self::Generate { id, label } => Writer::new(6, &[serial, id, label.as_bytes()]),
             Self::GenerateMovable { id, label } => Writer::new(12, &[serial, id, label.as_bytes()]),
             Self::Settle(id) => Writer::new(13, &[serial, id]),
-            Self::Find(id) => Writer::new(7, &[serial, id]),
+            Self::Find(key) => Writer::new(7, &[serial, &name_bytes(key)]),
             Self::Destroy(id) => Writer::new(8, &[serial, id]),
-            Self::Encrypt { id, mode, plaintext, aad } => {
-                Writer::new(9, &[serial, id, &[mode_byte(*mode)], plaintext, aad])
+            Self::Encrypt { key, mode, plaintext, aad } => {
+                Writer::new(9, &[serial, &name_bytes(key), &[mode_byte(*mode)], plaintext, aad])
             }
-            Self::Decrypt { id, mode, sealed, aad } => {
-                Writer::new(10, &[serial, id, &[mode_byte(*mode)], &sealed.iv, &sealed.ciphertext, aad])
+            Self::Decrypt { key, mode, sealed, aad } => {
+                let (key, mode) = (name_bytes(key), [mode_byte(*mode)]);
+                Writer::new(10, &[serial, &key, &mode, &sealed.iv, &sealed.ciphertext, aad])
             }
             Self::Random(length) => {
                 let mut written = Writer::new(11, &[serial]);
@@ -108,22 +111,23 @@ impl Ask {
     fn decode(kind: u8, fields: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(match kind {
             2 => Self::Facts,
+            15 => Self::Mechanisms,
             3 => Self::LogIn(fields.text()?.into()),
             4 => Self::LogOut,
             5 => Self::ChangePin { old: fields.text()?.into(), new: fields.text()?.into() },
             6 => Self::Generate { id: fields.exactly()?, label: fields.text()?.to_owned() },
             12 => Self::GenerateMovable { id: fields.exactly()?, label: fields.text()?.to_owned() },
             13 => Self::Settle(fields.exactly()?),
-            7 => Self::Find(fields.exactly()?),
+            7 => Self::Find(name(fields.bytes()?)?),
             8 => Self::Destroy(fields.exactly()?),
             9 => Self::Encrypt {
-                id: fields.exactly()?,
+                key: name(fields.bytes()?)?,
                 mode: mode(fields.exactly()?)?,
                 plaintext: Zeroizing::new(fields.bytes()?.to_vec()),
                 aad: fields.bytes()?.to_vec(),
             },
             10 => Self::Decrypt {
-                id: fields.exactly()?,
+                key: name(fields.bytes()?)?,
                 mode: mode(fields.exactly()?)?,
                 sealed: Sealed { iv: fields.exactly()?, ciphertext: fields.bytes()?.to_vec() },
                 aad: fields.bytes()?.to_vec(),
@@ -132,6 +136,25 @@ impl Ask {
             _ => return Err(Malformed),
         })
     }
+}
+
+/// Which parts of a name there are, and these.
+fn name_bytes(name: &KeyName) -> Zeroizing<Vec<u8>> {
+    let (id, label) = (name.id.as_deref(), name.label.as_ref().map(String::as_bytes));
+    let kind = u8::from(id.is_some()) | u8::from(label.is_some()) << 1;
+    Writer::new(kind, &[id, label].into_iter().flatten().collect::<Vec<_>>()).done()
+}
+
+fn name(field: &[u8]) -> Result<KeyName, Malformed> {
+    let (kind, mut parts) = Reader::new(field)?;
+    let mut name = KeyName::default();
+    if kind & 1 != 0 {
+        name.id = Some(parts.bytes()?.to_vec());
+    }
+    if kind & 2 != 0 {
+        name.label = Some(parts.text()?.to_owned());
+    }
+    if kind > 3 || !parts.is_done() { Err(Malformed) } else { Ok(name) }
 }
 
 const fn mode_byte(mode: IvMode) -> u8 {
@@ -166,19 +189,23 @@ mod tests {
             Request::Load("/a/module.so".into()),
             Request::Tokens,
             of(Ask::Facts),
+            of(Ask::Mechanisms),
             of(Ask::LogIn("pin".into())),
             of(Ask::LogOut),
             of(Ask::ChangePin { old: "old".into(), new: "new".into() }),
             of(Ask::Generate { id, label: "label".to_owned() }),
-            of(Ask::Find(id)),
+            of(Ask::Find(id.into())),
+            of(Ask::Find(KeyName { id: None, label: Some("of another".to_owned()) })),
+            of(Ask::Find(KeyName { id: Some(vec![1]), label: Some(String::new()) })),
+            of(Ask::Find(KeyName::default())),
             of(Ask::Destroy(id)),
             of(Ask::Encrypt {
-                id,
+                key: id.into(),
                 mode: IvMode::Appended,
                 plaintext: Zeroizing::new(b"secret".to_vec()),
                 aad: aad(),
             }),
-            of(Ask::Decrypt { id, mode: IvMode::ZeroInPlace, sealed, aad: aad() }),
+            of(Ask::Decrypt { key: id.into(), mode: IvMode::ZeroInPlace, sealed, aad: aad() }),
             of(Ask::Random(1024)),
             of(Ask::GenerateMovable { id, label: "label".to_owned() }),
             of(Ask::Settle(id)),

@@ -8,11 +8,11 @@ use trent_database::Embedded;
 use super::Finding;
 use crate::config::Config;
 use crate::data_dir::{DataDir, mode};
-use crate::root_key::{PassphraseSource, Places, Source, is_pending, leftovers};
+use crate::root_key::{Given, Places, Source, is_pending, leftovers};
 use crate::wiring::{directory_sealed_with, random};
 
 /// Findings, and whether a server runs on the directory.
-pub(super) fn check(config: &Config, passphrase: &PassphraseSource) -> (bool, Vec<Finding>) {
+pub(super) fn check(config: &Config, given: &Given) -> (bool, Vec<Finding>) {
     let dir = &config.data.dir;
     let shown = dir.display();
     if !dir.exists() {
@@ -34,7 +34,7 @@ pub(super) fn check(config: &Config, passphrase: &PassphraseSource) -> (bool, Ve
             return (false, findings);
         }
     };
-    findings.extend(database(config, passphrase));
+    findings.extend(database(config, given));
     (lock.is_none(), findings)
 }
 
@@ -49,7 +49,7 @@ fn directory(dir: &Path) -> Finding {
     }
 }
 
-fn database(config: &Config, passphrase: &PassphraseSource) -> Vec<Finding> {
+fn database(config: &Config, given: &Given) -> Vec<Finding> {
     let dir = &config.data.dir;
     if !Embedded::exists(dir) {
         return vec![Finding::fine("database: there is none; the first start makes it")];
@@ -64,17 +64,16 @@ fn database(config: &Config, passphrase: &PassphraseSource) -> Vec<Finding> {
         }
     };
     findings.extend(
-        root_key(config, passphrase)
-            .unwrap_or_else(|error| vec![Finding::wrong(format!("root key: {error:#}"))]),
+        root_key(config, given).unwrap_or_else(|error| vec![Finding::wrong(format!("root key: {error:#}"))]),
     );
     findings
 }
 
 /// Whether the root key opens the database. A passphrase is not asked for where none is given.
-fn root_key(config: &Config, passphrase: &PassphraseSource) -> Result<Vec<Finding>> {
+fn root_key(config: &Config, given: &Given) -> Result<Vec<Finding>> {
     let places = Places::of(&config.root_key, &config.data.dir);
     let mut findings = Vec::new();
-    let source = match Source::choose(config.root_key.provider, &places, passphrase) {
+    let source = match Source::choose(config.root_key.provider, &places, given) {
         Ok(source) => source,
         Err(error) => return Ok(vec![Finding::warning(format!("root key: not looked at: {error:#}"))]),
     };
@@ -93,7 +92,8 @@ fn root_key(config: &Config, passphrase: &PassphraseSource) -> Result<Vec<Findin
                 .push(Finding::warning("root key: a rekeying was interrupted; the next start completes it"));
         }
         Some(fingerprint) => {
-            source.open(&places, Some(fingerprint), &*random())?;
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            runtime.block_on(source.open(&places, Some(fingerprint), &*random()))?;
             findings.push(Finding::fine(format!("root key: {} opens this database", place.display())));
         }
     }

@@ -71,8 +71,8 @@ pub(crate) fn run(arguments: &DoctorArguments, environment: &Environment) -> Res
 fn examine(arguments: &DoctorArguments, config: &Config, environment: &Environment) -> Vec<Finding> {
     let mut findings = vec![configuration(arguments, config, environment)];
     findings.extend(certificate::check(&config.http));
-    let passphrase = arguments.serve.root_key.passphrase(config, environment);
-    let (running, data) = data::check(config, &passphrase);
+    let given = arguments.serve.root_key.given(config, environment);
+    let (running, data) = data::check(config, &given);
     findings.extend(data);
     findings.push(audit::check(config));
     if !running {
