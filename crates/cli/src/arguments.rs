@@ -29,7 +29,7 @@ pub(crate) use identities::{
 pub(crate) use policy::{CheckArguments, ExplainArguments, PolicyWords};
 pub(crate) use transfer::{ExportArguments, ImportArguments};
 pub(crate) use xks::{
-    KeyStoreCommand, RulesArguments, XksCheckArguments, XksCommand, XksKeyCommand,
+    KeyStoreCommand, RulesArguments, TokenArguments, XksCheckArguments, XksCommand, XksKeyCommand,
     XksProxyArguments, XksProxyCommand, XksStoreCommand,
 };
 

@@ -12,8 +12,10 @@ use trent_keystore::StoreError;
 
 pub use wire::{Command, CredentialLine, KeyLine, Material, Reply, StoreLine};
 
+use crate::manager::ManagerError;
 use crate::open::Proxy;
 use crate::state::LoadError;
+use keys::Origin;
 
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,8 @@ enum Problem {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error("the token: {0}")]
+    Token(#[from] ManagerError),
 }
 
 fn refused(why: impl Into<String>) -> Problem {
@@ -65,10 +69,12 @@ impl Proxy {
             Command::Configuration { store } => self.configuration(&store),
             Command::ListKeys { store } => self.list_keys(store.as_deref()),
             Command::DescribeKey { store, id } => self.describe_key(&store, &id),
-            Command::AddKey { store, id, usage, rules, material } => {
-                self.add_key(&store, id, &usage, rules, material).await
+            Command::AddKey { store, id, usage, rules, material, token } => {
+                self.add_key(&store, id, &usage, rules, Origin::of(material, token)?).await
             }
-            Command::RotateKey { store, id, material } => self.rotate_key(&store, &id, material).await,
+            Command::RotateKey { store, id, material, token } => {
+                self.rotate_key(&store, &id, Origin::of(material, token)?).await
+            }
             Command::SetKeyRules { store, id, rules } => self.set_key_rules(&store, &id, rules).await,
             Command::EnableKey { store, id } => self.enable_key(&store, &id, true).await,
             Command::DisableKey { store, id } => self.enable_key(&store, &id, false).await,
@@ -77,26 +83,27 @@ impl Proxy {
         }
     }
 
-    /// Deletes the keys whose waiting period is over; gives their number.
+    /// Deletes the keys whose waiting period is over; gives their number. What was made in a token for one of them is
+    /// destroyed there first; where that fails the key stays for the next time.
     ///
     /// # Errors
-    /// The database failed; nothing was deleted then.
+    /// The database failed; no record was deleted then.
     pub async fn delete_due_keys(&self) -> Result<usize, String> {
         let _alone = self.changing.lock().await;
         let (state, now) = (self.state.load_full(), self.now());
-        let due = state.stores().flat_map(|store| {
-            let due = store.keys.iter().filter(|(_, key)| key.is_due(now));
-            due.map(|(id, _)| Change::Delete { store: store.name.clone(), key: id.clone() })
-        });
-        let due: Vec<_> = due.collect();
+        let mut due = Vec::new();
+        for store in state.stores() {
+            for (id, key) in store.keys.iter().filter(|(_, key)| key.is_due(now)) {
+                let (store, key, name) = (store.name.clone(), id.clone(), key);
+                if self.destroy_in_tokens(&store, &key, name).await {
+                    tracing::info!(store, key, "an external key is deleted: its waiting period is over");
+                    due.push(Change::Delete { store, key });
+                }
+            }
+        }
         let count = due.len();
         if count == 0 {
             return Ok(0);
-        }
-        for change in &due {
-            if let Change::Delete { store, key } = change {
-                tracing::info!(store, key, "an external key is deleted: its waiting period is over");
-            }
         }
         self.apply("delete due external keys", due).await.map_err(|problem| problem.to_string())?;
         Ok(count)

@@ -66,6 +66,8 @@ impl From<ManagerError> for Refusal {
     fn from(error: ManagerError) -> Self {
         let name = match error {
             ManagerError::InvalidCiphertext => return ErrorName::InvalidCiphertextException.into(),
+            ManagerError::NotFound => return ErrorName::KeyNotFoundException.into(),
+            ManagerError::NotPermitted => return ErrorName::InvalidKeyUsageException.into(),
             ManagerError::Timeout => ErrorName::DependencyTimeoutException,
             ManagerError::Busy => ErrorName::ThrottlingException,
             ManagerError::Failed(_) => ErrorName::InternalException,
@@ -114,7 +116,7 @@ impl Proxy {
             || Refusal::Error(ErrorName::UnsupportedOperationException, Some("the body is too large".into()));
         let body = request.body.ok_or_else(too_large)?;
         self.authenticate(request, body, store, call)?;
-        let Some(key) = &route.key else { return self.health(body, call).await };
+        let Some(key) = &route.key else { return self.health(body, store, call).await };
         let rate = Rate::per_second(f64::from(store.record.quota));
         if rate.is_some_and(|rate| !store.bucket.take(rate, self.now())) {
             return Err(ErrorName::ThrottlingException.into());
@@ -157,9 +159,9 @@ impl Proxy {
         Ok(())
     }
 
-    async fn health(&self, body: &[u8], call: &mut Call) -> Result<Vec<u8>, Refusal> {
+    async fn health(&self, body: &[u8], store: &Store, call: &mut Call) -> Result<Vec<u8>, Refusal> {
         call.metadata = Some(Plain::parse(body, Api::Health)?);
-        let instances = self.manager.health().await?;
+        let instances = self.manager.health(&store.name).await?;
         let health = Health {
             xks_proxy_fleet_size: 1,
             xks_proxy_vendor: "trent".to_owned(),
@@ -196,6 +198,7 @@ impl Proxy {
             Api::Health | Api::Metadata => {
                 let metadata = Plain::parse(body, api)?;
                 let key = self.admitted(store, key, &metadata, call)?;
+                key.look().await?;
                 Ok(key.facts().to_metadata().to_json())
             }
         }

@@ -1,10 +1,10 @@
 //! An external key store proxy: what `trent xks-proxy` answers, and what its operator may do.
 //!
 //! A request takes this way: `answer` (path, method, signature, quota, body, key, rules, sizes, state, cryptography)
-//! → `state` (stores and keys, all in memory) → `manager` (the trait of whatever keeps the keys) → `sealed` (the
-//! one that keeps them in trent's database). What the operator does is in `admin`.
+//! → `state` (stores and keys, all in memory) → `manager` (the trait of whatever keeps the keys) → `stored` (the
+//! one that keeps them in trent's database, or knows them in a token). What the operator does is in `admin`.
 //!
-//! Not here: HTTP and TLS (`server`), the shapes of messages (`xks`), the command line (`cli`).
+//! Not here: how tokens are reached (`cli`), HTTP and TLS (`server`), the shapes of messages (`xks`), the command line (`cli`).
 //!
 //! Invariants: nothing of a request is looked at before its signature but path and method; a store knows nothing of
 //! the keys and credentials of another; a ciphertext whose integrity value was asked for has been decrypted again
@@ -17,14 +17,16 @@ mod manager;
 mod open;
 mod record;
 mod rules;
-mod sealed;
 mod state;
+mod stored;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use admin::{Command, CredentialLine, KeyLine, Material, Reply, StoreLine};
 pub use answer::{Answer, Request};
 pub use manager::{Answering, ExternalKey, Facts, KeyManager, ManagerError};
 pub use open::{OpenError, Parts, Proxy};
 pub use rules::Rules;
+pub use tokens::{NoTokens, TokenKey, TokenKeyFacts, TokenSealed, Tokens};
 pub use trent_xks::{Api, ErrorName};

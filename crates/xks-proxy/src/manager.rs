@@ -1,4 +1,4 @@
-//! The trait of whatever keeps external keys. trent's sealed database does; a token behind PKCS#11 may.
+//! The trait of whatever keeps external keys: trent's sealed database, and tokens behind PKCS#11.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +24,12 @@ pub enum ManagerError {
     /// It is busy.
     #[error("the key manager is busy")]
     Busy,
+    /// It has no such key, or no more.
+    #[error("the key is not there")]
+    NotFound,
+    /// The key may not be used for this.
+    #[error("the key may not be used for this")]
+    NotPermitted,
     /// Anything else.
     #[error("the key manager failed: {0}")]
     Failed(String),
@@ -62,6 +68,9 @@ pub trait ExternalKey: Send + Sync {
     /// What is known of it.
     fn facts(&self) -> Facts;
 
+    /// Whether it is there now.
+    fn look(&self) -> Answering<'_, ()>;
+
     /// Encrypts; the answer has no integrity value yet.
     fn encrypt<'a>(&'a self, plaintext: &'a SecretBytes, aad: &'a [u8]) -> Answering<'a, Encrypted>;
 
@@ -77,6 +86,6 @@ pub trait KeyManager: Send + Sync {
     /// A key of a store.
     fn find(&self, store: &str, key: &ExternalKeyId) -> Option<Arc<dyn ExternalKey>>;
 
-    /// How its instances are, found out by using a key that no KMS key is bound to.
-    fn health(&self) -> Answering<'_, Vec<Instance>>;
+    /// How the instances that a store depends on are, found out without a key that a KMS key is bound to.
+    fn health<'a>(&'a self, store: &'a str) -> Answering<'a, Vec<Instance>>;
 }

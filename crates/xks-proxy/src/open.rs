@@ -10,8 +10,9 @@ use trent_keystore::{Keyring, NewRingKey, RingName, StoreError};
 use uuid::Uuid;
 
 use crate::manager::KeyManager;
-use crate::sealed::SealedManager;
 use crate::state::{LoadError, Loading, Shared, State};
+use crate::stored::StoredManager;
+use crate::tokens::Tokens;
 
 /// The row that tells which root key sealed the ring.
 pub(crate) const FINGERPRINT: &str = "root-key-fingerprint";
@@ -25,6 +26,7 @@ pub struct Proxy {
     pub(crate) model: String,
     pub(crate) state: Arc<Shared>,
     pub(crate) manager: Arc<dyn KeyManager>,
+    pub(crate) tokens: Arc<dyn Tokens>,
     pages: LockedKeys,
     /// One change at a time; requests do not wait for it.
     pub(crate) changing: tokio::sync::Mutex<()>,
@@ -38,6 +40,8 @@ pub struct Parts {
     pub keyring: Arc<Keyring>,
     /// Randomness.
     pub random: Arc<dyn Random>,
+    /// Tokens that keys may be in.
+    pub tokens: Arc<dyn Tokens>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// What the proxy calls itself when asked for its health.
@@ -79,18 +83,19 @@ impl Proxy {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(parts: Parts) -> Result<Self, OpenError> {
-        let Parts { database, keyring, random, clock, model } = parts;
+        let Parts { database, keyring, random, tokens, clock, model } = parts;
         open_ring(&*database, &keyring).await?;
         let state = Arc::new(ArcSwap::from_pointee(State::default()));
         let pages = LockedKeys::new();
-        let manager = SealedManager {
+        let manager = StoredManager {
             state: Arc::clone(&state),
             database: Arc::clone(&database),
-            probe: SealedManager::probe(&pages, &random, clock.now())?,
+            probe: StoredManager::probe(&pages, &random)?,
+            tokens: Arc::clone(&tokens),
         };
         let manager = Arc::new(manager);
         let changing = tokio::sync::Mutex::default();
-        let proxy = Self { database, keyring, random, clock, model, state, manager, pages, changing };
+        let proxy = Self { database, keyring, random, clock, model, state, manager, tokens, pages, changing };
         proxy.reload().await?;
         Ok(proxy)
     }
@@ -126,7 +131,8 @@ impl Proxy {
     /// Brings what the database has into force.
     pub(crate) async fn reload(&self) -> Result<(), LoadError> {
         let rows = trent_database::read(&*self.database, |records| records.proxy_records()).await?;
-        let with = Loading { keyring: &self.keyring, pages: &self.pages, random: &self.random };
+        let Self { keyring, pages, random, tokens, .. } = self;
+        let with = Loading { keyring, pages, random, tokens };
         let state = State::load(&rows, &self.state.load(), &with)?;
         self.state.store(Arc::new(state));
         Ok(())

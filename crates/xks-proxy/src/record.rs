@@ -11,6 +11,7 @@ use trent_domain::time::Timestamp;
 use trent_keystore::{Keyring, RingName, StoreError};
 
 use crate::rules::Rules;
+use crate::tokens::TokenKey;
 
 /// The version this code writes.
 const VERSION: u32 = 1;
@@ -59,8 +60,29 @@ pub(crate) struct KeyRecord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionRecord {
     pub(crate) created: Timestamp,
+    /// Whether it was there before: material of the operator's, a key that was in the token.
     pub(crate) imported: bool,
-    pub(crate) material: Sealed,
+    pub(crate) material: Kept,
+}
+
+/// Where the material of a version is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Kept {
+    /// Here.
+    Here(Sealed),
+    /// In a token, which it does not leave.
+    InToken(TokenKey),
+}
+
+impl VersionRecord {
+    /// The key in a token that it is.
+    pub(crate) const fn token_key(&self) -> Option<&TokenKey> {
+        match &self.material {
+            Kept::InToken(key) => Some(key),
+            Kept::Here(_) => None,
+        }
+    }
 }
 
 /// What a key may be used for.

@@ -10,7 +10,8 @@ use trent_domain::quota::Bucket;
 use trent_keystore::{Keyring, StoreError};
 
 use crate::record::{self, CredentialRecord, KeyRecord, Seals, StoreRecord};
-use crate::sealed::SealedKey;
+use crate::stored::StoredKey;
+use crate::tokens::Tokens;
 
 /// The state that is in force.
 pub(crate) type Shared = ArcSwap<State>;
@@ -29,7 +30,7 @@ pub(crate) struct Store {
     pub(crate) name: String,
     pub(crate) record: StoreRecord,
     pub(crate) credentials: Vec<Credential>,
-    pub(crate) keys: BTreeMap<String, Arc<SealedKey>>,
+    pub(crate) keys: BTreeMap<String, Arc<StoredKey>>,
     pub(crate) bucket: Arc<Bucket>,
 }
 
@@ -44,6 +45,7 @@ pub(crate) struct Loading<'l> {
     pub(crate) keyring: &'l Keyring,
     pub(crate) pages: &'l LockedKeys,
     pub(crate) random: &'l Arc<dyn Random>,
+    pub(crate) tokens: &'l Arc<dyn Tokens>,
 }
 
 /// Why records could not be loaded.
@@ -105,7 +107,7 @@ impl State {
             Some(key) => Arc::clone(key),
             None => {
                 let name = (&*row.store, &*row.key);
-                Arc::new(SealedKey::open(name, record, &Seals(with.keyring), with.pages, with.random)?)
+                Arc::new(StoredKey::open(name, record, with)?)
             }
         };
         let orphan = || DatabaseError::Broken {

@@ -1,5 +1,7 @@
-//! Keys in trent's own database: sealed there, in memory-locked pages here, all of them opened when they are loaded.
+//! Keys that records tell of. Material is sealed in the database, in memory-locked pages here, all of it opened when it
+//! is loaded; or it is in a token, which does what is asked. A key may have versions of both kinds.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use trent_crypto::external::Header;
@@ -14,33 +16,47 @@ use trent_xks::{ExternalKeyId, KEY_SPEC};
 
 use crate::manager::{Answering, ExternalKey, Facts, KeyManager, ManagerError};
 use crate::open::FINGERPRINT;
-use crate::record::{KeyRecord, Owner, Seals, Usage};
-use crate::state::Shared;
+use crate::record::{Kept, KeyRecord, Owner, Seals};
+use crate::state::{Loading, Shared};
+use crate::tokens::{TokenKey, TokenSealed, Tokens, metadata, version_of};
 
-/// An external key of the database, opened.
-pub(crate) struct SealedKey {
+/// Instances that an answer may name.
+const INSTANCES_MAX: usize = 10;
+
+/// An external key, ready to be used.
+pub(crate) struct StoredKey {
     pub(crate) record: KeyRecord,
-    versions: Vec<LockedKey>,
+    versions: Vec<Material>,
     random: Arc<dyn Random>,
+    tokens: Arc<dyn Tokens>,
 }
 
-impl SealedKey {
-    /// Opens all versions of a key.
+/// The material of a version.
+enum Material {
+    Here(LockedKey),
+    InToken(TokenKey),
+}
+
+impl StoredKey {
+    /// Opens all versions of a key that are sealed here.
     pub(crate) fn open(
         (store, key): (&str, &str),
         record: KeyRecord,
-        seals: &Seals<'_>,
-        pages: &LockedKeys,
-        random: &Arc<dyn Random>,
+        with: &Loading<'_>,
     ) -> Result<Self, StoreError> {
-        let versions = (1..).zip(&record.versions).map(|(version, sealed)| {
-            let material = seals.open_material(Owner { store, key, version }, &sealed.material)?;
-            let material = Key256::from_slice(material.expose())
-                .ok_or_else(|| StoreError::Unsealable { what: format!("external key {store}/{key}") })?;
-            Ok(pages.insert(&material))
+        let seals = Seals(with.keyring);
+        let versions = (1..).zip(&record.versions).map(|(version, record)| match &record.material {
+            Kept::InToken(key) => Ok(Material::InToken(key.clone())),
+            Kept::Here(sealed) => {
+                let material = seals.open_material(Owner { store, key, version }, sealed)?;
+                let material = Key256::from_slice(material.expose())
+                    .ok_or_else(|| StoreError::Unsealable { what: format!("external key {store}/{key}") })?;
+                Ok(Material::Here(with.pages.insert(&material)))
+            }
         });
         let versions = versions.collect::<Result<_, StoreError>>()?;
-        Ok(Self { record, versions, random: Arc::clone(random) })
+        let (random, tokens) = (Arc::clone(with.random), Arc::clone(with.tokens));
+        Ok(Self { record, versions, random, tokens })
     }
 
     /// Whether it is to be deleted by now.
@@ -48,35 +64,69 @@ impl SealedKey {
         self.record.delete_at.is_some_and(|at| at <= now)
     }
 
-    fn encrypt_now(&self, plaintext: &[u8], aad: &[u8]) -> Result<Encrypted, ManagerError> {
-        let failed = |what: &str| ManagerError::Failed(what.to_owned());
+    async fn encrypt_now(&self, plaintext: &[u8], aad: &[u8]) -> Result<Encrypted, ManagerError> {
         let version = u32::try_from(self.versions.len()).map_err(|_| failed("too many versions"))?;
-        let key = self.versions.last().ok_or_else(|| failed("the key has no material"))?.expose();
-        let header = Header::fresh(version, &*self.random).map_err(|error| failed(&error.to_string()))?;
-        let aad = associated_data(aad, &header.metadata).ok_or_else(|| failed("the data are too long"))?;
-        let (ciphertext, tag) = header
-            .encrypt(key.expose(), &aad, plaintext)
-            .ok_or_else(|| failed("AES-GCM could not encrypt"))?;
-        Ok(Encrypted {
-            ciphertext,
-            iv: header.iv.to_vec(),
-            tag,
-            metadata: Some(header.metadata.to_vec()),
-            integrity: None,
-        })
+        match self.versions.last().ok_or_else(|| failed("the key has no material"))? {
+            Material::Here(key) => encrypt_here(key, version, &*self.random, plaintext, aad),
+            Material::InToken(key) => {
+                let metadata = metadata(version);
+                let aad = associated_data(aad, &metadata).ok_or_else(|| failed("the data are too long"))?;
+                let TokenSealed { iv, ciphertext, tag } = self.tokens.encrypt(key, plaintext, &aad).await?;
+                let (iv, metadata) = (iv.to_vec(), Some(metadata.to_vec()));
+                Ok(Encrypted { ciphertext, iv, tag, metadata, integrity: None })
+            }
+        }
     }
 
-    fn decrypt_now(&self, request: &Decrypt) -> Option<SecretBytes> {
-        let metadata = request.ciphertext_metadata.as_deref()?;
-        let header = Header::read(metadata, &request.iv)?;
-        let index = usize::try_from(header.version()).ok()?.checked_sub(1)?;
-        let key = self.versions.get(index)?.expose();
-        let aad = associated_data(request.aad.as_deref().unwrap_or_default(), metadata)?;
-        header.decrypt(key.expose(), &aad, &request.ciphertext, &request.tag)
+    async fn decrypt_now(&self, request: &Decrypt) -> Result<SecretBytes, ManagerError> {
+        let wrong = || ManagerError::InvalidCiphertext;
+        let metadata = request.ciphertext_metadata.as_deref().ok_or_else(wrong)?;
+        let header = Header::read(metadata, &request.iv);
+        let version = header.map(|header| header.version()).or_else(|| version_of(metadata));
+        let index = version.and_then(|version| usize::try_from(version).ok()?.checked_sub(1));
+        let material = index.and_then(|index| self.versions.get(index)).ok_or_else(wrong)?;
+        let aad = associated_data(request.aad.as_deref().unwrap_or_default(), metadata).ok_or_else(wrong)?;
+        match (material, header) {
+            (Material::Here(key), Some(header)) => header
+                .decrypt(key.expose().expose(), &aad, &request.ciphertext, &request.tag)
+                .ok_or_else(wrong),
+            (Material::InToken(key), None) => {
+                let iv = request.iv.as_slice().try_into().map_err(|_| wrong())?;
+                let sealed = TokenSealed { iv, ciphertext: request.ciphertext.clone(), tag: request.tag };
+                self.tokens.decrypt(key, sealed, &aad).await
+            }
+            (Material::Here(_), None) | (Material::InToken(_), Some(_)) => Err(wrong()),
+        }
+    }
+
+    async fn look_now(&self) -> Result<(), ManagerError> {
+        match self.versions.last() {
+            Some(Material::InToken(key)) => self.tokens.find(key).await.map(drop),
+            _ => Ok(()),
+        }
     }
 }
 
-impl ExternalKey for SealedKey {
+fn encrypt_here(
+    key: &LockedKey,
+    version: u32,
+    random: &dyn Random,
+    plaintext: &[u8],
+    aad: &[u8],
+) -> Result<Encrypted, ManagerError> {
+    let header = Header::fresh(version, random).map_err(|error| failed(&error.to_string()))?;
+    let aad = associated_data(aad, &header.metadata).ok_or_else(|| failed("the data are too long"))?;
+    let sealed = header.encrypt(key.expose().expose(), &aad, plaintext);
+    let (ciphertext, tag) = sealed.ok_or_else(|| failed("AES-GCM could not encrypt"))?;
+    let (iv, metadata) = (header.iv.to_vec(), Some(header.metadata.to_vec()));
+    Ok(Encrypted { ciphertext, iv, tag, metadata, integrity: None })
+}
+
+fn failed(what: &str) -> ManagerError {
+    ManagerError::Failed(what.to_owned())
+}
+
+impl ExternalKey for StoredKey {
     fn facts(&self) -> Facts {
         Facts {
             spec: KEY_SPEC.to_owned(),
@@ -85,60 +135,96 @@ impl ExternalKey for SealedKey {
         }
     }
 
+    fn look(&self) -> Answering<'_, ()> {
+        Box::pin(self.look_now())
+    }
+
     fn encrypt<'a>(&'a self, plaintext: &'a SecretBytes, aad: &'a [u8]) -> Answering<'a, Encrypted> {
-        Box::pin(async { self.encrypt_now(plaintext.expose(), aad) })
+        Box::pin(self.encrypt_now(plaintext.expose(), aad))
     }
 
     fn decrypt<'a>(&'a self, request: &'a Decrypt) -> Answering<'a, SecretBytes> {
-        Box::pin(async { self.decrypt_now(request).ok_or(ManagerError::InvalidCiphertext) })
+        Box::pin(self.decrypt_now(request))
     }
 }
 
 /// The manager of these keys.
-pub(crate) struct SealedManager {
+pub(crate) struct StoredManager {
     pub(crate) state: Arc<Shared>,
     pub(crate) database: Arc<dyn Database>,
+    pub(crate) tokens: Arc<dyn Tokens>,
     /// A key of its own, for the health check alone.
-    pub(crate) probe: SealedKey,
+    pub(crate) probe: Probe,
 }
 
-impl SealedManager {
-    /// A key that no record has.
-    pub(crate) fn probe(
-        pages: &LockedKeys,
-        random: &Arc<dyn Random>,
-        now: Timestamp,
-    ) -> Result<SealedKey, StoreError> {
-        let record = KeyRecord {
-            created: now,
-            usage: vec![Usage::Encrypt, Usage::Decrypt],
-            enabled: true,
-            delete_at: None,
-            rules: crate::Rules::default(),
-            versions: Vec::new(),
-        };
-        let material = Key256::generate(&**random)?;
-        Ok(SealedKey { record, versions: vec![pages.insert(&material)], random: Arc::clone(random) })
+/// A key that no record has.
+pub(crate) struct Probe {
+    key: LockedKey,
+    random: Arc<dyn Random>,
+}
+
+impl Probe {
+    fn is_well(&self) -> bool {
+        let Ok(header) = Header::fresh(1, &*self.random) else { return false };
+        let key = self.key.expose();
+        let sealed = header.encrypt(key.expose(), b"", b"health");
+        let opened = sealed.and_then(|(text, tag)| header.decrypt(key.expose(), b"", &text, &tag));
+        opened.is_some_and(|text| text.expose() == b"health")
+    }
+}
+
+impl StoredManager {
+    pub(crate) fn probe(pages: &LockedKeys, random: &Arc<dyn Random>) -> Result<Probe, StoreError> {
+        let key = pages.insert(&Key256::generate(&**random)?);
+        Ok(Probe { key, random: Arc::clone(random) })
     }
 
-    async fn is_healthy(&self) -> bool {
-        let probed = self.probe.encrypt_now(b"health", b"").ok().and_then(|sealed| {
-            let request = Decrypt {
-                metadata: trent_xks::request::RequestMetadata::default(),
-                ciphertext: sealed.ciphertext,
-                iv: sealed.iv,
-                tag: sealed.tag,
-                aad: None,
-                ciphertext_metadata: sealed.metadata,
-            };
-            self.probe.decrypt_now(&request)
-        });
+    async fn database(&self) -> Instance {
         let read = trent_database::read(&*self.database, |records| records.setting(FINGERPRINT)).await;
-        probed.is_some_and(|text| text.expose() == b"health") && read.is_ok()
+        let health_status = match self.probe.is_well() && read.is_ok() {
+            true => HealthStatus::Active,
+            false => HealthStatus::Unavailable,
+        };
+        Instance { id: "database".to_owned(), model: "sealed database".to_owned(), health_status }
+    }
+
+    /// Where the keys of a store encrypt: whether here, and in which tokens.
+    fn places(&self, store: &str) -> (bool, BTreeSet<String>) {
+        let state = self.state.load();
+        let keys = state.store(store).into_iter().flat_map(|store| store.keys.values());
+        let (mut here, mut tokens) = (false, BTreeSet::new());
+        for version in keys.filter_map(|key| key.versions.last()) {
+            match version {
+                Material::Here(_) => here = true,
+                Material::InToken(key) => {
+                    tokens.insert(key.token.clone());
+                }
+            }
+        }
+        (here || tokens.is_empty(), tokens)
+    }
+
+    async fn instances(&self, store: &str) -> Vec<Instance> {
+        let (here, tokens) = self.places(store);
+        let mut instances = Vec::new();
+        if here {
+            instances.push(self.database().await);
+        }
+        for token in tokens.iter().take(INSTANCES_MAX - instances.len()) {
+            instances.push(self.tokens.health(token).await.unwrap_or_else(|error| {
+                tracing::warn!(token, %error, "a token is not well");
+                Instance {
+                    id: format!("token {token}"),
+                    model: "PKCS#11 token".to_owned(),
+                    health_status: HealthStatus::Unavailable,
+                }
+            }));
+        }
+        instances
     }
 }
 
-impl KeyManager for SealedManager {
+impl KeyManager for StoredManager {
     fn vendor(&self) -> &str {
         "trent"
     }
@@ -147,14 +233,7 @@ impl KeyManager for SealedManager {
         self.state.load().store(store)?.keys.get(key.as_str()).cloned().map(|key| key as _)
     }
 
-    fn health(&self) -> Answering<'_, Vec<Instance>> {
-        Box::pin(async {
-            let health_status = match self.is_healthy().await {
-                true => HealthStatus::Active,
-                false => HealthStatus::Unavailable,
-            };
-            let (id, model) = ("database".to_owned(), "sealed database".to_owned());
-            Ok(vec![Instance { id, model, health_status }])
-        })
+    fn health<'a>(&'a self, store: &'a str) -> Answering<'a, Vec<Instance>> {
+        Box::pin(async move { Ok(self.instances(store).await) })
     }
 }

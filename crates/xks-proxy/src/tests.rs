@@ -1,5 +1,7 @@
 //! A proxy in one process: what is checked, in which order, and what the operator's commands do.
 
+mod tokens;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -13,8 +15,8 @@ use trent_xks::response::{Decrypted, Encrypted, Health, Instance, KeyMetadata};
 use trent_xks::{Api, ErrorBody, ErrorName, ExternalKeyId, SERVICE};
 
 use crate::{
-    Answering, Command, ExternalKey, Facts, KeyManager, ManagerError, Material, OpenError, Parts, Proxy,
-    Reply, Request, Rules,
+    Answering, Command, ExternalKey, Facts, KeyManager, ManagerError, Material, NoTokens, OpenError, Parts,
+    Proxy, Reply, Request, Rules, Tokens,
 };
 
 const NOW: i64 = 1_764_000_000;
@@ -36,11 +38,21 @@ struct Bench {
 }
 
 async fn open(dir: &std::path::Path, root: u8, clock: &Arc<SetClock>) -> Result<Proxy, OpenError> {
+    open_with(dir, root, clock, Arc::new(NoTokens)).await
+}
+
+async fn open_with(
+    dir: &std::path::Path,
+    root: u8,
+    clock: &Arc<SetClock>,
+    tokens: Arc<dyn Tokens>,
+) -> Result<Proxy, OpenError> {
     let random = Arc::new(SystemRandom::new());
     Proxy::open(Parts {
         database: Arc::new(Embedded::open(dir).unwrap()),
         keyring: Arc::new(Keyring::new(&Key256::new([root; 32]), Arc::clone(&random) as _)),
         random,
+        tokens,
         clock: Arc::clone(clock) as _,
         model: "trent xks-proxy".to_owned(),
     })
@@ -49,9 +61,13 @@ async fn open(dir: &std::path::Path, root: u8, clock: &Arc<SetClock>) -> Result<
 
 impl Bench {
     async fn new() -> Self {
+        Self::with(Arc::new(NoTokens)).await
+    }
+
+    async fn with(tokens: Arc<dyn Tokens>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(SetClock(Mutex::new(NOW * 1000)));
-        let proxy = open(dir.path(), 1, &clock).await.unwrap();
+        let proxy = open_with(dir.path(), 1, &clock, tokens).await.unwrap();
         let (id, secret) = add_store(&proxy, "one", "/kms/xks/v1").await;
         let bench = Self { dir, proxy, clock, id, secret };
         bench.done(add_key("one", "key", &["ENCRYPT", "DECRYPT"])).await;
@@ -135,6 +151,7 @@ fn add_key(store: &str, id: &str, usage: &[&str]) -> Command {
         usage: usage.iter().map(|&usage| usage.to_owned()).collect(),
         rules: Rules::default(),
         material: None,
+        token: None,
     }
 }
 
@@ -287,7 +304,7 @@ async fn an_older_version_of_a_key_still_decrypts_also_after_a_restart() {
     let bench = Bench::new().await;
     let old = bench.encrypt(&to_encrypt(b"old", None, true)).await;
     let (store, id) = ("one".to_owned(), "key".to_owned());
-    bench.done(Command::RotateKey { store, id, material: None }).await;
+    bench.done(Command::RotateKey { store, id, material: None, token: None }).await;
     let new = bench.encrypt(&to_encrypt(b"new", None, true)).await;
     assert_eq!((old.metadata.as_ref().unwrap()[3], new.metadata.as_ref().unwrap()[3]), (1, 2));
     let Bench { dir, proxy, clock, id, secret } = bench;
@@ -391,7 +408,14 @@ async fn imported_material_must_have_256_bits_and_is_shown_nowhere() {
         let Command::AddKey { store, usage, rules, .. } = add_key("one", "in", &["ENCRYPT"]) else {
             panic!()
         };
-        Command::AddKey { store, id: None, usage, rules, material: Some(Material(text.to_owned())) }
+        Command::AddKey {
+            store,
+            id: None,
+            usage,
+            rules,
+            material: Some(Material(text.to_owned())),
+            token: None,
+        }
     };
     for bad in ["", "AAAA", "no"] {
         assert!(bench.refused(import(bad)).await.contains("32 bytes"));
@@ -419,7 +443,7 @@ impl KeyManager for Down {
         self.0.find(store, key).map(|key| Arc::new(DownKey(key, self.1)) as _)
     }
 
-    fn health(&self) -> Answering<'_, Vec<Instance>> {
+    fn health<'a>(&'a self, _: &'a str) -> Answering<'a, Vec<Instance>> {
         Box::pin(async { Err(self.1()) })
     }
 }
@@ -427,6 +451,10 @@ impl KeyManager for Down {
 impl ExternalKey for DownKey {
     fn facts(&self) -> Facts {
         self.0.facts()
+    }
+
+    fn look(&self) -> Answering<'_, ()> {
+        Box::pin(async { Ok(()) })
     }
 
     fn encrypt<'a>(&'a self, _: &'a SecretBytes, _: &'a [u8]) -> Answering<'a, Encrypted> {

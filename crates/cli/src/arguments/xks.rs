@@ -193,6 +193,20 @@ pub(crate) struct XksKeyName {
     pub(crate) id: String,
 }
 
+/// A key in a token.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArguments {
+    /// Have the key in this token of [[xks_proxy.token]], made there and never leaving it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token: Option<String>,
+    /// Take the AES-256 key of the token with this label instead of making one.
+    #[arg(long, value_name = "LABEL", requires = "token")]
+    pub(crate) token_key_label: Option<String>,
+    /// Take the AES-256 key of the token with this CKA_ID instead of making one.
+    #[arg(long, value_name = "HEX", requires = "token")]
+    pub(crate) token_key_id: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum XksKeyCommand {
     /// Show all external keys, or those of a store.
@@ -212,18 +226,23 @@ pub(crate) enum XksKeyCommand {
         #[arg(long, value_name = "USAGE", value_parser = ["encrypt", "decrypt", "none"])]
         usage: Vec<String>,
         /// Import the 32 bytes of this file instead of drawing them at random.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "token")]
         import: Option<PathBuf>,
+        #[command(flatten)]
+        token: TokenArguments,
         #[command(flatten)]
         rules: RulesArguments,
     },
-    /// Give an external key new material. What the old has encrypted still decrypts.
+    /// Give an external key new material, where the old is unless --import or --token says otherwise. What the old has
+    /// encrypted still decrypts.
     Rotate {
         #[command(flatten)]
         key: XksKeyName,
         /// Import the 32 bytes of this file instead of drawing them at random.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "token")]
         import: Option<PathBuf>,
+        #[command(flatten)]
+        token: TokenArguments,
     },
     /// Put rules in place of all that there are; those of the store hold beside them.
     SetRules {

@@ -42,6 +42,7 @@ pub(crate) use receivers::Webhook;
 pub(crate) use root_key::{Provider, RootKeyPkcs11Section, RootKeySection};
 pub(crate) use setting::default_file;
 pub(crate) use xks::{ClientCertificateFiles, XksSection};
+pub(crate) use xks_proxy::TokenSection;
 
 use attestation::AttestationSection;
 use audit::AuditSection;

@@ -1,11 +1,13 @@
 //! `[xks_proxy]`: the process that serves external keys, `trent xks-proxy`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::bounded::Bounded;
+use super::hsm::GcmIv;
 use super::http::Addresses;
 use super::setting::{Default as D, Section, Setting};
 use super::{Config, RootKeySection};
@@ -23,6 +25,28 @@ pub(crate) struct XksProxySection {
     pub(crate) client_names: Vec<String>,
     pub(crate) threads: Bounded<0, 1024>,
     pub(crate) drain_seconds: Bounded<0, 3600>,
+    pub(crate) token: Vec<TokenSection>,
+}
+
+/// A token that external keys may be in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokenSection {
+    /// What `trent admin xks-key` calls it.
+    pub(crate) name: String,
+    /// The PKCS#11 library.
+    pub(crate) module: PathBuf,
+    /// All of the environment that the library sees.
+    #[serde(default)]
+    pub(crate) module_environment: BTreeMap<String, String>,
+    /// One of these two at least.
+    #[serde(default)]
+    pub(crate) token_serial: Option<String>,
+    #[serde(default)]
+    pub(crate) token_label: Option<String>,
+    pub(crate) pin_file: PathBuf,
+    #[serde(default)]
+    pub(crate) gcm_iv: GcmIv,
 }
 
 impl Default for XksProxySection {
@@ -38,6 +62,7 @@ impl Default for XksProxySection {
             client_names: Vec::new(),
             threads: Bounded::new(0),
             drain_seconds: Bounded::new(30),
+            token: Vec::new(),
         }
     }
 }
@@ -109,6 +134,11 @@ pub(super) const SECTION: Section = Section {
             name: "drain_seconds",
             default: D::Is("30"),
             comment: "Seconds that requests in flight may take to end after SIGTERM.",
+        },
+        Setting {
+            name: "token",
+            default: D::Is("[]"),
+            comment: "Tokens that external keys may be in; the book's page \"Keys in an HSM\" says what is in one.",
         },
     ],
 };

@@ -1,5 +1,7 @@
 //! A proxy that serves: from an open data directory to the last signal.
 
+mod tokens;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +22,9 @@ use crate::jobs::Jobs;
 use crate::logging::LogLevel;
 use crate::root_key::{Places, Source};
 use crate::wiring;
+use tokens::ConfiguredTokens;
+
+pub(crate) use tokens::place_of;
 
 /// What a proxy is made of, all of it checked as far as that is possible without opening anything.
 pub(crate) struct Plan {
@@ -88,16 +93,14 @@ impl Plan {
         let places = Places::of(&self.config.root_key, data_dir.path());
         let root_key = wiring::open_root_key(&*database, &self.root_key, &places).await?;
         if root_key.made {
-            let place = self.root_key.place(&places).display();
-            tracing::warn!(
-                "made {place}: with it and the database whoever has both has all external keys, and without it nobody \
-                 has any; keep a copy apart from the database's"
-            );
+            tracing::warn!("{}", self.root_key.advice(&places));
         }
         let random: Arc<dyn Random> = wiring::random();
         let model = format!("trent xks-proxy {}", env!("CARGO_PKG_VERSION"));
         let keyring = root_key.keyring;
-        let parts = Parts { database, keyring, random, clock: Arc::new(SystemClock), model };
+        let clock = Arc::new(SystemClock);
+        let tokens = Arc::new(ConfiguredTokens::of(&self.config, Arc::clone(&random))?);
+        let parts = Parts { database, keyring, random, tokens, clock, model };
         Proxy::open(parts).await.map_err(|error| match error {
             OpenError::WrongRootKey | OpenError::NotOfAProxy => {
                 misuse(format!("{error}; nothing was changed"))

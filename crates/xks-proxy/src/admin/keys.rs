@@ -11,13 +11,36 @@ use trent_xks::ExternalKeyId;
 
 use super::wire::{KeyLine, Material, Reply};
 use super::{Change, Problem, refused};
+use crate::manager::ManagerError;
 use crate::open::Proxy;
-use crate::record::{KeyRecord, Owner, Seals, Usage, VersionRecord, row};
+use crate::record::{Kept, KeyRecord, Owner, Seals, Usage, VersionRecord, row};
 use crate::rules::Rules;
-use crate::sealed::SealedKey;
+use crate::stored::StoredKey;
+use crate::tokens::{TokenKey, TokenKeyFacts};
 
 /// Bounds of the waiting period before deletion, as KMS has them.
 const WINDOW_DAYS: std::ops::RangeInclusive<u32> = 7..=30;
+
+/// Where the material of a new version comes from.
+pub(super) enum Origin {
+    /// Drawn at random.
+    Random,
+    /// The operator's.
+    Imported(Material),
+    /// A key of a token: one that is there, or one to be made.
+    Token(TokenKey),
+}
+
+impl Origin {
+    pub(super) fn of(material: Option<Material>, token: Option<TokenKey>) -> Result<Self, Problem> {
+        match (material, token) {
+            (None, None) => Ok(Self::Random),
+            (Some(material), None) => Ok(Self::Imported(material)),
+            (None, Some(token)) => Ok(Self::Token(token)),
+            (Some(_), Some(_)) => Err(refused("material is not imported into a token")),
+        }
+    }
+}
 
 impl Proxy {
     pub(super) fn list_keys(&self, name: Option<&str>) -> Result<Reply, Problem> {
@@ -41,7 +64,7 @@ impl Proxy {
         id: Option<String>,
         usage: &[String],
         rules: Rules,
-        material: Option<Material>,
+        origin: Origin,
     ) -> Result<Reply, Problem> {
         let store = self.store(name)?;
         let id = match id {
@@ -64,21 +87,25 @@ impl Proxy {
             rules,
             versions: Vec::new(),
         };
-        record.versions.push(self.version((name, &id), 1, material)?);
+        let made = self.version((name, &id), 1, origin, &record.usage).await?;
+        record.versions.push(made);
         self.put_key(name, &id, &record).await?;
         self.describe_key(name, &id)
     }
 
-    pub(super) async fn rotate_key(
-        &self,
-        store: &str,
-        id: &str,
-        material: Option<Material>,
-    ) -> Result<Reply, Problem> {
+    pub(super) async fn rotate_key(&self, store: &str, id: &str, origin: Origin) -> Result<Reply, Problem> {
         let mut record = self.usable(store, id)?;
         let version = u32::try_from(record.versions.len() + 1).ok().filter(|version| *version <= VERSION_MAX);
         let version = version.ok_or_else(|| refused("the key has too many versions"))?;
-        record.versions.push(self.version((store, id), version, material)?);
+        let origin = match (origin, record.versions.last().and_then(VersionRecord::token_key)) {
+            // What is in a token stays in one unless something else is said.
+            (Origin::Random, Some(TokenKey { token, .. })) => {
+                Origin::Token(TokenKey { token: token.clone(), id: None, label: None })
+            }
+            (origin, _) => origin,
+        };
+        let made = self.version((store, id), version, origin, &record.usage).await?;
+        record.versions.push(made);
         self.put_key(store, id, &record).await?;
         self.describe_key(store, id)
     }
@@ -116,7 +143,7 @@ impl Proxy {
         Ok(Reply::Done)
     }
 
-    fn key(&self, store: &str, id: &str) -> Result<Arc<SealedKey>, Problem> {
+    fn key(&self, store: &str, id: &str) -> Result<Arc<StoredKey>, Problem> {
         let missing = || refused(format!("the store `{store}` has no key `{id}`"));
         self.store(store)?.keys.get(id).cloned().ok_or_else(missing)
     }
@@ -132,29 +159,81 @@ impl Proxy {
         }
     }
 
-    /// A version of a key, drawn at random or imported.
-    fn version(
+    /// A version of a key, which is to be used so.
+    async fn version(
         &self,
-        (store, key): (&str, &str),
+        owner: (&str, &str),
         version: u32,
-        material: Option<Material>,
+        origin: Origin,
+        usage: &[Usage],
     ) -> Result<VersionRecord, Problem> {
-        let imported = material.is_some();
-        let key_bytes = match material {
-            Some(Material(text)) => {
-                let text = SecretBytes::from(text.into_bytes());
-                let bytes = STANDARD.decode(text.expose()).map(SecretBytes::from).ok();
-                let bytes = bytes.and_then(|bytes| Key256::from_slice(bytes.expose()));
-                bytes.ok_or_else(|| refused("key material is 32 bytes in Base64"))?
-            }
-            None => Key256::generate(&*self.random)?,
+        let imported = match &origin {
+            Origin::Random => false,
+            Origin::Imported(_) => true,
+            Origin::Token(key) => key.id.is_some() || key.label.is_some(),
         };
-        let material = Seals(&self.keyring).material(Owner { store, key, version }, key_bytes.expose())?;
+        let material = match origin {
+            Origin::Random => self.sealed(owner, version, &Key256::generate(&*self.random)?)?,
+            Origin::Imported(Material(text)) => self.sealed(owner, version, &read_material(text)?)?,
+            Origin::Token(key) => {
+                let (store, id) = owner;
+                let key = match imported {
+                    true => key,
+                    false => self.tokens.make(&key.token, &format!("{store}/{id} {version}")).await?,
+                };
+                check_fit(&self.tokens.find(&key).await?, usage)?;
+                Kept::InToken(key)
+            }
+        };
         Ok(VersionRecord { created: self.now(), imported, material })
+    }
+
+    fn sealed(&self, (store, key): (&str, &str), version: u32, bytes: &Key256) -> Result<Kept, Problem> {
+        let owner = Owner { store, key, version };
+        Ok(Kept::Here(Seals(&self.keyring).material(owner, bytes.expose())?))
+    }
+
+    /// Destroys what was made in tokens for a key. Whether nothing of it is left there.
+    pub(super) async fn destroy_in_tokens(&self, store: &str, id: &str, key: &StoredKey) -> bool {
+        let made = key.record.versions.iter().filter(|version| !version.imported);
+        let mut all = true;
+        for token_key in made.filter_map(VersionRecord::token_key) {
+            match self.tokens.destroy(token_key).await {
+                Ok(()) | Err(ManagerError::NotFound) => {}
+                Err(error) => {
+                    let token = &token_key.token;
+                    tracing::error!(store, key = id, token, %error, "a key could not be destroyed in its token");
+                    all = false;
+                }
+            }
+        }
+        all
     }
 }
 
-fn line(store: &str, id: &str, key: &SealedKey) -> KeyLine {
+fn read_material(text: String) -> Result<Key256, Problem> {
+    let text = SecretBytes::from(text.into_bytes());
+    let bytes = STANDARD.decode(text.expose()).map(SecretBytes::from).ok();
+    let bytes = bytes.and_then(|bytes| Key256::from_slice(bytes.expose()));
+    bytes.ok_or_else(|| refused("key material is 32 bytes in Base64"))
+}
+
+/// Refuses a key of a token that KMS would refuse, or that cannot do what it is for.
+fn check_fit(facts: &TokenKeyFacts, usage: &[Usage]) -> Result<(), Problem> {
+    if facts.bits.is_some_and(|bits| bits != 256) {
+        return Err(refused("the token's key is no AES-256 key, and KMS takes no other"));
+    }
+    let lacks = usage.iter().find(|usage| match usage {
+        Usage::Encrypt => !facts.encrypt,
+        Usage::Decrypt => !facts.decrypt,
+    });
+    match lacks {
+        Some(usage) => Err(refused(format!("the token's key does not {}", usage.name().to_lowercase()))),
+        None => Ok(()),
+    }
+}
+
+fn line(store: &str, id: &str, key: &StoredKey) -> KeyLine {
     let record = &key.record;
     let status = match (record.delete_at, record.enabled) {
         (Some(_), _) => "pending deletion",
@@ -168,6 +247,7 @@ fn line(store: &str, id: &str, key: &SealedKey) -> KeyLine {
         usage: record.usage.iter().map(|usage| usage.name().to_owned()).collect(),
         version: record.versions.len(),
         imported: record.versions.last().is_some_and(|version| version.imported),
+        token: record.versions.last().and_then(VersionRecord::token_key).cloned(),
         created: record.created.millis(),
         delete_at: record.delete_at.map(Timestamp::millis),
         rules: record.rules.clone(),

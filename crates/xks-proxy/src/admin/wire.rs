@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::rules::Rules;
+use crate::tokens::TokenKey;
 
 /// A command. Those without members have braces, since serde lets unit variants have unknown ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,9 @@ pub enum Command {
         rules: Rules,
         /// Its 256 bits, if they are not to be drawn at random.
         material: Option<Material>,
+        /// The token that is to have it: one made there, if neither identifier nor label is given.
+        #[serde(default)]
+        token: Option<TokenKey>,
     },
     /// New material for an external key. What the old has encrypted still decrypts.
     RotateKey {
@@ -87,6 +91,9 @@ pub enum Command {
         id: String,
         /// The new 256 bits, if they are not to be drawn at random.
         material: Option<Material>,
+        /// The token that is to have the new key, which need not be the one that has the old.
+        #[serde(default)]
+        token: Option<TokenKey>,
     },
     /// Other rules for an external key.
     SetKeyRules {
@@ -226,8 +233,11 @@ pub struct KeyLine {
     pub usage: Vec<String>,
     /// The version that encrypts.
     pub version: usize,
-    /// Whether that version was imported.
+    /// Whether that version was there before: imported, or found in a token.
     pub imported: bool,
+    /// The key of a token that the version is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenKey>,
     /// When it was made, in milliseconds since 1970.
     pub created: i64,
     /// When it will be deleted, in milliseconds since 1970.

@@ -7,10 +7,10 @@ use anyhow::{Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use trent_crypto::SecretBytes;
-use trent_xks_proxy::{Command, KeyLine, Material, Reply, Rules};
+use trent_xks_proxy::{Command, KeyLine, Material, Reply, Rules, TokenKey};
 
 use super::table;
-use crate::arguments::{RulesArguments, XksKeyCommand, XksStoreCommand};
+use crate::arguments::{RulesArguments, TokenArguments, XksKeyCommand, XksStoreCommand};
 use crate::failure::misuse;
 
 pub(super) fn store(command: XksStoreCommand) -> Command {
@@ -36,16 +36,18 @@ pub(super) fn key(command: XksKeyCommand) -> Result<Command> {
     Ok(match command {
         XksKeyCommand::List { store } => Command::ListKeys { store },
         XksKeyCommand::Describe(key) => Command::DescribeKey { store: key.store, id: key.id },
-        XksKeyCommand::Add { store, id, mut usage, import, rules: given } => {
+        XksKeyCommand::Add { store, id, mut usage, import, token, rules: given } => {
             if usage.is_empty() {
                 usage = vec!["encrypt".to_owned(), "decrypt".to_owned()];
             }
             // A key for nothing is there to test whoever uses it.
             usage.retain(|usage| usage != "none");
-            Command::AddKey { store, id, usage, rules: rules(given), material: material(import.as_deref())? }
+            let (rules, material) = (rules(given), material(import.as_deref())?);
+            Command::AddKey { store, id, usage, rules, material, token: token_key(token) }
         }
-        XksKeyCommand::Rotate { key, import } => {
-            Command::RotateKey { store: key.store, id: key.id, material: material(import.as_deref())? }
+        XksKeyCommand::Rotate { key, import, token } => {
+            let (material, token) = (material(import.as_deref())?, token_key(token));
+            Command::RotateKey { store: key.store, id: key.id, material, token }
         }
         XksKeyCommand::SetRules { key, rules: given } => {
             Command::SetKeyRules { store: key.store, id: key.id, rules: rules(given) }
@@ -57,6 +59,11 @@ pub(super) fn key(command: XksKeyCommand) -> Result<Command> {
         }
         XksKeyCommand::CancelDeletion(key) => Command::CancelKeyDeletion { store: key.store, id: key.id },
     })
+}
+
+fn token_key(given: TokenArguments) -> Option<TokenKey> {
+    let TokenArguments { token, token_key_label: label, token_key_id: id } = given;
+    Some(TokenKey { token: token?, id, label })
 }
 
 fn rules(given: RulesArguments) -> Rules {
@@ -125,8 +132,16 @@ pub(super) fn text(reply: Reply) -> String {
 }
 
 fn version(line: &KeyLine) -> String {
-    let origin = if line.imported { " imported" } else { "" };
-    format!("{}{origin}", line.version)
+    let version = line.version;
+    match &line.token {
+        Some(TokenKey { token, id, label }) => {
+            let names = [label.as_ref().map(|label| format!("`{label}`")), id.clone()];
+            let key = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+            format!("{version} in token {token}: {key}")
+        }
+        None if line.imported => format!("{version} imported"),
+        None => version.to_string(),
+    }
 }
 
 fn status(line: &KeyLine) -> String {

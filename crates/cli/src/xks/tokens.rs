@@ -1,0 +1,264 @@
+//! The tokens of `[[xks_proxy.token]]`: each with a worker of its own, logged in to when it is first needed.
+//!
+//! A token that is away is no reason for the proxy not to serve the others: what is asked of it fails, and the next
+//! request tries again. A PIN that was refused is not tried again before the next start, since each try counts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::sync::Mutex;
+use trent_crypto::{Random, SecretBytes};
+use trent_hsm::{Error, IvMode, KEY_ID_BYTES, KeyName, Sealed, TAG_BYTES, TokenError};
+use trent_xks::response::{HealthStatus, Instance};
+use trent_xks_proxy::{Answering, ManagerError, TokenKey, TokenKeyFacts, TokenSealed, Tokens};
+
+use crate::config::{Config, TokenSection};
+use crate::failure::misuse;
+use crate::root_key::{bytes_of, hex};
+use crate::secret_source::SecretSource;
+use crate::token::{OpenToken, TokenPlace, Trouble, iv_mode, limits, program};
+
+/// How long a token that could not be opened is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// All of them, by name.
+pub(super) struct ConfiguredTokens {
+    tokens: BTreeMap<String, ConfiguredToken>,
+    random: Arc<dyn Random>,
+}
+
+struct ConfiguredToken {
+    place: TokenPlace,
+    mode: IvMode,
+    state: Mutex<State>,
+}
+
+enum State {
+    Open(Arc<OpenToken>),
+    /// Why it could not be opened, and when to try again, if at all.
+    Closed {
+        problem: String,
+        until: Option<Instant>,
+    },
+}
+
+/// Where a token of `[[xks_proxy.token]]` is.
+pub(crate) fn place_of(config: &Config, section: &TokenSection) -> Result<TokenPlace> {
+    let name = &section.name;
+    if section.token_serial.is_none() && section.token_label.is_none() {
+        return Err(misuse(format!(
+            "the token `{name}` of [[xks_proxy.token]] needs token_serial or token_label"
+        )));
+    }
+    Ok(TokenPlace {
+        section: format!("[[xks_proxy.token]] `{name}`"),
+        program: program(&section.module, &section.module_environment),
+        limits: limits(&config.hsm),
+        serial: section.token_serial.clone(),
+        label: section.token_label.clone(),
+        pin: SecretSource { what: "PIN", file: Some(section.pin_file.clone()), ..SecretSource::default() },
+    })
+}
+
+impl ConfiguredTokens {
+    /// Those of a configuration, checked as far as that is possible without touching a token.
+    pub(super) fn of(config: &Config, random: Arc<dyn Random>) -> Result<Self> {
+        let mut tokens = BTreeMap::new();
+        for section in &config.xks_proxy.token {
+            let token = ConfiguredToken::of(config, section)?;
+            if tokens.insert(section.name.clone(), token).is_some() {
+                return Err(misuse(format!(
+                    "there are two tokens `{}` in [[xks_proxy.token]]",
+                    section.name
+                )));
+            }
+        }
+        Ok(Self { tokens, random })
+    }
+
+    fn token(&self, name: &str) -> Result<&ConfiguredToken, ManagerError> {
+        let missing = || ManagerError::Failed(format!("there is no token `{name}` in [[xks_proxy.token]]"));
+        self.tokens.get(name).ok_or_else(missing)
+    }
+
+    async fn make(&self, token: &str, label: &str) -> Result<TokenKey, ManagerError> {
+        let mut id = [0; KEY_ID_BYTES];
+        self.random.fill(&mut id).map_err(|error| ManagerError::Failed(error.to_string()))?;
+        let make = |open: Arc<OpenToken>| async move { open.worker.generate(&open.serial, id, label).await };
+        self.token(token)?.ask(make).await?;
+        Ok(TokenKey { token: token.to_owned(), id: Some(hex(&id)), label: None })
+    }
+
+    async fn find(&self, key: &TokenKey) -> Result<TokenKeyFacts, ManagerError> {
+        let name = &name_of(key)?;
+        let find = |open: Arc<OpenToken>| async move { open.worker.find(&open.serial, name.clone()).await };
+        let found = self.token(&key.token)?.ask(find).await?;
+        let bits = (found.bytes > 0).then(|| found.bytes.saturating_mul(8));
+        Ok(TokenKeyFacts { bits, encrypt: found.encrypt, decrypt: found.decrypt })
+    }
+
+    async fn destroy(&self, key: &TokenKey) -> Result<(), ManagerError> {
+        // What was made here has an identifier of this length, and nothing else is destroyed.
+        let odd = || ManagerError::Failed("it was not made here".to_owned());
+        let id = name_of(key)?.id.and_then(|id| id.try_into().ok()).ok_or_else(odd)?;
+        let destroy = |open: Arc<OpenToken>| async move { open.worker.destroy(&open.serial, id).await };
+        self.token(&key.token)?.ask(destroy).await
+    }
+
+    async fn encrypt(&self, key: &TokenKey, text: &[u8], aad: &[u8]) -> Result<TokenSealed, ManagerError> {
+        let (name, configured) = (&name_of(key)?, self.token(&key.token)?);
+        let mode = configured.mode;
+        let encrypt = |open: Arc<OpenToken>| async move {
+            open.worker.encrypt(&open.serial, name.clone(), mode, text, aad).await
+        };
+        let Sealed { iv, mut ciphertext } = configured.ask(encrypt).await?;
+        let odd = || ManagerError::Failed("the token made something of another length".to_owned());
+        if ciphertext.len() != text.len() + TAG_BYTES {
+            return Err(odd());
+        }
+        let tag = ciphertext.split_off(text.len()).try_into().map_err(|_| odd())?;
+        Ok(TokenSealed { iv, ciphertext, tag })
+    }
+
+    async fn decrypt(
+        &self,
+        key: &TokenKey,
+        sealed: TokenSealed,
+        aad: &[u8],
+    ) -> Result<SecretBytes, ManagerError> {
+        let (name, configured) = (&name_of(key)?, self.token(&key.token)?);
+        let TokenSealed { iv, mut ciphertext, tag } = sealed;
+        ciphertext.extend_from_slice(&tag);
+        let (mode, sealed) = (configured.mode, &Sealed { iv, ciphertext });
+        let decrypt = |open: Arc<OpenToken>| async move {
+            open.worker.decrypt(&open.serial, name.clone(), mode, sealed.clone(), aad).await
+        };
+        Ok(SecretBytes::from(configured.ask(decrypt).await?.to_vec()))
+    }
+
+    async fn health(&self, token: &str) -> Result<Instance, ManagerError> {
+        let look = |open: Arc<OpenToken>| async move {
+            let facts = open.worker.facts(&open.serial).await?;
+            open.worker.random(&open.serial, 16).await?;
+            Ok(facts.model)
+        };
+        let model = self.token(token)?.ask(look).await?;
+        Ok(Instance { id: format!("token {token}"), model, health_status: HealthStatus::Active })
+    }
+}
+
+impl ConfiguredToken {
+    fn of(config: &Config, section: &TokenSection) -> Result<Self> {
+        let state = State::Closed { problem: String::new(), until: Some(Instant::now()) };
+        let (place, mode) = (place_of(config, section)?, iv_mode(section.gcm_iv));
+        Ok(Self { place, mode, state: Mutex::new(state) })
+    }
+
+    /// Asks the token, once more where it had forgotten who is logged in.
+    async fn ask<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        work: impl Fn(Arc<OpenToken>) -> F,
+    ) -> Result<T, ManagerError> {
+        let open = self.opened().await?;
+        let mut done = work(Arc::clone(&open)).await;
+        if matches!(done, Err(Error::Token(TokenError::NotLoggedIn))) && open.log_in().await.is_ok() {
+            done = work(open).await;
+        }
+        if matches!(done, Err(Error::Token(TokenError::TokenNotPresent))) {
+            // Should it come back, a library may see it only when it starts anew.
+            let problem = self.place.explain(&Error::Token(TokenError::TokenNotPresent));
+            self.close(&mut *self.state.lock().await, problem);
+        }
+        done.map_err(|error| failure(&error))
+    }
+
+    async fn opened(&self) -> Result<Arc<OpenToken>, ManagerError> {
+        // One opens it, and the others wait.
+        let mut state = self.state.lock().await;
+        let trouble = match &*state {
+            State::Open(open) if !open.is_logged_out() => return Ok(Arc::clone(open)),
+            State::Open(open) => match open.log_in().await {
+                Ok(()) => return Ok(Arc::clone(open)),
+                // A worker that keeps dying is left alone by those who started it.
+                Err(error) => self.place.explain(&error),
+            },
+            State::Closed { problem, until } if until.is_none_or(|until| Instant::now() < until) => {
+                return Err(ManagerError::Failed(problem.clone()));
+            }
+            State::Closed { .. } => match self.place.open().await {
+                Ok(open) => {
+                    let open = Arc::new(open);
+                    *state = State::Open(Arc::clone(&open));
+                    return Ok(open);
+                }
+                Err(trouble) => trouble,
+            },
+        };
+        let problem = trouble.text.clone();
+        if trouble.wants_help || matches!(&*state, State::Closed { .. }) {
+            self.close(&mut state, trouble);
+        }
+        Err(ManagerError::Failed(problem))
+    }
+
+    fn close(&self, state: &mut State, Trouble { text: problem, wants_help }: Trouble) {
+        tracing::error!("{problem}");
+        let until = (!wants_help).then(|| Instant::now() + PAUSE);
+        *state = State::Closed { problem, until };
+    }
+}
+
+fn name_of(key: &TokenKey) -> Result<KeyName, ManagerError> {
+    let id = key.id.as_deref().map(bytes_of).transpose();
+    let id = id.map_err(|error| ManagerError::Failed(error.to_string()))?;
+    Ok(KeyName { id, label: key.label.clone() })
+}
+
+fn failure(error: &Error) -> ManagerError {
+    match error {
+        Error::Token(TokenError::KeyNotFound) => ManagerError::NotFound,
+        Error::Token(TokenError::KeyNotPermitted) => ManagerError::NotPermitted,
+        Error::Token(TokenError::InvalidCiphertext) => ManagerError::InvalidCiphertext,
+        Error::Token(TokenError::Busy) | Error::Busy => ManagerError::Busy,
+        Error::TimedOut => ManagerError::Timeout,
+        other => ManagerError::Failed(other.to_string()),
+    }
+}
+
+impl Tokens for ConfiguredTokens {
+    fn make<'a>(&'a self, token: &'a str, label: &'a str) -> Answering<'a, TokenKey> {
+        Box::pin(self.make(token, label))
+    }
+
+    fn find<'a>(&'a self, key: &'a TokenKey) -> Answering<'a, TokenKeyFacts> {
+        Box::pin(self.find(key))
+    }
+
+    fn destroy<'a>(&'a self, key: &'a TokenKey) -> Answering<'a, ()> {
+        Box::pin(self.destroy(key))
+    }
+
+    fn encrypt<'a>(
+        &'a self,
+        key: &'a TokenKey,
+        plaintext: &'a [u8],
+        aad: &'a [u8],
+    ) -> Answering<'a, TokenSealed> {
+        Box::pin(self.encrypt(key, plaintext, aad))
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        key: &'a TokenKey,
+        sealed: TokenSealed,
+        aad: &'a [u8],
+    ) -> Answering<'a, SecretBytes> {
+        Box::pin(self.decrypt(key, sealed, aad))
+    }
+
+    fn health<'a>(&'a self, token: &'a str) -> Answering<'a, Instance> {
+        Box::pin(self.health(token))
+    }
+}
