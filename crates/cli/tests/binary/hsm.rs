@@ -352,3 +352,66 @@ fn a_worker_that_nobody_started_says_so() {
     let (code, _, stderr) = finish(&mut trent(&["hsm-worker"]));
     assert!(code == 1 && stderr.contains("no process that trent has started as a worker"), "{stderr}");
 }
+
+#[test]
+fn the_doctor_says_what_is_wrong_with_hsms_and_what_to_do() {
+    let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
+    let shim = Shim::new(&world.tokens);
+    let data = tempfile::tempdir().unwrap();
+    let doctor = |config: &Path| {
+        let mut command = trent(&["doctor", "--listen", "127.0.0.1:0", "--data-dir"]);
+        let (_, findings, stderr) = finish(command.arg(data.path()).arg("--config").arg(config));
+        let about_hsms = findings.lines().filter(|line| line.contains("cluster") || line.contains("HSM"));
+        (about_hsms.map(str::to_owned).collect::<Vec<_>>(), stderr)
+    };
+    let configure = |lines: &str| world.configure(shim.module(), lines);
+    let (found, _) = doctor(&configure("replication = 'oaep_transfer'\n"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found.iter().all(|line| line.starts_with("ok") && line.contains("is there and ready")),
+        "{found:?}"
+    );
+
+    let all_wrong = |config: &Path, expected: &str| {
+        let (found, _) = doctor(config);
+        assert!(
+            found.iter().any(|line| line.starts_with("WRONG") && line.contains(expected)),
+            "{expected}: {found:?}"
+        );
+    };
+    for (order, expected) in [
+        ("fail 30", "the token is not present; attach the HSM"),
+        ("crash", "the library crashed; ask its vendor"),
+        ("hang", "or raise hsm.start_seconds and hsm.call_seconds"),
+    ] {
+        shim.order("C_GetTokenInfo", order);
+        all_wrong(&configure(""), expected);
+        shim.revoke("C_GetTokenInfo");
+    }
+    all_wrong(&world.configure(Path::new("/nowhere.so"), ""), "/nowhere.so: the module cannot be used");
+    let text = std::fs::read_to_string(configure("")).unwrap();
+    let config = world.path("other.toml");
+    std::fs::write(&config, text.replace("'b'", "'a'")).unwrap();
+    let (found, _) = doctor(&config);
+    assert!(found.iter().any(|line| line.starts_with("warning") && line.contains("one availability zone")));
+    assert!(!world.tokens.is_pin(0, "wrong-password"));
+    let (found, _) = doctor(&configure(""));
+    assert!(
+        found.iter().any(|line| line.starts_with("warning") && line.contains("a wrong PIN was tried last"))
+    );
+    world.tokens.remove(1);
+    all_wrong(&configure(""), "is not present; attach the HSM");
+
+    let pin = world.path("pin");
+    std::fs::write(&pin, PASSWORD).unwrap();
+    std::fs::set_permissions(&pin, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let tables = format!(
+        "[root_key]\nprovider = 'pkcs11'\n[root_key_pkcs11]\nmodule = '{MODULE}'\ntoken_label = 'hsm-9'\n\
+         [[xks_proxy.token]]\nname = 'one'\nmodule = '{MODULE}'\ntoken_serial = '0'\npin_file = '{}'\n",
+        pin.display()
+    );
+    std::fs::write(&config, tables).unwrap();
+    all_wrong(&config, "HSM of the root key: the token `hsm-9` is not there");
+    all_wrong(&config, "HSM `one` of external keys: others may read the PIN");
+    all_wrong(&config, "HSM `one` of external keys: the token 0 is not there");
+}

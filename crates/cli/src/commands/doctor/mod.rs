@@ -4,6 +4,7 @@ mod audit;
 mod certificate;
 mod data;
 mod system;
+mod tokens;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -74,6 +75,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, environment: &Environme
     let given = arguments.serve.root_key.given(config, environment);
     let (running, data) = data::check(config, &given);
     findings.extend(data);
+    findings.extend(tokens::check(config, given.hsm_in_use(config)));
     findings.push(audit::check(config));
     if !running {
         findings.extend(system::check_ports(config));
