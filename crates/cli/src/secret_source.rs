@@ -1,5 +1,6 @@
 //! Where a passphrase or a PIN comes from: a descriptor, a file, or the environment.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::failure::misuse;
 const BYTES_MAX: usize = 4096;
 
 /// The places a secret may come from; the first that is given counts.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct SecretSource {
     /// What it is, as texts call it.
     pub(crate) what: &'static str,
@@ -23,6 +24,17 @@ pub(crate) struct SecretSource {
     pub(crate) file: Option<PathBuf>,
     /// The value of a variable.
     pub(crate) variable: Option<String>,
+}
+
+impl fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the value of the variable, which is the secret.
+        f.debug_struct("SecretSource")
+            .field("what", &self.what)
+            .field("descriptor", &self.descriptor)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SecretSource {
@@ -98,6 +110,12 @@ mod tests {
         assert!(refused.starts_with("the PIN in") && refused.ends_with("is empty"), "{refused}");
         assert!(of_file(&[b'a'; 4096]).is_ok());
         assert!(of_file(&[b'a'; 4097]).unwrap_err().ends_with("longer than 4096 bytes"));
+    }
+
+    #[test]
+    fn what_is_printed_has_no_secret() {
+        let source = SecretSource { variable: Some("hunter2".to_owned()), ..SecretSource::default() };
+        assert!(!format!("{source:?}").contains("hunter2"));
     }
 
     #[test]
