@@ -74,12 +74,15 @@ struct Half {
     at: usize,
     /// The length of the file.
     laid_out: usize,
+    /// Whether it is written through the system's cache, since it cannot be written past it.
+    is_cached: bool,
 }
 
 impl Ahead {
     /// Files that begin anew; what others have left must have been replayed.
     pub(crate) fn new(dir: &Path) -> Self {
-        let [filling, full] = NAMES.map(|name| Half { path: dir.join(name), file: None, at: 0, laid_out: 0 });
+        let [filling, full] =
+            NAMES.map(|name| Half { path: dir.join(name), file: None, at: 0, laid_out: 0, is_cached: false });
         Self { filling, full, coming_home: None, doubtful: false, frame: Vec::new() }
     }
 
@@ -171,9 +174,18 @@ impl Half {
     fn put(&mut self, frame: &[u8], length: usize) -> io::Result<()> {
         let file = match &self.file {
             Some(file) => file,
-            None => self.file.insert(create(&self.path)?),
+            None => self.file.insert(create(&self.path, self.is_cached)?),
         };
-        file.write_all_at(frame, self.at as u64)?;
+        let written = file.write_all_at(frame, self.at as u64);
+        if matches!(&written, Err(error) if error.kind() == ErrorKind::InvalidInput)
+            && self.at == 0
+            && !self.is_cached
+        {
+            // A disk whose blocks are larger than any that is known. What the file has is home.
+            (self.is_cached, self.laid_out, self.file) = (true, 0, None);
+            return self.put(frame, length);
+        }
+        written?;
         self.laid_out = self.laid_out.max(self.at + frame.len());
         self.at += length;
         Ok(())
@@ -197,13 +209,14 @@ impl Half {
 }
 
 /// Makes a file each write to which is durable when it returns.
-fn create(path: &Path) -> io::Result<File> {
+fn create(path: &Path, is_cached: bool) -> io::Result<File> {
     let open = |flags: OFlags| {
         let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags).open(path)
     };
-    let file = match open(OFlags::DSYNC | OFlags::DIRECT) {
+    let past_cache = if is_cached { OFlags::empty() } else { OFlags::DIRECT };
+    let file = match open(OFlags::DSYNC | past_cache) {
         // A file system that always caches.
         Err(error) if error.kind() == ErrorKind::InvalidInput => open(OFlags::DSYNC)?,
         file => file?,
@@ -457,6 +470,19 @@ mod tests {
         OpenOptions::new().write(true).open(&path).unwrap().write_all_at(b"1", 7).unwrap();
         assert!(replay(dir.path()).unwrap_err().to_string().contains("another version"));
         assert!(path.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_written_past_the_cache_is_written_through_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ahead = Ahead::new(dir.path());
+        // Not where a block may begin in memory: most file systems refuse that, as they do blocks that are too small.
+        let odd = vec![b'x'; BLOCK + 9];
+        ahead.filling.put(&odd[1..=BLOCK], BLOCK).unwrap();
+        assert_eq!(fs::read(dir.path().join(NAMES[0])).unwrap(), odd[1..=BLOCK]);
+        (ahead.filling.at, ahead.filling.laid_out) = (0, 0);
+        let all = put(&mut ahead, &batches(3));
+        assert_eq!(replayed(dir.path()), all);
     }
 
     #[test]
