@@ -80,6 +80,121 @@ def transfer():
     yield b"\3\x01" + (7).to_bytes(4) + bytes([1, 0x22, 0, 0, 0, 0, 48]) + bytes([1, 0x52, 0, 0, 0, 0, 64])
 
 
+def certificate():
+    document = (CRATES / "attestation/testdata/enclave.cose").read_bytes()
+    for match in re.finditer(rb"\x59(..)\x30\x82", document, re.S):
+        start = match.start() + 3
+        yield b"\0" + document[start : start + int.from_bytes(match[1])]
+    # Altered by the target: which certificate, how many changes; in its head, its names, its key, its signature.
+    for chosen in range(5):
+        for place in (0, 4, 30, 90, 160, 300, 420, 500):
+            yield b"\1" + bytes([chosen]) + b"\0\0\1" + place.to_bytes(2)
+    yield b"\1\0\0\0\0\0\0"
+
+
+def session_token():
+    for text in [b"", b"AQ==", b"AQAAAAE=", b"AQAAAAEBAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]:
+        yield b"\0" + text
+    for kind in (b"\1", b"\2"):
+        for place in (0, 1, 4, 5, 20, 60, 200):
+            yield kind + b"\0\0\1" + place.to_bytes(2)
+            yield kind + b"\1\1\1" + place.to_bytes(2) + b"\2\x01" + place.to_bytes(2)
+    # Not altered: a byte that is changed by nothing.
+    yield b"\1\0\0\0\0\0"
+    yield b"\3ASIAOTHEROTHEROTHERO"
+
+
+def sts_query():
+    yield b"\0\3" + b"\6Action\1x" + b"\1a\2 +" + b"\6Action\0"
+    version = "Version=2011-06-15"
+    role = "RoleArn=arn:aws:iam::444455556666:role/"
+    allow = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+    for text in [
+        f"Action=GetCallerIdentity&{version}",
+        f"Action=GetSessionToken&{version}&DurationSeconds=900",
+        f"Action=GetSessionToken&{version}&SerialNumber=arn:aws:iam::444455556666:mfa/alice&TokenCode=123456",
+        f"Action=GetFederationToken&{version}&Name=bob&Policy={allow}&Tags.member.1.Key=a&Tags.member.1.Value=b",
+        f"Action=AssumeRoleWithWebIdentity&{version}&{role}open&RoleSessionName=ab&WebIdentityToken=e30.e30.e30",
+        "Action=&Version=%zz",
+    ]:
+        yield b"\1" + text.encode()
+    for text in [
+        f"{role}open",
+        f"{role}closed",
+        f"{role}open&DurationSeconds=3600&ExternalId=12&SourceIdentity=ab",
+        f"{role}open&Tags.member.1.Key=a&Tags.member.1.Value=b&TransitiveTagKeys.member.1=a",
+        f"{role}open&PolicyArns.member.1.arn=arn:aws:iam::aws:policy/AdministratorAccess&Policy={allow}",
+        f"{role}open&SerialNumber=arn:aws:iam::444455556666:mfa/alice&TokenCode=123456",
+    ]:
+        yield b"\2" + text.encode()
+
+
+ALLOW = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}'
+
+
+def identity_file():
+    account = '[[account]]\nid = "444455556666"\nname = "fuzz"\n'
+    for part in [
+        'scp = ["all.json"]\n',
+        f"[[account.user]]\nname = \"a\"\npath = \"/b/\"\ninline = [{{name = \"c\", document = '{ALLOW}'}}]\n",
+        '[[account.user]]\nname = "a"\ngroups = ["g"]\ntags = {t = "v"}\n[[account.group]]\nname = "g"\n'
+        'policies = ["arn:aws:iam::aws:policy/AdministratorAccess"]\n',
+        '[[account.user]]\nname = "a"\naccess_key = [{id = "AKIAAAAAAAAAAAAAAAAA", secret = "env:SECRET"}]\n',
+        f"[[account.role]]\nname = \"r\"\ntrust = '{TRUST}'\nrevoke_sessions_before = 2026-01-01T00:00:00Z\n",
+        '[[account.policy]]\nname = "p"\ndocument = "file:all.json"\n',
+        '[[account.oidc_provider]]\nurl = "https://i.example.com"\nclient_ids = ["a"]\njwks = "discovery"\n',
+    ]:
+        yield (account + part).encode()
+    yield (account * 2).encode()
+    yield b'[organization]\nid = "o-trent00001"\nscp = ["all.json"]\n'
+    yield b'[[service]]\nname = "a.amazonaws.com"\nmay_act_in_accounts = ["444455556666"]\n'
+    yield b'[[client_certificate]]\nsan = "DNS:a"\nprincipal = "arn:aws:iam::444455556666:user/a"\n'
+    yield b'[[endpoint]]\nvpce_id = "vpce-1"\npolicy = "all.json"\n'
+
+
+def seed_file():
+    key = "keys:\n- id: 1234abcd-12ab-34cd-56ef-1234567890ab\n"
+    for rest in [
+        "",
+        "  aliases: [alias/a, alias/b]\n  materials:\n  - hex: 00 01\n  - base64: AAE=\n",
+        "  spec: ECC_NIST_P256\n  usage: SIGN_VERIFY\n  material:\n    pem: |\n      -----BEGIN EC PRIVATE KEY-----\n"
+        "      AAAA\n      -----END EC PRIVATE KEY-----\n",
+        "  account: '444455556666'\n  region: us-west-2\n  state: Disabled\n  tags: {a: b}\n  rotation_days: 90\n",
+        "  policy: {Version: '2012-10-17', Statement: []}\n  origin: EXTERNAL\n",
+        "  policy: &a [*a]\n",
+    ]:
+        yield ("region: eu-west-1\n" + key + rest).encode()
+    yield b'{"keys": [{"id": "mrk-1234abcd12ab34cd56ef1234567890ab", "replicas": ["us-east-1"]}]}'
+    yield (
+        b"Keys:\n  Symmetric:\n    Aes:\n      - Metadata:\n          KeyId: bc436485-5092-42b8-92a3-0aa8b93536dc\n"
+        b"        NextKeyRotation: '2019-09-12T15:19:21+00:00'\n        BackingKeys: [3474]\nAliases:\n"
+        b"  - AliasName: alias/a\n    TargetKeyId: bc436485-5092-42b8-92a3-0aa8b93536dc\n"
+    )
+    yield (
+        b"Version: 2\nKeys:\n  - KeyId: bc436485-5092-42b8-92a3-0aa8b93536dc\n    Metadata: {KeySpec: HMAC_256}\n"
+        b"    Material: {BackingKeys: [3474]}\n"
+    )
+
+
+def bundle():
+    document = (CRATES / "database/testdata/bundle-1.json").read_bytes().rstrip()
+    whole = json.loads(document)
+    yield b"\0" + document
+    # Shorter ones that hang together: the first key, with what belongs to it.
+    first = whole["keys"][0]["id"]
+    for members in [(), ("keys",), ("keys", "aliases"), ("keys", "grants"), ("ring", "accounts")]:
+        mine = {"keys": "id", "aliases": "target", "grants": "key"}
+        some = {
+            name: [row for row in rows if name in members and (name not in mine or row[mine[name]] == first)]
+            for name, rows in whole.items()
+            if name != "v"
+        }
+        yield b"\0" + compact({"v": 1, **some})
+    for place in range(0, len(document), len(document) // 20):
+        yield b"\1\0\0\1" + place.to_bytes(2)
+
+
 def xks_message():
     who = (
         '"requestMetadata":{"awsPrincipalArn":"mArKmArKmArK","kmsKeyArn":"arn:aws:kms:us-east-2:123456789012:/key/1",'
@@ -283,12 +398,18 @@ def authorization_header():
 def main():
     write("attestation_document", attestation_document())
     write("authorization_header", authorization_header())
+    write("bundle", bundle())
     write("canonical_request", PLAIN)
+    write("certificate", certificate())
     write("ciphertext_blob", ciphertext_blob())
+    write("identity_file", identity_file())
     write("policy_document", policy_document())
     write("private_key", private_key())
     write("request_json", request_json())
     write("sealed_record", sealed_record())
+    write("seed_file", seed_file())
+    write("session_token", session_token())
+    write("sts_query", sts_query())
     write("trail_line", trail_line())
     write("transfer", transfer())
     write("web_token", web_token())

@@ -6,6 +6,8 @@
 pub mod canonical;
 mod cut;
 mod http;
+mod world;
 
 pub use cut::Cut;
 pub use http::RawRequest;
+pub use world::{WORLD, World, element};

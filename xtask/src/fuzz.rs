@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use anyhow::{Context, bail, ensure};
 
 const USAGE: &str = "usage: cargo xtask fuzz [TARGET] [--seconds N | --short | --input FILE]";
-/// What a short run of all targets takes, were they run one after the other.
-const SHORT_SECONDS_OF_ALL: u32 = 180;
+/// What a short run of all targets takes, were they run one after the other: 20 s each, and two at a time.
+const SHORT_SECONDS_OF_ALL: u32 = 360;
 const DEFAULT_SECONDS: u32 = 60;
 /// How many targets run side by side: as many as the smallest machine has cores.
 const AT_ONCE: usize = 2;

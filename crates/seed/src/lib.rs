@@ -108,6 +108,14 @@ struct Probe {
 /// # Errors
 /// The first thing that is wrong with it.
 pub fn parse(text: &str, defaults: Defaults) -> Result<Vec<Described>, Wrong> {
+    keys(text, defaults).map_err(|wrong| {
+        // Values that are shown may have lines of their own.
+        let problem = wrong.problem.replace(char::is_control, " ");
+        Wrong { problem, ..wrong }
+    })
+}
+
+fn keys(text: &str, defaults: Defaults) -> Result<Vec<Described>, Wrong> {
     let Probe { keys, aliases } = deserialize(text)?;
     if keys.is_some() || aliases.is_some() {
         local_kms::keys(text, defaults)

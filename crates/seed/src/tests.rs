@@ -76,6 +76,7 @@ fn what_is_wrong_is_told_with_line_and_column() {
             "3:11: `AWS_CLOUDHSM` is none of AWS_KMS, EXTERNAL",
         ),
         (format!("keys:\n- id: {ID}\n  state: off\n"), "3:10: `off` is none of Enabled, Disabled"),
+        (format!("keys:\n- id: {ID}\n  region: \"a\\nb\"\n"), "3:11: `a b` is no Region name"),
         ("keys: [\n".to_owned(), ""),
         ("keyz: []\n".to_owned(), "1:1: unknown field"),
         ("Keys:\n  Symmetric:\n    Aes:\n    - Metadata: {Description: x}\n".to_owned(), ""),
