@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::tags::{CLAIM, SessionTags};
+
 /// What a token says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims {
@@ -17,7 +19,9 @@ pub struct Claims {
     pub authorized_party: Option<String>,
     /// How the subject was authenticated.
     pub methods: Vec<String>,
-    /// All claims at the top that are a text, a number or a truth value, as texts.
+    /// The tags of the session that the token begins.
+    pub tags: SessionTags,
+    /// All claims at the top that are a text, a number or a truth value, as texts; but for those of the tags.
     pub texts: BTreeMap<String, String>,
     expires: i64,
     not_before: Option<i64>,
@@ -39,7 +43,8 @@ impl Claims {
     /// Reads claims; an error says which one is missing or of a wrong type.
     pub(crate) fn read(members: &Map<String, Value>) -> Result<Self, &'static str> {
         let text = |name| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let texts = members.iter().filter_map(|(name, value)| {
+        let others = members.iter().filter(|(name, _)| !name.starts_with(CLAIM));
+        let texts = others.filter_map(|(name, value)| {
             let text = match value {
                 Value::String(text) => text.clone(),
                 Value::Number(number) => number.to_string(),
@@ -54,6 +59,7 @@ impl Claims {
             audience: list(members.get("aud"), "aud")?,
             authorized_party: text("azp").map(str::to_owned),
             methods: list(members.get("amr"), "amr")?,
+            tags: SessionTags::read(members).ok_or(CLAIM)?,
             texts: texts.collect(),
             expires: time(members, "exp")?.ok_or("exp")?,
             not_before: time(members, "nbf")?,

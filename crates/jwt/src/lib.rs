@@ -10,8 +10,10 @@
 
 mod claims;
 mod keys;
+mod tags;
 mod token;
 
 pub use claims::{Claims, TimeError};
 pub use keys::{KeySet, KeySetError};
+pub use tags::SessionTags;
 pub use token::{TOKEN_BYTES_MAX, Token, TokenError};

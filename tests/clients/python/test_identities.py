@@ -66,21 +66,39 @@ class Estate:
                 },
             ),
         }
+        self.policies |= {
+            "tagged": policy(
+                statement(
+                    Principal={"Federated": provider},
+                    Action=["sts:AssumeRoleWithWebIdentity", "sts:TagSession"],
+                    Condition={"StringLikeIfExists": {"aws:RequestTag/Project": "A*"}},
+                ),
+                statement(Principal={"AWS": ACCOUNT}, Action=["sts:AssumeRole", "sts:TagSession"]),
+            ),
+            "automation": policy(
+                statement(
+                    Action="kms:ListKeys",
+                    Resource="*",
+                    Condition={"StringEquals": {"aws:PrincipalTag/Project": "Automation"}},
+                )
+            ),
+        }
         for title, text in self.policies.items():
             (directory / f"policies/{title}.json").write_text(text)
         self.write()
         self.server = Server(directory, ["--config", str(config)]).start()
 
-    def write(self, revoked="", roles=("named", "delegated", "guarded", "chained", "web")):
+    def write(self, revoked="", roles=("named", "delegated", "guarded", "chained", "web", "tagged")):
         lines = [f'[[account]]\nid = "{ACCOUNT}"\nname = "prod"']
-        for name in ("kms", "assume", "federate"):
+        for name in ("kms", "assume", "federate", "automation"):
             lines.append(f'[[account.policy]]\nname = "{name}"\ndocument = "policies/{name}.json"')
         for (key, secret), name, given in [(ALICE, "alice", ["assume", "federate"]), (BOB, "bob", [])]:
             lines.append(f'[[account.user]]\nname = "{name}"\npath = "/eng/"\npolicies = {json.dumps(given)}')
             lines.append(f'tags = {{ team = "core" }}\n[[account.user.access_key]]\nid = "{key}"\nsecret = "{secret}"')
         for name in roles:
             lines.append(f'[[account.role]]\nname = "{name}"\npath = "/app/"\ntrust = "policies/{name}.json"')
-            lines.append('policies = ["kms", "assume"]\nmax_session_seconds = 7200' + revoked)
+            given = ["automation" if name == "tagged" else "kms", "assume"]
+            lines.append(f"policies = {json.dumps(given)}\nmax_session_seconds = 7200" + revoked)
         lines.append(f'[[account.oidc_provider]]\nurl = "{self.issuer.url}"\nclient_ids = ["{AUDIENCE}"]')
         lines.append('jwks = "discovery"\n')
         lines.append('[[service_principal]]\nname = "s3.amazonaws.com"')
@@ -278,6 +296,57 @@ def test_a_web_identity_assumes_a_role(estate, algorithm):
     assert (answer["Audience"], answer["Provider"]) == (AUDIENCE, estate.issuer.url)
     assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/web/pod"
     assert "Keys" in estate.as_session("kms", answer["Credentials"]).list_keys()
+
+
+TAGS = "https://aws.amazon.com/tags"
+
+
+def tagged(transitive=(), **tags):
+    return {TAGS: {"principal_tags": {key: [value] for key, value in tags.items()}, "transitive_tag_keys": transitive}}
+
+
+def test_tags_of_a_token_are_those_of_the_session(estate):
+    began = len(records_of(estate))
+    answer = estate.web(estate.issuer.token(**tagged(["Project"], Project="Automation", Team="x")), role="tagged")
+    assert answer["PackedPolicySize"] > 0
+    session = estate.as_session("kms", answer["Credentials"])
+    assert "Keys" in session.list_keys()
+    flat = {f"{TAGS}/principal_tags/Project": "Automation"}
+    assert "Keys" in estate.as_session("kms", estate.web(estate.issuer.token(**flat), role="tagged")["Credentials"]).list_keys()
+    without = estate.web(estate.issuer.token(), role="tagged")
+    assert refused(estate.as_session("kms", without["Credentials"]).list_keys)[1] == "AccessDeniedException"
+    asked = records_of(estate)[began]["requestParameters"]
+    assert (asked["principalTags"], asked["transitiveTagKeys"]) == ({"Project": "Automation", "Team": "x"}, ["Project"])
+
+    # What is transitive goes on to the next session, what is not does not.
+    arn = f"arn:aws:iam::{ACCOUNT}:role/app/tagged"
+    for transitive, allowed in [(["Project"], True), ([], False)]:
+        token = estate.issuer.token(**tagged(transitive, Project="Automation"))
+        first = estate.as_session("sts", estate.web(token, role="tagged")["Credentials"])
+        second = estate.as_session("kms", first.assume_role(RoleArn=arn, RoleSessionName="next")["Credentials"])
+        if allowed:
+            assert "Keys" in second.list_keys()
+        else:
+            assert refused(second.list_keys)[1] == "AccessDeniedException"
+
+
+def test_tags_of_a_token_have_to_be_allowed_and_well_formed(estate):
+    token = lambda **tags: estate.issuer.token(**tagged(**tags))  # noqa: E731
+    denied = (403, "AccessDenied", "Not authorized to perform sts:TagSession")
+    assert refused(estate.web, token(Project="Automation")) == denied
+    told = refused(estate.web, token(Project="Other"), role="tagged")
+    assert told == (403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+    for wrong in [
+        {TAGS: {"principal_tags": {"Project": ["A", "B"]}}},
+        {TAGS: "Project"},
+        {f"{TAGS}/transitive_tag_keys": "Project"},
+    ]:
+        assert refused(estate.web, estate.issuer.token(**wrong), role="tagged")[:2] == (400, "InvalidIdentityToken")
+    many = {f"k{number}": "A" for number in range(51)}
+    for tags in [many, {"Project": "A" * 257}, {"aws:x": "A"}, {"P" * 129: "A"}]:
+        assert refused(estate.web, estate.issuer.token(**tagged(**tags)), role="tagged")[:2] == (400, "ValidationError")
+    unknown = estate.issuer.token(**tagged(["Team"], Project="A"))
+    assert refused(estate.web, unknown, role="tagged")[:2] == (400, "ValidationError")
 
 
 def test_tokens_that_prove_nothing_are_refused(estate):

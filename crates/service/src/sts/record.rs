@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 use trent_audit::{Client, Recorder, StsIdentity, StsRecord};
 use trent_domain::identity::parse_role_arn;
+use trent_jwt::SessionTags;
 
 use super::{Form, StsAction, StsCall, StsCode, StsError};
 use crate::open::Service;
@@ -32,6 +33,8 @@ pub(super) struct Notes {
     pub(super) elements: Map<String, Value>,
     /// Whom a provider's token is believed to be of.
     pub(super) bearer: Option<Bearer>,
+    /// The tags in a token that is believed, in place of what the request says.
+    pub(super) tags: Option<SessionTags>,
 }
 
 /// The bearer of a token.
@@ -49,7 +52,7 @@ fn cut(text: &str) -> &str {
 }
 
 /// What was asked.
-fn parameters(form: &Form) -> Map<String, Value> {
+fn parameters(form: &Form, tags: Option<&SessionTags>) -> Map<String, Value> {
     let mut out = Map::new();
     for (name, recorded) in TEXTS {
         if let Some(value) = form.get(name) {
@@ -62,11 +65,16 @@ fn parameters(form: &Form) -> Map<String, Value> {
     }
     let arns: Vec<Value> =
         form.list("PolicyArns", "arn").iter().take(LISTED_MAX).map(|arn| json!({"arn": cut(arn)})).collect();
-    let tags = form.pairs("Tags").into_iter().take(LISTED_MAX);
+    let (tags, transitive) = match tags.cloned() {
+        Some(SessionTags { principal, transitive }) => {
+            (principal.into_iter().collect(), transitive.into_iter().collect())
+        }
+        None => (form.pairs("Tags"), form.list("TransitiveTagKeys", "")),
+    };
+    let tags = tags.into_iter().take(LISTED_MAX);
     let tags: Map<String, Value> =
         tags.map(|(key, value)| (cut(&key).to_owned(), Value::from(cut(&value)))).collect();
-    let transitive: Vec<Value> =
-        form.list("TransitiveTagKeys", "").iter().take(LISTED_MAX).map(|key| cut(key).into()).collect();
+    let transitive: Vec<Value> = transitive.iter().take(LISTED_MAX).map(|key| cut(key).into()).collect();
     for (name, value, is_there) in [
         ("policyArns", Value::from(arns.clone()), !arns.is_empty()),
         ("principalTags", Value::from(tags.clone()), !tags.is_empty()),
@@ -99,7 +107,7 @@ impl Service {
             Some(signer) => StsIdentity::Caller(&signer.caller),
             None => StsIdentity::Web { provider, audience, subject },
         };
-        let parameters = Value::Object(parameters(form)).to_string();
+        let parameters = Value::Object(parameters(form, notes.tags.as_ref())).to_string();
         let elements = Value::Object(notes.elements.clone()).to_string();
         let role = form.get("RoleArn").and_then(|arn| Some((parse_role_arn(arn)?.0, arn)));
         let record = StsRecord {
@@ -135,7 +143,7 @@ mod tests {
     fn what_is_too_long_for_an_answer_is_cut() {
         let many: String = (1..=60).map(|number| format!("&TransitiveTagKeys.member.{number}=k")).collect();
         let form = format!("Action=AssumeRoleWithWebIdentity&Policy={}{many}", "%01".repeat(5_000));
-        let recorded = parameters(&Form::parse(form.as_bytes()).unwrap());
+        let recorded = parameters(&Form::parse(form.as_bytes()).unwrap(), None);
         assert_eq!(recorded["policy"].as_str().unwrap().chars().count(), TEXT_CHARACTERS_MAX);
         assert_eq!(recorded["transitiveTagKeys"].as_array().unwrap().len(), LISTED_MAX);
     }
@@ -145,7 +153,7 @@ mod tests {
         let form = b"Action=AssumeRoleWithWebIdentity&RoleArn=arn&WebIdentityToken=secret&TokenCode=123456&\
                      DurationSeconds=900&Tags.member.1.Key=team&Tags.member.1.Value=core&\
                      TransitiveTagKeys.member.1=team&PolicyArns.member.1.arn=arn:p";
-        let recorded = Value::Object(parameters(&Form::parse(form).unwrap()));
+        let recorded = Value::Object(parameters(&Form::parse(form).unwrap(), None));
         let expected = json!({"roleArn": "arn", "durationSeconds": 900, "principalTags": {"team": "core"},
             "transitiveTagKeys": ["team"], "policyArns": [{"arn": "arn:p"}]});
         assert_eq!(recorded, expected);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use trent_domain::identity::{OidcProvider, parse_role_arn, provider_name};
-use trent_jwt::{Claims, TOKEN_BYTES_MAX, TimeError, Token, TokenError};
+use trent_jwt::{Claims, SessionTags, TOKEN_BYTES_MAX, TimeError, Token, TokenError};
 use trent_policy::{Caller, CallerKind, decide};
 
-use super::assume_role::{AssumedRole, strangers, trust};
+use super::assume_role::{AssumedRole, RoleParameters, add_tags, strangers, trust};
 use super::error::{StsCode, StsError};
 use super::keys::Keys;
 use super::query::{Constraints, TextRule};
@@ -14,7 +14,8 @@ use super::record::Bearer;
 use super::{Answer, Request, put_packed};
 use crate::identity::{Contents, RoleEntry};
 
-const NOT_AUTHORIZED: &str = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+const ASSUME: &str = "sts:AssumeRoleWithWebIdentity";
+const TAG: &str = "sts:TagSession";
 /// How far the clock of a provider may be off, in seconds.
 const SKEW_SECONDS: u32 = 300;
 
@@ -30,9 +31,9 @@ impl Request<'_> {
                 "ProviderId is for OAuth 2.0 access tokens, which are not supported",
             ));
         }
-        let denied = || StsError::denied(NOT_AUTHORIZED);
+        let denied = |action: &str| StsError::denied(format!("Not authorized to perform {action}"));
         let token = Token::read(text).map_err(|error| invalid(&error))?;
-        let (account, ..) = parse_role_arn(parameters.role_arn).ok_or_else(denied)?;
+        let (account, ..) = parse_role_arn(parameters.role_arn).ok_or_else(|| denied(ASSUME))?;
         let directory = self.service.directory();
         let provider = directory.provider(account, token.claimed_issuer()).ok_or_else(|| {
             let issuer = token.claimed_issuer();
@@ -54,12 +55,16 @@ impl Request<'_> {
             audience: audience.clone(),
             subject: claims.subject.clone(),
         });
-        let entry = self.role(parameters.role_arn).ok_or_else(denied)?;
-        if !self.trusts(&entry, parameters.role_arn, parameters.session, claims, provider) {
-            return Err(denied());
+        // Tags come in the token; what the request says of them was signed by nobody.
+        let SessionTags { principal, transitive } = claims.tags.clone();
+        (parameters.narrowing.tags, parameters.narrowing.transitive) = (principal, transitive);
+        self.notes.lock().tags = Some(claims.tags.clone());
+        let entry = self.role(parameters.role_arn).ok_or_else(|| denied(ASSUME))?;
+        for (action, asked) in [(ASSUME, true), (TAG, !parameters.narrowing.tags.is_empty())] {
+            if asked && !self.trusts(action, &entry, &parameters, claims, provider) {
+                return Err(denied(action));
+            }
         }
-        parameters.narrowing.tags = BTreeMap::new();
-        parameters.narrowing.transitive.clear();
         parameters.narrowing.check(account, self)?;
         let seconds = self.role_seconds(&parameters, &entry, false)?;
         let contents = Contents {
@@ -86,9 +91,9 @@ impl Request<'_> {
 
     fn trusts(
         &self,
+        action: &str,
         entry: &RoleEntry,
-        arn: &str,
-        session: &str,
+        parameters: &RoleParameters<'_>,
         claims: &Claims,
         provider: &OidcProvider,
     ) -> bool {
@@ -96,7 +101,8 @@ impl Request<'_> {
         let provider_arn = provider.arn();
         keys.put("aws:FederatedProvider", provider_arn.as_str());
         keys.put("aws:PrincipalIsAWSService", "false");
-        keys.put("sts:RoleSessionName", session);
+        keys.put("sts:RoleSessionName", parameters.session);
+        add_tags(&mut keys, &parameters.narrowing);
         for (key, value) in conditions(claims, provider) {
             keys.put(&key, value);
         }
@@ -110,12 +116,12 @@ impl Request<'_> {
             unique_id: None,
         };
         let request = trent_policy::Request {
-            action: "sts:AssumeRoleWithWebIdentity",
+            action,
             caller,
             standing: &strangers(entry),
             endpoint: self.call.connection.endpoint.and_then(|endpoint| endpoint.policy.as_ref()),
             keys: &keys,
-            target: trust(entry, arn, &keys),
+            target: trust(entry, parameters.role_arn, &keys),
         };
         decide(&request).is_allowed()
     }
