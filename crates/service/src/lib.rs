@@ -39,6 +39,6 @@ pub use policy_check::{PolicyKind, PolicyRemark, PolicyReport, check_policy};
 pub use quotas::{Bucket, QuotaRules, Throttled};
 pub use seed::{SeedError, SeedKey, SeedMember, SeedReport};
 pub use sts::{Fetch, Form, NAMESPACE, StsAction, StsCall, StsCode, StsError, Xml};
-pub use trail::KnownTrail;
+pub use trail::{KnownTrail, StoppedTrail};
 pub use trent_attestation::{Freshness, RootError, Roots};
 pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Registry, Standing};

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 use trent_audit::{AdminRecord, Checkpoint, Internal, Rotation, Settings, Signer, Trail, hex};
+use trent_crypto::Random;
+use trent_database::{Database, DatabaseError};
 use trent_domain::identity::Owner;
-use trent_gate::{CheckpointSigner, Rotated};
+use trent_domain::time::Clock;
+use trent_gate::{CheckpointSigner, Gate, Rotated};
 use uuid::Uuid;
 
 use crate::error::KmsError;
@@ -30,10 +33,8 @@ pub struct KnownTrail {
 
 impl KnownTrail {
     /// Reads it from the rows; nothing where no trail was ever opened.
-    pub fn read(
-        records: &dyn trent_database::Records,
-    ) -> Result<Option<Self>, trent_database::DatabaseError> {
-        let text = |name| Ok::<_, trent_database::DatabaseError>(records.setting(name)?.map(into_text));
+    pub fn read(records: &dyn trent_database::Records) -> Result<Option<Self>, DatabaseError> {
+        let text = |name| Ok::<_, DatabaseError>(records.setting(name)?.map(into_text));
         let key = text(PUBLIC_KEY)?.and_then(|text| trent_audit::from_hex(text.as_bytes()));
         let checkpoint = text(CHECKPOINT)?.and_then(|text| Checkpoint::parse(&text));
         Ok(key.map(|public_key| Self { public_key, checkpoint }))
@@ -46,28 +47,8 @@ impl Service {
     /// # Errors
     /// In words: the database or the files cannot be read or written, or the trail is damaged.
     pub async fn open_trail(self, settings: Settings) -> Result<Self, String> {
-        let in_words = |error: &dyn std::error::Error| match error.source() {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        };
-        let signer = self.gate.checkpoint_signer().await.map_err(|error| in_words(&error))?;
         let fresh = self.random_uuid().map_err(|error| in_words(&error))?;
-        let public_key = hex(&signer.public_key());
-        let known = trent_database::write(&*self.database, "open audit trail", move |transaction| {
-            let node = transaction.setting(NODE)?.map(into_text).and_then(|text| text.parse::<Uuid>().ok());
-            let node = node.unwrap_or(fresh);
-            transaction.put_setting(NODE, node.to_string().as_bytes())?;
-            transaction.put_setting(PUBLIC_KEY, public_key.as_bytes())?;
-            let checkpoint = transaction.setting(CHECKPOINT)?.map(into_text);
-            Ok::<_, trent_database::DatabaseError>((
-                node,
-                checkpoint.and_then(|text| Checkpoint::parse(&text)),
-            ))
-        });
-        let (node, known) =
-            known.await.map_err(|error| in_words(&error))?.map_err(|error| in_words(&error))?;
-        let trail = Trail::open(settings, Arc::new(Sealed(signer)), self.clock(), known, node)
-            .map_err(|error| in_words(&error))?;
+        let trail = open(&self.gate, &self.database, self.clock(), fresh, settings).await?;
         let service = self.with_trail(trail);
         service.keep_checkpoint().await.map_err(|error| in_words(&error))?;
         Ok(service)
@@ -76,15 +57,11 @@ impl Service {
     /// Tells the database the newest checkpoint that is on disk.
     pub(crate) async fn keep_checkpoint(&self) -> Result<(), KmsError> {
         let Some(checkpoint) = self.trail.checkpoint() else { return Ok(()) };
-        let text = checkpoint.to_text();
         let mut kept = self.kept_checkpoint.lock().await;
         if *kept == Some(checkpoint) {
             return Ok(());
         }
-        trent_database::write(&*self.database, "keep checkpoint", move |transaction| {
-            Ok::<_, KmsError>(transaction.put_setting(CHECKPOINT, text.as_bytes())?)
-        })
-        .await??;
+        keep(&self.database, &checkpoint).await?;
         *kept = Some(checkpoint);
         Ok(())
     }
@@ -133,6 +110,102 @@ impl Service {
         let written = self.recorder.internal(event, self.now(), self.new_event_id());
         written.await.map_err(|_| KmsError::unrecordable())
     }
+}
+
+/// Opens the trail of a deployment; `fresh` is the id of its chain if it has none.
+async fn open(
+    gate: &Gate,
+    database: &Arc<dyn Database>,
+    clock: Arc<dyn Clock>,
+    fresh: Uuid,
+    settings: Settings,
+) -> Result<Trail, String> {
+    let signer = gate.checkpoint_signer().await.map_err(|error| in_words(&error))?;
+    let public_key = hex(&signer.public_key());
+    let known = trent_database::write(&**database, "open audit trail", move |transaction| {
+        let node = transaction.setting(NODE)?.map(into_text).and_then(|text| text.parse::<Uuid>().ok());
+        let node = node.unwrap_or(fresh);
+        transaction.put_setting(NODE, node.to_string().as_bytes())?;
+        transaction.put_setting(PUBLIC_KEY, public_key.as_bytes())?;
+        let checkpoint = transaction.setting(CHECKPOINT)?.map(into_text);
+        Ok::<_, DatabaseError>((node, checkpoint.and_then(|text| Checkpoint::parse(&text))))
+    });
+    let (node, known) = known.await.map_err(|error| in_words(&error))?.map_err(|error| in_words(&error))?;
+    Trail::open(settings, Arc::new(Sealed(signer)), clock, known, node).map_err(|error| in_words(&error))
+}
+
+async fn keep(database: &Arc<dyn Database>, checkpoint: &Checkpoint) -> Result<(), DatabaseError> {
+    let text = checkpoint.to_text();
+    trent_database::write(&**database, "keep checkpoint", move |transaction| {
+        transaction.put_setting(CHECKPOINT, text.as_bytes())
+    })
+    .await?
+}
+
+fn in_words(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// The trail of a deployment that no server runs, for a command that has it to itself.
+pub struct StoppedTrail {
+    trail: Trail,
+    database: Arc<dyn Database>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl StoppedTrail {
+    /// Opens it, if one is kept.
+    ///
+    /// # Errors
+    /// In words: as for a server.
+    pub async fn open(
+        gate: &Gate,
+        database: Arc<dyn Database>,
+        (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
+        settings: Option<Settings>,
+    ) -> Result<Self, String> {
+        let trail = match settings {
+            Some(settings) => {
+                open(gate, &database, Arc::clone(&clock), event_id(&*random)?, settings).await?
+            }
+            None => Trail::default(),
+        };
+        Ok(Self { trail, database, clock, random })
+    }
+
+    /// Records what the command does; it is on disk when this is done.
+    ///
+    /// # Errors
+    /// In words: it could not be written.
+    pub async fn record(&self, name: &str, parameters: &serde_json::Value) -> Result<(), String> {
+        let parameters = parameters.to_string();
+        let (at, error) = (self.clock.now(), None);
+        let record = AdminRecord { name, parameters: parameters.as_bytes(), read_only: false, at, error };
+        let written = self.trail.recorder().admin(&record, event_id(&*self.random)?);
+        written.await.map_err(|_| "the audit trail cannot be written".to_owned())
+    }
+
+    /// Ends it with a signed record, and tells the database.
+    ///
+    /// # Errors
+    /// In words: one of them could not be written.
+    pub async fn close(&self) -> Result<(), String> {
+        self.trail.close();
+        match self.trail.checkpoint() {
+            Some(checkpoint) => keep(&self.database, &checkpoint).await.map_err(|error| in_words(&error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn event_id(random: &dyn Random) -> Result<Uuid, String> {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes).map_err(|error| in_words(&error))?;
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
 /// What is recorded of a rotation.

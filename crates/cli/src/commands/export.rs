@@ -4,6 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use serde_json::{Map, Value};
 use trent_crypto::transfer::decode_recipient;
 use trent_domain::identifier::{KeyId, KeyName, Region};
 use trent_gate::{Exported, MoveError, Selection};
@@ -14,7 +15,7 @@ use crate::data_dir::write_durably;
 use crate::failure::misuse;
 use crate::output::say;
 use crate::root_key::hex;
-use crate::stopped::{check_new, with_gate};
+use crate::stopped::{Doing, check_new, record_keys, with_gate};
 
 pub(crate) fn run(arguments: &ExportArguments, environment: &Environment) -> Result<ExitCode> {
     let config = arguments.load(environment)?;
@@ -23,16 +24,21 @@ pub(crate) fn run(arguments: &ExportArguments, environment: &Environment) -> Res
     let selection = selection(arguments)?;
     let text = fs::read(to).with_context(|| format!("{} cannot be read", to.display()))?;
     let recipient = decode_recipient(&text).with_context(|| to.display().to_string())?;
-    let exported = with_gate(&config, &arguments.root_key, environment, |gate| async {
-        gate.export(selection, &recipient).await.map_err(told)
-    })?;
+    let id = hex(&recipient.id());
+    let recorded = Map::from_iter([("recipient".to_owned(), Value::from(id.as_str()))]);
+    let exported =
+        with_gate(&config, &arguments.root_key, environment, Doing::Work, |gate, trail| async move {
+            let exported = gate.export(selection, &recipient).await.map_err(told)?;
+            // Before anybody has the file.
+            record_keys(&trail, "ExportKeys", &recorded, &exported.keys).await?;
+            Ok(exported)
+        })?;
     let Exported { file, keys, left_out } = exported;
     write_durably(out, &file).with_context(|| format!("{} cannot be written", out.display()))?;
     for arn in left_out {
         say(format_args!("Left out: {arn}, which is in a custom key store."));
     }
-    say(format_args!("Wrote {keys} keys to {}.", out.display()));
-    let id = hex(&recipient.id());
+    say(format_args!("Wrote {} keys to {}.", keys.len(), out.display()));
     say(format_args!("Only recipient {id} can open it: is that the id which `trent import` showed?"));
     Ok(ExitCode::SUCCESS)
 }

@@ -4,16 +4,18 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
+use serde_json::{Map, Value, json};
 use trent_crypto::transfer::encode_recipient;
 use trent_gate::{Imported, MoveError};
+use trent_service::StoppedTrail;
 
 use crate::arguments::ImportArguments;
 use crate::config::{Config, Environment, IdentityFile};
 use crate::data_dir::write_durably;
 use crate::output::say;
 use crate::root_key::hex;
-use crate::stopped::{check_new, with_gate};
+use crate::stopped::{Doing, check_new, record_keys, with_gate};
 
 pub(crate) fn run(arguments: &ImportArguments, environment: &Environment) -> Result<ExitCode> {
     let config = arguments.load(environment)?;
@@ -31,9 +33,13 @@ fn new_recipient(
     public: &Path,
 ) -> Result<ExitCode> {
     check_new(public)?;
-    let recipient = with_gate(config, &arguments.root_key, environment, |gate| async move {
-        Ok(gate.new_recipient().await?)
-    })?;
+    let recipient =
+        with_gate(config, &arguments.root_key, environment, Doing::Work, |gate, trail| async move {
+            let recipient = gate.new_recipient().await?;
+            let recorded = json!({"recipient": hex(&recipient.id())});
+            trail.record("NewTransferRecipient", &recorded).await.map_err(Error::msg)?;
+            Ok(recipient)
+        })?;
     let shown = public.display();
     write_durably(public, encode_recipient(&recipient).as_bytes())
         .with_context(|| format!("{shown} cannot be written"))?;
@@ -52,8 +58,13 @@ fn import(
     let sealed = fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
     let configured = IdentityFile::of(&config.identity).read(environment)?;
     let configured = configured.accounts.iter().map(|account| account.account.id).collect();
-    let imported = with_gate(config, &arguments.root_key, environment, |gate| async move {
-        Ok(gate.import(&sealed, configured, arguments.dry_run).await)
+    let doing = if arguments.dry_run { Doing::Trial } else { Doing::Work };
+    let imported = with_gate(config, &arguments.root_key, environment, doing, |gate, trail| async move {
+        let imported = gate.import(&sealed, configured, arguments.dry_run).await;
+        if let (Ok(imported), Doing::Work) = (&imported, doing) {
+            record(&trail, imported).await?;
+        }
+        Ok(imported)
     })?;
     match imported {
         Ok(imported) => {
@@ -66,15 +77,22 @@ fn import(
                     say(format_args!("There already: {conflict}"));
                 }
             }
-            Err(anyhow::Error::new(error).context(format!("{shown}: nothing was imported")))
+            Err(Error::new(error).context(format!("{shown}: nothing was imported")))
         }
     }
+}
+
+async fn record(trail: &StoppedTrail, imported: &Imported) -> Result<()> {
+    let accounts = imported.accounts.iter().map(ToString::to_string).collect::<Value>();
+    let recorded = Map::from_iter([("accountsMade".to_owned(), accounts)]);
+    let all = record_keys(trail, "ImportKeys", &recorded, &imported.keys).await;
+    all.context("the keys were imported, but that could not be recorded")
 }
 
 fn tell(imported: &Imported, trial: bool) {
     let Imported { keys, aliases, grants, accounts, other_material_ids } = imported;
     let did = if trial { "Would import" } else { "Imported" };
-    say(format_args!("{did} {keys} keys, {aliases} aliases and {grants} grants."));
+    say(format_args!("{did} {} keys, {aliases} aliases and {grants} grants.", keys.len()));
     for account in accounts {
         let made = if trial { "would be made" } else { "was made" };
         say(format_args!("Account {account} {made}; there is nobody in it yet."));

@@ -60,6 +60,19 @@ impl Move {
     }
 }
 
+/// The members of the records of a command, in a deployment that is stopped.
+fn recorded(data: &Path, command: &str) -> Vec<Value> {
+    let verified = done(trent(&["audit", "verify", "--data-dir"]).arg(data));
+    assert!(!verified.is_empty());
+    let files = trent_audit::list(&data.join("audit")).unwrap();
+    let texts = files.iter().map(|file| fs::read_to_string(&file.path).unwrap());
+    let records: Vec<Value> = texts
+        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .collect();
+    let of_command = records.into_iter().filter(|record| record["eventName"] == command);
+    of_command.map(|mut record| record["requestParameters"].take()).collect()
+}
+
 #[track_caller]
 fn done(command: &mut std::process::Command) -> String {
     let (code, told, stderr) = finish(command);
@@ -209,8 +222,15 @@ fn a_deployment_moves_with_all_its_keys() {
     let (code, told, stderr) = it.import(&["--dry-run"]);
     assert!(code == 0 && told.contains("Would import 12 keys, 1 aliases and 1 grants."), "{told}{stderr}");
     assert!(it.arrived().is_empty());
+    assert!(recorded(&it.to, "ImportKeys").is_empty());
     let (code, told, stderr) = it.import(&[]);
     assert_eq!((code, told.as_str()), (0, "Imported 12 keys, 1 aliases and 1 grants.\n"), "{stderr}");
+    // Both trails tell which keys they are, and the one who sent them for whom.
+    let (left, came) = (recorded(&it.from, "ExportKeys"), recorded(&it.to, "ImportKeys"));
+    let ([left], [came]) = (left.as_slice(), came.as_slice()) else { panic!("{left:?} {came:?}") };
+    assert_eq!(left["keyIds"].as_array().unwrap().len(), 12);
+    assert_eq!(left["keyIds"], came["keyIds"]);
+    assert_eq!(recorded(&it.to, "NewTransferRecipient"), [json!({"recipient": left["recipient"]})]);
 
     let target = Server::start(&mut serve(&it.to));
     assert_eq!(told_of_all(&target), before);

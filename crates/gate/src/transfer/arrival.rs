@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trent_crypto::Key256;
 use trent_database::{Bundle, DatabaseError, RingKey, Transaction};
-use trent_domain::identifier::AccountId;
+use trent_domain::identifier::{AccountId, KeyArn};
 use trent_domain::identity::{Account, Status};
 use trent_domain::key::Key;
 use trent_keystore::{Keyring, NewRingKey, RingName};
@@ -17,8 +17,8 @@ use crate::opening::Gate;
 /// What came in, or would.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// How many keys; related keys of several Regions count each.
-    pub keys: usize,
+    /// The keys; related keys of several Regions are there each.
+    pub keys: Vec<KeyArn>,
     /// How many aliases.
     pub aliases: usize,
     /// How many grants.
@@ -147,7 +147,7 @@ impl Plan {
         let accounts = self.make_accounts(transaction)?;
         self.bundle.insert(transaction)?;
         Ok(Imported {
-            keys: self.bundle.keys.len(),
+            keys: self.bundle.keys.iter().map(Key::arn).collect(),
             aliases: self.bundle.aliases.len(),
             grants: self.bundle.grants.len(),
             accounts,

@@ -30,8 +30,8 @@ pub enum Selection {
 pub struct Exported {
     /// The file.
     pub file: Vec<u8>,
-    /// How many keys are in it; related keys of several Regions count each.
-    pub keys: usize,
+    /// The keys that are in it; related keys of several Regions are there each.
+    pub keys: Vec<KeyArn>,
     /// The keys that are not, since a custom key store has their material.
     pub left_out: Vec<KeyArn>,
 }
@@ -67,7 +67,7 @@ impl Gate {
         }
         let content = SecretBytes::from([under.expose().as_slice(), &bundle.to_json()?].concat());
         let file = to.seal(content.expose(), &*self.random)?;
-        Ok(Exported { file, keys: bundle.keys.len(), left_out })
+        Ok(Exported { file, keys: bundle.keys.iter().map(Key::arn).collect(), left_out })
     }
 
     fn hand_over(&self, key: &mut Key, under: &Key256) -> Result<(), MoveError> {
