@@ -63,7 +63,8 @@ impl World {
     pub fn sts(&self, form: &Form) -> Result<String, StsError> {
         let action = StsAction::of(form)?;
         let service = &self.kms.service;
-        let signer: Option<Arc<SigningIdentity>> = action.is_signed().then(|| service.access_key(ALICE)).flatten();
+        let signer: Option<Arc<SigningIdentity>> =
+            action.is_signed().then(|| service.access_key(ALICE)).flatten();
         let (region, request_id) = (self.kms.region, service.new_request_id());
         let call = StsCall { signer, region, request_id, connection: Connection::default() };
         let recorder = service.trail().recorder();

@@ -23,10 +23,12 @@ const HEADS: [u8; 2] = [0x59, 0x30];
 /// Where the certificates are in the payload.
 static CERTIFICATES: LazyLock<Vec<Range<usize>>> = LazyLock::new(|| {
     let payload = &DOCUMENT[PAYLOAD];
-    let found = payload.windows(6).enumerate().filter(|(_, head)| [head[0], head[3]] == HEADS && head[4] == 0x82);
+    let found =
+        payload.windows(6).enumerate().filter(|(_, head)| [head[0], head[3]] == HEADS && head[4] == 0x82);
     let ranges = found.map(|(at, head)| at + 3..at + 3 + usize::from(u16::from_be_bytes([head[1], head[2]])));
     // The key to answer to begins so too.
-    let is_certificate = |range: &Range<usize>| payload.get(range.clone()).and_then(Certificate::read).is_some();
+    let is_certificate =
+        |range: &Range<usize>| payload.get(range.clone()).and_then(Certificate::read).is_some();
     let ranges: Vec<_> = ranges.filter(is_certificate).collect();
     assert!(ranges.len() >= 4, "a chain");
     ranges
@@ -58,13 +60,18 @@ fn altered(cut: &mut Cut<'_>) {
     let length = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes();
     let head = &payload[..place.start - 2];
     let payload = [head, &length(&altered), &altered, &payload[place.end..]].concat();
-    let document = [&DOCUMENT[..PAYLOAD.start - 2], &length(&payload), &payload, &DOCUMENT[PAYLOAD.end..]].concat();
+    let document =
+        [&DOCUMENT[..PAYLOAD.start - 2], &length(&payload), &payload, &DOCUMENT[PAYLOAD.end..]].concat();
     let verified = Roots::aws().verify(&document, SIGNED_AT, Freshness::default());
     match verified {
         Ok(_) => assert_eq!(altered, original, "an altered certificate is believed"),
         Err(error) => {
             assert_ne!(altered, original, "{error}");
-            assert_ne!(error.to_string(), "its signature is not valid", "an altered certificate is in a chain");
+            assert_ne!(
+                error.to_string(),
+                "its signature is not valid",
+                "an altered certificate is in a chain"
+            );
         }
     }
 }

@@ -14,7 +14,9 @@ fuzz_target!(|data: &[u8]| {
             for described in keys {
                 let key = &described.key;
                 assert!(key.materials.len() <= text.len() && key.aliases.len() <= text.len());
-                for member in [SeedMember::Id, SeedMember::Alias(0), SeedMember::Material(key.materials.len())] {
+                for member in
+                    [SeedMember::Id, SeedMember::Alias(0), SeedMember::Material(key.materials.len())]
+                {
                     let _ = described.places.of(member);
                 }
             }

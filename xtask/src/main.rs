@@ -4,6 +4,7 @@
 
 mod bench;
 mod codegen;
+mod compare;
 mod crash;
 mod fuzz;
 mod process;
@@ -27,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   setup            installs what the client tests need
   fuzz [TARGET] [--seconds N | --short | --input FILE]
                    throws random input at the parsers: 60 s each, or 20 with --short
+  compare [CASES]  asks iam-rs, another evaluator of policies, the same as trent: 20,000 random cases
   bench [--short] [--million | --kinds | --external] [--only OPERATION] [--json FILE]
   bench --audit | --decision
                    measures the release build against its promises; --million with a million keys, --kinds with
@@ -58,6 +60,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<()> {
         ["codegen", "--check"] => codegen::check(),
         ["setup"] => setup::run(),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["compare", rest @ ..] => compare::run_with(rest),
         ["crash", rest @ ..] => crash::run(rest),
         ["bench", rest @ ..] => bench::run_with(rest),
         ["timing", rest @ ..] => bench::timing(rest),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::process::{cargo, command, root, run, succeeds};
 use crate::stages::{self, Stage};
-use crate::{codegen, fuzz, setup, tidy};
+use crate::{codegen, compare, fuzz, setup, tidy};
 
 /// Cheapest first, so that a slip is told within seconds.
 const CHECKS: [Stage; 5] = [
@@ -26,6 +26,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
         ("SM2, a feature of its own", sm2_tests),
         ("clients: Python, command lines", python_clients),
         ("clients: JavaScript", javascript_client),
+        ("iam-rs: another evaluator of policies", compare::short),
         ("fuzz: 20 s each", short_fuzz),
     ]);
     stages::run("test", &all)
