@@ -93,17 +93,23 @@ impl Token {
     /// # Errors
     /// [`Error::KeyUnfit`] when the token made another kind of key; it is destroyed then.
     pub fn generate(&self, id: &KeyId, label: &str) -> Result<Attributes, Error> {
+        let mut is_repeated = false;
         self.sessions.run(|open| {
             let session = &open.session;
-            let handle = generate(session, id, label)?;
-            let made = attributes(session, handle)?;
-            match made.flaw() {
-                None => Ok(made),
-                Some(flaw) => {
-                    session.destroy_object(handle)?;
-                    Err(Error::KeyUnfit(flaw.into()))
-                }
+            if std::mem::replace(&mut is_repeated, true) {
+                // The session may have ended when the key was made already. Two of one identifier would be of no use.
+                destroy_all(session, &KeyName::from(id))?;
             }
+            let handle = generate(session, id, label)?;
+            let made = attributes(session, handle).and_then(|made| match made.flaw() {
+                None => Ok(made),
+                Some(flaw) => Err(Error::KeyUnfit(flaw.into())),
+            });
+            if made.is_err() {
+                // Where that is not possible, the first error is what counts.
+                let _ = session.destroy_object(handle);
+            }
+            made
         })
     }
 
@@ -121,7 +127,7 @@ impl Token {
         })
     }
 
-    /// Destroys a key.
+    /// Destroys a key, and whatever else has its identifier.
     ///
     /// # Errors
     /// [`Error::KeyNotFound`]; [`Error::Refused`] where the token keeps what it has.
@@ -129,13 +135,32 @@ impl Token {
         let key = KeyName::from(id);
         self.sessions.run(|open| {
             open.forget(&key);
-            let handle = find(&open.session, &key)?;
-            Ok(open.session.destroy_object(handle)?)
+            match destroy_all(&open.session, &key)? {
+                0 => Err(Error::KeyNotFound),
+                _ => Ok(()),
+            }
         })
     }
 }
 
+/// Destroys all keys of a name; gives their number.
+fn destroy_all(session: &Session, key: &KeyName) -> Result<usize, Error> {
+    let found = find_all(session, key)?;
+    for handle in &found {
+        session.destroy_object(*handle)?;
+    }
+    Ok(found.len())
+}
+
 pub(crate) fn find(session: &Session, key: &KeyName) -> Result<ObjectHandle, Error> {
+    match find_all(session, key)?.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Error::KeyNotFound),
+        _ => Err(Error::KeyAmbiguous),
+    }
+}
+
+fn find_all(session: &Session, key: &KeyName) -> Result<Vec<ObjectHandle>, Error> {
     let mut wanted = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
@@ -143,13 +168,9 @@ pub(crate) fn find(session: &Session, key: &KeyName) -> Result<ObjectHandle, Err
     ];
     wanted.extend(key.id.clone().map(Attribute::Id));
     wanted.extend(key.label.as_ref().map(|label| Attribute::Label(label.as_bytes().to_vec())));
-    match session.find_objects(&wanted)?.as_slice() {
-        [one] => Ok(*one),
-        // To a stranger private keys are not there, and that says nothing about the key.
-        [] if !is_logged_in(session)? => Err(Error::NotLoggedIn),
-        [] => Err(Error::KeyNotFound),
-        _ => Err(Error::KeyAmbiguous),
-    }
+    let found = session.find_objects(&wanted)?;
+    // To a stranger private keys are not there, and that says nothing about the key.
+    if found.is_empty() && !is_logged_in(session)? { Err(Error::NotLoggedIn) } else { Ok(found) }
 }
 
 fn is_logged_in(session: &Session) -> Result<bool, Error> {

@@ -1,11 +1,15 @@
 //! A token: logging in, the PIN, randomness. What it does with keys is in `key` and `gcm`.
 
+use std::collections::HashMap;
+
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 use parking_lot::Mutex;
 
 use crate::error::Error;
+use crate::gcm::Sealed;
+use crate::key::KeyName;
 use crate::module::{Module, TokenFacts};
 use crate::session::Sessions;
 
@@ -17,12 +21,21 @@ pub struct Token {
     pub(crate) sessions: Sessions,
     /// What keeps the user logged in: a token logs out when its last session closes.
     login: Mutex<Option<Session>>,
+    /// By key, something that it has encrypted: see `gcm`.
+    pub(crate) probes: Mutex<HashMap<KeyName, Sealed>>,
 }
 
 impl Token {
     pub(crate) fn new(module: Module, slot: Slot, serial: &str, sessions_max: usize) -> Self {
         let sessions = Sessions::new(module.0.clone(), slot, sessions_max);
-        Self { module, slot, serial: serial.to_owned(), sessions, login: Mutex::default() }
+        Self {
+            module,
+            slot,
+            serial: serial.to_owned(),
+            sessions,
+            login: Mutex::default(),
+            probes: Mutex::default(),
+        }
     }
 
     /// What the token says of itself now.

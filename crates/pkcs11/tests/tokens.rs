@@ -50,8 +50,8 @@ fn a_key_is_made_in_one_token_and_cannot_leave_it() {
         let [first, second] = [0, 1].map(|index| logged_in(&module, tokens, index));
         let made = first.generate(&ID, LABEL).unwrap();
         assert_eq!((made.label.as_str(), made.bytes), (LABEL, 32));
-        assert_eq!(first.find(&ID), Ok(made));
-        assert_eq!(second.find(&ID), Err(Error::KeyNotFound));
+        assert_eq!(first.find(ID), Ok(made));
+        assert_eq!(second.find(ID), Err(Error::KeyNotFound));
 
         let seen = tokens.tool_of(0, PIN, &["--list-objects", "--type", "secrkey"]);
         let lines: Vec<&str> = seen.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -71,6 +71,27 @@ fn a_key_is_made_in_one_token_and_cannot_leave_it() {
 }
 
 #[test]
+fn a_key_that_cannot_be_looked_at_is_not_left_behind() {
+    on_tokens("a_key_that_cannot_be_looked_at_is_not_left_behind", &[Some(PIN)], |tokens| {
+        let shim = Shim::new(tokens);
+        let module = module(shim.module());
+        let token = logged_in(&module, tokens, 0);
+        // An invalid handle, after which it is tried again; a device error.
+        for code in ["82", "30"] {
+            shim.order("C_GetAttributeValue", &format!("fail {code}"));
+            assert!(token.generate(&ID, LABEL).is_err());
+            shim.revoke("C_GetAttributeValue");
+            assert_eq!(token.find(ID), Err(Error::KeyNotFound), "{code}");
+        }
+        token.generate(&ID, LABEL).unwrap();
+        token.generate(&ID, LABEL).unwrap();
+        assert_eq!(token.find(ID), Err(Error::KeyAmbiguous));
+        assert_eq!(token.destroy(&ID), Ok(()), "whatever has the identifier");
+        assert_eq!(token.find(ID), Err(Error::KeyNotFound));
+    });
+}
+
+#[test]
 fn another_implementation_agrees_on_ciphertexts() {
     on_tokens("another_implementation_agrees_on_ciphertexts", &[Some(PIN)], |tokens| {
         let known = known_key(tokens);
@@ -79,7 +100,7 @@ fn another_implementation_agrees_on_ciphertexts() {
         let mut ivs = HashSet::new();
         for (length, aad) in [(0, &b""[..]), (1, b"a"), (32, b""), (4096, &[7; 8192]), (4300, &[9; 65535])] {
             let plaintext: Vec<u8> = (0..length).map(|byte| byte as u8).collect();
-            let sealed = token.encrypt(&ID, IvMode::Caller, &plaintext, aad).unwrap();
+            let sealed = token.encrypt(ID, IvMode::Caller, &plaintext, aad).unwrap();
             assert_eq!(opened_elsewhere(&known, &sealed, aad), plaintext);
             ivs.insert(sealed.iv);
 
@@ -87,7 +108,7 @@ fn another_implementation_agrees_on_ciphertexts() {
             let iv = [length as u8 + 1; 12];
             let nonce = Nonce::assume_unique_for_key(iv);
             known.seal_in_place_append_tag(nonce, Aad::from(aad), &mut ciphertext).unwrap();
-            let opened = token.decrypt(&ID, IvMode::Caller, &Sealed { iv, ciphertext }, aad).unwrap();
+            let opened = token.decrypt(ID, IvMode::Caller, &Sealed { iv, ciphertext }, aad).unwrap();
             assert_eq!(*opened, plaintext);
         }
         assert_eq!(ivs.len(), 5);
@@ -101,7 +122,7 @@ fn the_iv_comes_from_where_the_module_puts_it() {
         let shim = Shim::new(tokens);
         let module = module(shim.module());
         let token = logged_in(&module, tokens, 0);
-        let encrypt = |mode| token.encrypt(&ID, mode, b"plaintext", b"aad");
+        let encrypt = |mode| token.encrypt(ID, mode, b"plaintext", b"aad");
 
         // SoftHSM takes zeros and nothing as they are, and every ciphertext would have the same IV.
         assert!(encrypt(IvMode::Caller).is_ok());
@@ -114,7 +135,7 @@ fn the_iv_comes_from_where_the_module_puts_it() {
         for mode in [IvMode::ZeroInPlace, IvMode::Appended, IvMode::ZeroInPlace, IvMode::Appended] {
             let sealed = encrypt(mode).unwrap();
             assert_eq!(opened_elsewhere(&known, &sealed, b"aad"), b"plaintext", "{mode:?}");
-            assert_eq!(*token.decrypt(&ID, mode, &sealed, b"aad").unwrap(), b"plaintext", "{mode:?}");
+            assert_eq!(*token.decrypt(ID, mode, &sealed, b"aad").unwrap(), b"plaintext", "{mode:?}");
             ivs.insert(sealed.iv);
         }
         assert_eq!(ivs.len(), 4);
@@ -129,9 +150,9 @@ fn a_wrong_ciphertext_is_told_from_a_device_that_fails() {
         let module = module(shim.module());
         let token = logged_in(&module, tokens, 0);
         token.generate(&ID, LABEL).unwrap();
-        let sealed = token.encrypt(&ID, IvMode::Caller, b"plaintext", b"aad").unwrap();
+        let sealed = token.encrypt(ID, IvMode::Caller, b"plaintext", b"aad").unwrap();
         let decrypt = |sealed: &Sealed, aad: &[u8]| {
-            token.decrypt(&ID, IvMode::Caller, sealed, aad).map(|plaintext| plaintext.to_vec())
+            token.decrypt(ID, IvMode::Caller, sealed, aad).map(|plaintext| plaintext.to_vec())
         };
         let altered = |position: usize| {
             let mut ciphertext = sealed.ciphertext.clone();
@@ -144,7 +165,10 @@ fn a_wrong_ciphertext_is_told_from_a_device_that_fails() {
         for wrong in [altered(0), altered(sealed.ciphertext.len() - 1), other_iv, short] {
             assert_eq!(decrypt(&wrong, b"aad"), Err(Error::InvalidCiphertext));
         }
+        // Whether the token is well is tried on what it has encrypted once: each time it would use up an IV.
+        shim.order("C_Encrypt", "fail 30");
         assert_eq!(decrypt(&sealed, b"other"), Err(Error::InvalidCiphertext));
+        shim.revoke("C_Encrypt");
         // General error, and device error.
         for code in ["5", "30"] {
             shim.order("C_Decrypt", &format!("fail {code}"));
@@ -207,8 +231,8 @@ fn sessions_are_shared_and_handles_outlive_nothing() {
         token.log_in(PIN).unwrap();
         token.generate(&ID, LABEL).unwrap();
         let round = || {
-            let sealed = token.encrypt(&ID, IvMode::Caller, b"plaintext", b"aad")?;
-            token.decrypt(&ID, IvMode::Caller, &sealed, b"aad").map(|plaintext| plaintext.to_vec())
+            let sealed = token.encrypt(ID, IvMode::Caller, b"plaintext", b"aad")?;
+            token.decrypt(ID, IvMode::Caller, &sealed, b"aad").map(|plaintext| plaintext.to_vec())
         };
         std::thread::scope(|scope| {
             // More threads than sessions.
@@ -244,7 +268,7 @@ fn a_movable_key_is_copied_to_another_token_and_moves_no_more() {
         let module = module(MODULE);
         let [first, second] = [0, 1].map(|index| logged_in(&module, tokens, index));
         first.generate_movable(&ID, LABEL).unwrap();
-        assert!(first.find(&ID).unwrap().extractable);
+        assert!(first.find(ID).unwrap().extractable);
         let copy = first.copy_to(&second, &ID, LABEL).unwrap();
         assert!(copy.sensitive && !copy.extractable && !copy.local && copy.label == LABEL);
         let settled = first.settle(&ID).unwrap();
@@ -254,8 +278,8 @@ fn a_movable_key_is_copied_to_another_token_and_moves_no_more() {
         assert!(first.copy_to(&second, &ID, LABEL).is_err(), "it moves no more");
         assert!(second.copy_to(&first, &ID, LABEL).is_err(), "nor does the copy");
 
-        let sealed = first.encrypt(&ID, IvMode::Caller, b"plaintext", b"aad").unwrap();
-        assert_eq!(*second.decrypt(&ID, IvMode::Caller, &sealed, b"aad").unwrap(), b"plaintext");
+        let sealed = first.encrypt(ID, IvMode::Caller, b"plaintext", b"aad").unwrap();
+        assert_eq!(*second.decrypt(ID, IvMode::Caller, &sealed, b"aad").unwrap(), b"plaintext");
         for index in [0, 1] {
             // What it was wrapped under is gone.
             let seen = tokens.tool_of(index, PIN, &["--list-objects"]);

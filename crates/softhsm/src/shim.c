@@ -19,7 +19,8 @@ typedef struct {
     unsigned char *iv; unsigned long iv_len, iv_bits; unsigned char *aad; unsigned long aad_len, tag_bits;
 } gcm;
 
-enum { INITIALIZE = 0, TOKEN_INFO = 6, SET_PIN = 11, OPEN_SESSION = 12, LOGIN = 18, FIND_INIT = 26,
+enum { INITIALIZE = 0, TOKEN_INFO = 6, SET_PIN = 11, OPEN_SESSION = 12, LOGIN = 18, GET_ATTRIBUTES = 24,
+       FIND_INIT = 26,
        ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34, GENERATE_KEY = 58, RANDOM = 64 };
 #define CKM_AES_GCM 0x1087
 
@@ -56,6 +57,7 @@ HAND_ON(GetTokenInfo, TOKEN_INFO, (unsigned long a, void *b), (a, b))
 HAND_ON(SetPIN, SET_PIN, (unsigned long a, void *b, unsigned long c, void *d, unsigned long e), (a, b, c, d, e))
 HAND_ON(OpenSession, OPEN_SESSION, (unsigned long a, unsigned long b, void *c, void *d, void *e), (a, b, c, d, e))
 HAND_ON(Login, LOGIN, (unsigned long a, unsigned long b, void *c, unsigned long d), (a, b, c, d))
+HAND_ON(GetAttributeValue, GET_ATTRIBUTES, (unsigned long a, unsigned long b, void *c, unsigned long d), (a, b, c, d))
 HAND_ON(FindObjectsInit, FIND_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
 HAND_ON(DecryptInit, DECRYPT_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
 HAND_ON(Decrypt, DECRYPT, (unsigned long a, void *b, unsigned long c, void *d, void *e), (a, b, c, d, e))
@@ -110,6 +112,7 @@ rv C_GetFunctionList(list **answer) {
         ours.call[SET_PIN] = SetPIN;
         ours.call[OPEN_SESSION] = OpenSession;
         ours.call[LOGIN] = Login;
+        ours.call[GET_ATTRIBUTES] = GetAttributeValue;
         ours.call[FIND_INIT] = FindObjectsInit;
         ours.call[ENCRYPT_INIT] = EncryptInit;
         ours.call[ENCRYPT] = Encrypt;
