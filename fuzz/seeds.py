@@ -54,6 +54,44 @@ def sealed_record():
         yield b"\4" + case["file"].encode()
 
 
+def hsm_frames():
+    def field(content):
+        return len(content).to_bytes(4, "big") + content
+
+    def frame(call, message):
+        return field(b"\2" + call.to_bytes(8, "big") + message)
+
+    serial, key = field(b"80fc1e06e7bef617"), field(b"\1" + field(bytes(range(16))))
+    named = field(b"\3" + field(b"\1\2") + field(b"label"))
+    requests = [
+        b"\0" + field(b"/usr/lib/softhsm/libsofthsm2.so"),
+        b"\1",
+        b"\2" + serial,
+        b"\3" + serial + field(b"1234"),
+        b"\5" + serial + field(b"1234") + field(b"5678"),
+        b"\6" + serial + field(bytes(16)) + field(b"label"),
+        b"\7" + serial + named,
+        b"\x09" + serial + key + field(b"\0") + field(b"plaintext") + field(b"aad"),
+        b"\x0a" + serial + named + field(b"\2") + field(bytes(12)) + field(bytes(20)) + field(b""),
+        b"\x0b" + serial + (1024).to_bytes(8, "big"),
+        b"\x0e" + serial + serial + field(bytes(16)) + field(b"label"),
+        b"\x0f" + serial,
+    ]
+    token = serial + field(b"label") + field(b"model") + b"\1\0\0\1" + field(b"2026-01-31T12:00:00Z")
+    replies = [
+        b"\0",
+        b"\1" + field(b"\2") + field(b"Encrypt: DeviceError"),
+        b"\2" + (2).to_bytes(8, "big") + token + token,
+        b"\3" + field(b"label") + (32).to_bytes(8, "big") + b"\1\1\1\0\1\1\1",
+        b"\4" + field(bytes(12)) + field(bytes(20)),
+        b"\5" + field(b"random"),
+        b"\6" + (2).to_bytes(8, "big") + (0x1087).to_bytes(8, "big") + bytes(8),
+    ]
+    yield b"\0" + b"".join(frame(call, message) for call, message in enumerate(requests + replies))
+    yield from (b"\1" + message for message in requests)
+    yield from (b"\2" + message for message in replies)
+
+
 def attestation_document():
     document = (CRATES / "attestation/testdata/enclave.cose").read_bytes()
     yield b"\0" + document
@@ -402,6 +440,7 @@ def main():
     write("canonical_request", PLAIN)
     write("certificate", certificate())
     write("ciphertext_blob", ciphertext_blob())
+    write("hsm_frames", hsm_frames())
     write("identity_file", identity_file())
     write("policy_document", policy_document())
     write("private_key", private_key())

@@ -11,6 +11,8 @@
 
 mod backoff;
 mod child;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod message;
 mod pending;
 mod pin;
