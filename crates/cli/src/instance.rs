@@ -24,12 +24,13 @@ use crate::dev::seed::Seed;
 use crate::dev::{Desk as DevDesk, MovableClock};
 use crate::failure::misuse;
 use crate::first_start::{self, FirstAccessKey, credentials_file};
+use crate::hsm_metrics::HsmMetrics;
 use crate::jobs::Jobs;
 use crate::logging::LogLevel;
 use crate::metrics::{AuditMetrics, ProcessMetrics, QuotaMetrics};
 use crate::proxies::{HttpsProxies, KeyStoreMetrics, Ways};
 use crate::root_key::{Places, Source};
-use crate::wiring;
+use crate::wiring::{self, Outside};
 
 /// What an instance is made of, all of it checked as far as that is possible without opening anything.
 pub(crate) struct Plan {
@@ -91,9 +92,9 @@ impl Plan {
         let configured = identities.read(&self.environment)?;
         let endpoints = endpoints_of(&configured);
         check_plain_http(&self.config.http, endpoints.iter().map(|(_, address)| *address))?;
-        let key_stores = KeyStoreMetrics::default();
+        let (key_stores, hsms) = (KeyStoreMetrics::default(), HsmMetrics::default());
         let Opened { service, started, proxies, clock } =
-            self.open(data_dir.path(), &configured, key_stores.clone()).await?;
+            self.open(data_dir.path(), &configured, key_stores.clone(), hsms.clone()).await?;
         service.fetch_with(Arc::new(WebClient));
         configure(&service, &identities, configured).await?;
         if let Some(seed) = self.seed.take() {
@@ -105,6 +106,7 @@ impl Plan {
         AuditMetrics::register(service.trail(), &metrics);
         QuotaMetrics::register(&service, &metrics);
         key_stores.register(&metrics);
+        hsms.register(&metrics);
         process.look_at_memory(&service);
         process.look_at_certificate(self.config.http.tls_certificate.as_deref());
         let deliveries = Deliveries::start(&self.config, data_dir.path(), service.trail(), &metrics)?;
@@ -184,6 +186,7 @@ impl Plan {
         data_dir: &Path,
         configured: &Configured,
         key_stores: KeyStoreMetrics,
+        hsms: HsmMetrics,
     ) -> Result<Opened> {
         let database = wiring::open_database(data_dir)?;
         let places = Places::of(&self.config.root_key, data_dir);
@@ -217,7 +220,7 @@ impl Plan {
             &self.config,
             time,
             trail,
-            Arc::clone(&proxies),
+            Outside { proxies: Arc::clone(&proxies), hsms },
             bootstrap,
         )
         .await?;

@@ -16,6 +16,7 @@ mod dev;
 mod failure;
 mod first_start;
 mod hardening;
+mod hsm_metrics;
 mod instance;
 mod jobs;
 mod logging;

@@ -158,7 +158,13 @@ fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hsm_metrics::HsmMetrics;
     use crate::proxies::KeyStoreMetrics;
+
+    fn called() -> trent_hsm::Called<'static> {
+        let (operation, took) = (trent_hsm::Operation::Look, std::time::Duration::ZERO);
+        trent_hsm::Called { serial: "serial", operation, took, error: None }
+    }
 
     #[test]
     fn the_book_explains_every_metric() {
@@ -167,6 +173,10 @@ mod tests {
         process.register(&metrics);
         AuditMetrics::register(&Trail::default(), &metrics);
         KeyStoreMetrics::default().register(&metrics);
+        // Families without members are not shown.
+        let hsms = HsmMetrics::default();
+        hsms.register(&metrics);
+        hsms.of("one", [("serial".to_owned(), "hsm".to_owned())].into()).called(&called());
         let text = metrics.encode().unwrap();
         let book = include_str!("../../../docs/book/metrics.md");
         let mut names = 0;

@@ -9,6 +9,7 @@ use trent_hsm::{Error, IvMode, Limits, Pin, Program, TokenError, TokenFacts, Wor
 
 use crate::config::{GcmIv, HsmSection};
 use crate::failure::misuse;
+use crate::hsm_metrics::HsmMetrics;
 use crate::secret_source::SecretSource;
 
 /// This binary, whatever has become of its file.
@@ -49,6 +50,8 @@ pub(crate) struct TokenPlace {
     pub(crate) serial: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) pin: SecretSource,
+    /// Where its calls are counted, and by which name.
+    pub(crate) counted: Option<(HsmMetrics, String)>,
 }
 
 /// A token that has let its user in.
@@ -96,6 +99,12 @@ impl TokenPlace {
         let pin = self.pin()?;
         let worker = self.worker()?;
         let serial = self.find(&worker).await?;
+        let worker = match &self.counted {
+            Some((metrics, name)) => {
+                worker.watched_by(metrics.of("", [(serial.clone(), name.clone())].into()))
+            }
+            None => worker,
+        };
         let open = OpenToken { worker, serial, pin, deaths: AtomicU64::default() };
         open.log_in().await.map_err(|error| self.explain(&error))?;
         Ok(open)

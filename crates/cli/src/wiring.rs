@@ -15,6 +15,7 @@ use crate::clock::SystemClock;
 use crate::clusters::{HsmClusters, registered};
 use crate::config::Config;
 use crate::failure::misuse;
+use crate::hsm_metrics::HsmMetrics;
 use crate::proxies::{HttpsProxies, KeyStoreMetrics, Ways};
 use crate::root_key::{Fingerprint, Places, Source, complete, hex};
 
@@ -86,6 +87,13 @@ pub(crate) async fn fix_material_ids(database: &dyn Database, keyring: &Arc<Keyr
     Ok(Gate::fix_material_ids(database, keyring, &Key256::new([0; 32])).await?)
 }
 
+/// What keys are with that are not here.
+pub(crate) struct Outside {
+    pub(crate) proxies: Arc<HttpsProxies>,
+    /// What is counted of the HSMs.
+    pub(crate) hsms: HsmMetrics,
+}
+
 /// Opens the service; the first start makes what `bootstrap` says.
 pub(crate) async fn open_service(
     database: Arc<dyn Database>,
@@ -93,11 +101,11 @@ pub(crate) async fn open_service(
     config: &Config,
     clock: Arc<dyn Clock>,
     trail: Option<trent_audit::Settings>,
-    proxies: Arc<HttpsProxies>,
+    outside: Outside,
     bootstrap: impl FnOnce() -> Option<Bootstrap>,
 ) -> Result<(Arc<Service>, Started)> {
     let clusters = registered(&config.hsm)?;
-    let parts = parts(database, keyring, config, clock, proxies)?;
+    let parts = parts(database, keyring, config, clock, outside)?;
     let signatures = config.auth.signatures();
     let options = Options {
         keys_per_region_max: config.limits.keys_per_region.get(),
@@ -134,7 +142,8 @@ pub(crate) async fn open_gate(
     config: &Config,
 ) -> Result<Gate> {
     let proxies = HttpsProxies::new(Ways::read(&config.xks)?, KeyStoreMetrics::default());
-    let parts = parts(database, keyring, config, Arc::new(SystemClock), Arc::new(proxies))?;
+    let outside = Outside { proxies: Arc::new(proxies), hsms: HsmMetrics::default() };
+    let parts = parts(database, keyring, config, Arc::new(SystemClock), outside)?;
     Gate::open(parts).await.map_err(not_opened)
 }
 
@@ -143,11 +152,12 @@ fn parts(
     keyring: Arc<Keyring>,
     config: &Config,
     clock: Arc<dyn Clock>,
-    proxies: Arc<HttpsProxies>,
+    outside: Outside,
 ) -> Result<Parts> {
     let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
+    let Outside { proxies, hsms } = outside;
     let bounds = config.cache.bounds();
-    let (store, clusters) = (Arc::new(store), Arc::new(HsmClusters::new(&config.hsm)));
+    let (store, clusters) = (Arc::new(store), Arc::new(HsmClusters::new(&config.hsm, &hsms)));
     Ok(Parts { database, store, keyring, proxies, clusters, random: random(), clock, bounds })
 }
 

@@ -14,6 +14,7 @@ mod child;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod message;
+mod observer;
 mod pending;
 mod pin;
 mod replication;
@@ -22,6 +23,7 @@ mod wire;
 mod worker;
 
 pub use child::serve;
+pub use observer::{Called, Observer, Operation};
 pub use pin::Pin;
 pub use replication::Replication;
 pub use supervisor::{Limits, Program};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 use trent_pkcs11::{Attributes, Error as TokenError, IvMode, KeyId, KeyName, Sealed, TokenFacts};
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
 use crate::message::{Ask, Reply, Request};
+use crate::observer::{Called, Observer, Operation};
 use crate::pending::{Places, Waiting};
 use crate::pin::Pin;
 use crate::supervisor::{Limits, Order, Program, Supervisor};
@@ -47,6 +49,7 @@ pub struct Worker {
     orders: Sender<Order>,
     places: Places,
     deaths: Arc<AtomicU64>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Worker {
@@ -68,7 +71,14 @@ impl Worker {
             deaths: Arc::clone(&deaths),
         };
         thread::Builder::new().name("hsm".to_owned()).spawn(move || supervisor.run())?;
-        Ok(Self { orders: sender, places: Places::new(CALLS_MAX), deaths })
+        Ok(Self { orders: sender, places: Places::new(CALLS_MAX), deaths, observer: None })
+    }
+
+    /// Has somebody hear of every call about a token.
+    #[must_use]
+    pub fn watched_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
     /// How often its process has died or did not start. Nobody is logged in after a death.
@@ -217,7 +227,13 @@ impl Worker {
     }
 
     async fn of(&self, serial: &str, ask: Ask) -> Result<Reply, Error> {
-        self.ask(Request::Of(serial.to_owned(), ask)).await
+        let (operation, started) = (Operation::of(&ask), Instant::now());
+        let answer = self.ask(Request::Of(serial.to_owned(), ask)).await;
+        if let Some(observer) = &self.observer {
+            let (took, error) = (started.elapsed(), answer.as_ref().err());
+            observer.called(&Called { serial, operation, took, error });
+        }
+        answer
     }
 
     async fn ask(&self, request: Request) -> Result<Reply, Error> {

@@ -4,6 +4,7 @@ with a token that fails."""
 import base64
 import os
 import time
+import urllib.request
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -42,7 +43,9 @@ class World:
         self.caller = Caller(self.proxy, self.authority, self.proxy.configuration("one", "one.json"))
 
     def start(self, directory):
-        return TrentProxy(directory, self.certificate, "--config", str(self.configuration))
+        return TrentProxy(
+            directory, self.certificate, "--config", str(self.configuration), "--ops-listen", "127.0.0.1:0"
+        )
 
     def restart(self):
         assert self.proxy.stop() == 0, self.proxy.log()
@@ -167,6 +170,13 @@ def test_a_token_that_fails_is_told_and_comes_back(world):
     assert world.caller.post("health", HEALTH)[1]["ekmFleetDetails"][0]["healthStatus"] == "UNAVAILABLE"
     world.tokens.order("C_GenerateRandom", None)
     assert world.caller.post("health", HEALTH)[1]["ekmFleetDetails"][0]["healthStatus"] == "ACTIVE"
+    with urllib.request.urlopen(f"{world.proxy.ops_endpoint}/metrics", timeout=30) as answer:
+        metrics = answer.read().decode()
+    for operation, result in [("encrypt", "OK"), ("encrypt", "device"), ("encrypt", "died"), ("encrypt", "timed_out")]:
+        label = f'{{cluster="",hsm="hsm",operation="{operation}",result="{result}"}}'
+        assert f"trent_hsm_requests_total{label}" in metrics, metrics
+    assert 'trent_hsm_up{cluster="",hsm="hsm"} 1' in metrics
+    assert 'operation="encrypt" result="timed_out"' in world.proxy.log()
     # A key that somebody has destroyed in the token.
     made = world.proxy.admin("xks-key", "add", "one", "gone", "--token", "hsm")["keys"][0]["token"]["id"]
     world.tokens.tool("external", "--delete-object", "--type", "secrkey", "--id", made)

@@ -14,9 +14,10 @@ use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, KeyStoreId};
 use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext};
-use trent_hsm::{Error, IvMode, Limits, Pin, Program, Replication, TokenError, Worker};
+use trent_hsm::{Error, IvMode, Limits, Observer, Pin, Program, Replication, TokenError, Worker};
 
 use crate::config::{ClusterSection, HsmSection, KeyReplication};
+use crate::hsm_metrics::HsmMetrics;
 use crate::token::{iv_mode, limits, program};
 use ask::{Ask, Random};
 use login::{Member, failure};
@@ -27,13 +28,14 @@ const PASSWORD: &str = "{password}";
 const USER: &str = "{user}";
 
 /// How the HSMs of a cluster are reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Reached {
     program: Program,
     limits: Limits,
     pin_format: String,
     pub(crate) iv_mode: IvMode,
     pub(crate) replication: Replication,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Reached {
@@ -45,13 +47,24 @@ impl Reached {
             KeyReplication::OaepTransfer => Replication::OaepTransfer,
         };
         let pin_format = cluster.pin_format.replace(USER, &cluster.crypto_user);
-        Self { program, limits, pin_format, iv_mode, replication }
+        Self { program, limits, pin_format, iv_mode, replication, observer: None }
+    }
+
+    /// The same, with all that its HSMs are asked counted and logged.
+    fn counted(self, cluster: &ClusterSection, metrics: &HsmMetrics) -> Self {
+        let names = cluster.hsms.iter().map(|hsm| (hsm.token_serial.clone(), hsm.id.clone()));
+        let observer = metrics.of(&cluster.cluster_id, names.collect());
+        Self { observer: Some(observer), ..self }
     }
 
     /// A process of its own, which starts when it is first needed.
     pub(crate) fn worker(&self) -> Result<Worker, Error> {
         let worker = Worker::new(self.program.clone(), self.limits);
-        worker.map_err(|error| Error::NotStarted(error.to_string()))
+        let worker = worker.map_err(|error| Error::NotStarted(error.to_string()))?;
+        Ok(match &self.observer {
+            Some(observer) => worker.watched_by(Arc::clone(observer)),
+            None => worker,
+        })
     }
 
     /// What the user with a password logs in with. A password that is no text is nobody's.
@@ -84,9 +97,12 @@ struct Open {
 }
 
 impl HsmClusters {
-    pub(crate) fn new(section: &HsmSection) -> Self {
+    pub(crate) fn new(section: &HsmSection, metrics: &HsmMetrics) -> Self {
         let reached = section.cluster.iter();
-        let reached = reached.map(|cluster| (cluster.cluster_id.clone(), Reached::new(section, cluster)));
+        let reached = reached.map(|cluster| {
+            let reached = Reached::new(section, cluster).counted(cluster, metrics);
+            (cluster.cluster_id.clone(), reached)
+        });
         Self { reached: reached.collect(), open: Mutex::default(), refused: Mutex::default() }
     }
 

@@ -73,6 +73,7 @@ impl HsmKey {
             serial: section.token_serial.clone(),
             label: section.token_label.clone(),
             pin: pin.clone(),
+            counted: None,
         };
         Ok(Checked { place, key, mode: iv_mode(section.gcm_iv) })
     }

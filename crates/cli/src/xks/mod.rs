@@ -17,6 +17,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::failure::misuse;
+use crate::hsm_metrics::HsmMetrics;
 use crate::instance::{Asked, Signals};
 use crate::jobs::Jobs;
 use crate::logging::LogLevel;
@@ -49,12 +50,14 @@ impl Plan {
     async fn serve(self, data_dir: &DataDir) -> Result<ExitCode> {
         // Before anything else, so that no signal that comes early takes its default course.
         let mut signals = Signals::new()?;
-        let proxy = Arc::new(self.open(data_dir).await?);
+        let (metrics, hsms) = (Metrics::new(), HsmMetrics::default());
+        hsms.register(&metrics);
+        let proxy = Arc::new(self.open(data_dir, &hsms).await?);
         if proxy.unlocked_bytes() > 0 {
             let bytes = proxy.unlocked_bytes();
             tracing::warn!(bytes, "keys are in memory that could not be locked and may be swapped");
         }
-        let server = XksServer::start(self.settings(), &proxy, &Metrics::new()).map_err(|error| {
+        let server = XksServer::start(self.settings(), &proxy, &metrics).map_err(|error| {
             misuse(format!("{error}; is another proxy running? --listen names another address"))
         })?;
         let admin = AdminSocket::of(data_dir.path(), Desk(Arc::clone(&proxy)))?;
@@ -88,7 +91,7 @@ impl Plan {
         }
     }
 
-    async fn open(&self, data_dir: &DataDir) -> Result<Proxy> {
+    async fn open(&self, data_dir: &DataDir, hsms: &HsmMetrics) -> Result<Proxy> {
         let database = wiring::open_database(data_dir.path())?;
         let places = Places::of(&self.config.root_key, data_dir.path());
         let root_key = wiring::open_root_key(&*database, &self.root_key, &places).await?;
@@ -99,7 +102,7 @@ impl Plan {
         let model = format!("trent xks-proxy {}", env!("CARGO_PKG_VERSION"));
         let keyring = root_key.keyring;
         let clock = Arc::new(SystemClock);
-        let tokens = Arc::new(ConfiguredTokens::of(&self.config, Arc::clone(&random))?);
+        let tokens = Arc::new(ConfiguredTokens::of(&self.config, Arc::clone(&random), hsms)?);
         let parts = Parts { database, keyring, random, tokens, clock, model };
         Proxy::open(parts).await.map_err(|error| match error {
             OpenError::WrongRootKey | OpenError::NotOfAProxy => {

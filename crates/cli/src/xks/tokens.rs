@@ -16,6 +16,7 @@ use trent_xks_proxy::{Answering, ManagerError, TokenKey, TokenKeyFacts, TokenSea
 
 use crate::config::{Config, TokenSection};
 use crate::failure::misuse;
+use crate::hsm_metrics::HsmMetrics;
 use crate::root_key::{bytes_of, hex};
 use crate::secret_source::SecretSource;
 use crate::token::{OpenToken, TokenPlace, Trouble, iv_mode, limits, program};
@@ -59,15 +60,16 @@ pub(crate) fn place_of(config: &Config, section: &TokenSection) -> Result<TokenP
         serial: section.token_serial.clone(),
         label: section.token_label.clone(),
         pin: SecretSource { what: "PIN", file: Some(section.pin_file.clone()), ..SecretSource::default() },
+        counted: None,
     })
 }
 
 impl ConfiguredTokens {
     /// Those of a configuration, checked as far as that is possible without touching a token.
-    pub(super) fn of(config: &Config, random: Arc<dyn Random>) -> Result<Self> {
+    pub(super) fn of(config: &Config, random: Arc<dyn Random>, metrics: &HsmMetrics) -> Result<Self> {
         let mut tokens = BTreeMap::new();
         for section in &config.xks_proxy.token {
-            let token = ConfiguredToken::of(config, section)?;
+            let token = ConfiguredToken::of(config, section, metrics)?;
             if tokens.insert(section.name.clone(), token).is_some() {
                 return Err(misuse(format!(
                     "there are two tokens `{}` in [[xks_proxy.token]]",
@@ -150,9 +152,11 @@ impl ConfiguredTokens {
 }
 
 impl ConfiguredToken {
-    fn of(config: &Config, section: &TokenSection) -> Result<Self> {
+    fn of(config: &Config, section: &TokenSection, metrics: &HsmMetrics) -> Result<Self> {
         let state = State::Closed { problem: String::new(), until: Some(Instant::now()) };
-        let (place, mode) = (place_of(config, section)?, iv_mode(section.gcm_iv));
+        let counted = Some((metrics.clone(), section.name.clone()));
+        let place = TokenPlace { counted, ..place_of(config, section)? };
+        let mode = iv_mode(section.gcm_iv);
         Ok(Self { place, mode, state: Mutex::new(state) })
     }
 

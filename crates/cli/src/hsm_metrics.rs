@@ -1,0 +1,132 @@
+//! What is counted of HSMs, and the line of the log for what each did.
+//!
+//! Labels are names of the configuration, so that there are never more than HSMs in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trent_hsm::{Called, Observer};
+use trent_server::Metrics;
+use trent_server::prometheus_client::metrics::counter::Counter;
+use trent_server::prometheus_client::metrics::family::Family;
+use trent_server::prometheus_client::metrics::gauge::Gauge;
+use trent_server::prometheus_client::metrics::histogram::Histogram;
+
+/// Upper bounds of the latency buckets, in seconds: from a card in this machine to a cluster that is hardly there.
+const BUCKETS: [f64; 12] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// The numbers of all HSMs. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct HsmMetrics {
+    requests: Family<[(&'static str, String); 4], Counter>,
+    took: Family<[(&'static str, String); 3], Histogram>,
+    up: Family<[(&'static str, String); 2], Gauge>,
+}
+
+impl Default for HsmMetrics {
+    fn default() -> Self {
+        let took = Family::new_with_constructor(histogram as fn() -> Histogram);
+        Self { requests: Family::default(), took, up: Family::default() }
+    }
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+impl HsmMetrics {
+    /// Registers them.
+    pub(crate) fn register(&self, metrics: &Metrics) {
+        metrics.register(|registry| {
+            registry.register(
+                "hsm_requests",
+                "Requests to HSMs by operation and result",
+                self.requests.clone(),
+            );
+            registry.register("hsm_request_seconds", "Seconds until HSMs answered", self.took.clone());
+            registry.register("hsm_up", "Whether an HSM answered when it was last asked", self.up.clone());
+        });
+    }
+
+    /// Whoever counts the calls of a worker: of a cluster whose HSMs have these names, by the serial numbers of their tokens.
+    pub(crate) fn of(&self, cluster: &str, names: BTreeMap<String, String>) -> Arc<dyn Observer> {
+        Arc::new(Counting { metrics: self.clone(), cluster: cluster.to_owned(), names })
+    }
+}
+
+struct Counting {
+    metrics: HsmMetrics,
+    cluster: String,
+    names: BTreeMap<String, String>,
+}
+
+impl Observer for Counting {
+    fn called(&self, call: &Called<'_>) {
+        let Called { serial, operation, took, error } = *call;
+        let Some(name) = self.names.get(serial) else { return };
+        let result = error.map_or("OK", |error| error.name());
+        let own = |text: &str| text.to_owned();
+        let (cluster, hsm) = (("cluster", self.cluster.clone()), ("hsm", name.clone()));
+        let kind = ("operation", own(operation.name()));
+        let labels = [cluster.clone(), hsm.clone(), kind.clone(), ("result", own(result))];
+        self.metrics.requests.get_or_create(&labels).inc();
+        self.metrics.took.get_or_create(&[cluster.clone(), hsm.clone(), kind]).observe(took.as_secs_f64());
+        let is_up = !error.is_some_and(trent_hsm::Error::is_outage);
+        self.metrics.up.get_or_create(&[cluster, hsm]).set(i64::from(is_up));
+        log(&self.cluster, name, call, result);
+    }
+}
+
+/// A line for each call; by default for those alone that change something or fail.
+fn log(cluster: &str, hsm: &str, call: &Called<'_>, result: &str) {
+    let (token, operation) = (call.serial, call.operation.name());
+    let took_us = u64::try_from(call.took.as_micros()).unwrap_or(u64::MAX);
+    if call.operation.is_change() || call.error.is_some() {
+        tracing::info!(target: "trent_hsm::audit", cluster, hsm, token, operation, result, took_us, "call");
+    } else {
+        tracing::debug!(target: "trent_hsm::audit", cluster, hsm, token, operation, result, took_us, "call");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use trent_hsm::{Error, Operation, TokenError};
+
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_by_hsm_and_an_outage_is_told_apart_from_an_answer() {
+        let (metrics, all) = (HsmMetrics::default(), Metrics::new());
+        metrics.register(&all);
+        let names =
+            BTreeMap::from([("s1".to_owned(), "hsm-a".to_owned()), ("s2".to_owned(), "hsm-b".to_owned())]);
+        let observer = metrics.of("cluster-1", names);
+        let call = |serial, error: Option<Error>| {
+            let (operation, took) = (Operation::Encrypt, Duration::from_millis(3));
+            observer.called(&Called { serial, operation, took, error: error.as_ref() });
+        };
+        let shows = |line: &str| {
+            let text = all.encode().unwrap();
+            assert!(text.lines().any(|it| it == line), "{line}: {text}");
+        };
+        call("s1", None);
+        call("s1", Some(Error::Token(TokenError::InvalidCiphertext)));
+        call("s2", Some(Error::TimedOut));
+        call("somebody's", None);
+        let hsm = |name: &str| format!("cluster=\"cluster-1\",hsm=\"{name}\"");
+        let (a, b) = (hsm("hsm-a"), hsm("hsm-b"));
+        shows(&format!("trent_hsm_requests_total{{{a},operation=\"encrypt\",result=\"OK\"}} 1"));
+        shows(&format!(
+            "trent_hsm_requests_total{{{a},operation=\"encrypt\",result=\"invalid_ciphertext\"}} 1"
+        ));
+        shows(&format!("trent_hsm_requests_total{{{b},operation=\"encrypt\",result=\"timed_out\"}} 1"));
+        shows(&format!("trent_hsm_up{{{a}}} 1"));
+        shows(&format!("trent_hsm_up{{{b}}} 0"));
+        shows(&format!("trent_hsm_request_seconds_bucket{{le=\"0.005\",{a},operation=\"encrypt\"}} 2"));
+        call("s2", None);
+        shows(&format!("trent_hsm_up{{{b}}} 1"));
+        assert!(!all.encode().unwrap().contains("somebody"));
+    }
+}
