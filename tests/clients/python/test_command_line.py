@@ -3,13 +3,14 @@
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import readme
-from server import Server
+from server import Server, bare_environment, binary
 
 TOOLS = Path(sys.executable).parent
 
@@ -67,6 +68,42 @@ def runs(document, directory):
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_examples_of_documents_work(tmp_path, document):
     runs(DOCUMENTS[document], tmp_path)
+
+
+def test_the_chapter_on_hsms_works(tmp_path):
+    document = (readme.ROOT / "docs/book/hsm.md").read_text()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/trent").symlink_to(Path(binary()).resolve())
+    found = bare_environment()
+    done = subprocess.run(
+        ["bash", "-c", "trap 'kill $(jobs -p) || :' EXIT\n" + readme.script(document, f"http://127.0.0.1:{port}")],
+        cwd=tmp_path,
+        env=found
+        | {
+            "PATH": os.pathsep.join([str(tmp_path / "bin"), str(TOOLS), found["PATH"]]),
+            "TRENT_HTTP__LISTEN": f"127.0.0.1:{port}",
+            "TRENT_OPS__LISTEN": "127.0.0.1:0",
+            # The machine may be a busy one.
+            "TRENT_HSM__START_SECONDS": "120",
+            "TRENT_HSM__CALL_SECONDS": "60",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_PAGER": "",
+            "HOME": str(tmp_path),
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("a trial key works in all HSMs") == 2, done.stdout
+    objects = done.stdout.split("Secret Key Object")
+    assert any("trent-root-key" in one and "never extractable" in one for one in objects), done.stdout
+    for topic in ["cluster cluster-234abcdefABC: hsm-a", "cluster cluster-234abcdefABC: hsm-b", "HSM of the root key"]:
+        assert f"ok       {topic}: the token" in done.stdout, done.stdout
 
 
 WRAPPINGS = [(f"RSA_{bits}", sha) for bits in (2048, 3072, 4096) for sha in ("256", "1")]
