@@ -7,10 +7,11 @@ use serde::Serialize;
 use trent_domain::identifier::AccountId;
 use trent_domain::limits::POLICY_BYTES_MAX;
 use trent_gate::known_actions;
-use trent_policy::{Directory, Document, Finding, Kind, Surroundings};
+use trent_policy::{Directory, Document, Finding, Kind, Problem, Surroundings};
 use trent_protocol::{DecodeError, ErrorCode, PutKeyPolicyRequest, Request};
 
 use crate::error::KmsError;
+use crate::identity::file::position;
 use crate::operations::policies::{LOCKED_OUT, read};
 
 /// What a document is for.
@@ -39,6 +40,9 @@ pub struct PolicyReport {
 pub struct PolicyRemark {
     /// The error of the API, or the name of the warning.
     pub code: String,
+    /// Line and column, from 1, where the document is no JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<(usize, usize)>,
     /// The statement, from zero.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<usize>,
@@ -63,7 +67,10 @@ pub fn check_policy(text: &str, kind: PolicyKind, account: Option<AccountId>) ->
     };
     let document = match read {
         Ok(document) => document,
-        Err(error) => return PolicyReport { errors: vec![refusal(&error, text)], warnings: Vec::new() },
+        Err(error) => {
+            let refusal = PolicyRemark { place: place(text), ..refusal(&error, text) };
+            return PolicyReport { errors: vec![refusal], warnings: Vec::new() };
+        }
     };
     let actions = known_actions();
     let account = account.as_ref().map(AccountId::as_str);
@@ -92,6 +99,14 @@ fn parse(text: &str, kind: Kind) -> Result<Document, KmsError> {
         .map_err(|error| KmsError::new(ErrorCode::MalformedPolicyDocument, error.wire_text()))
 }
 
+/// Where a document stops being JSON. The API tells the byte, of which people see nothing in their editors.
+fn place(text: &str) -> Option<(usize, usize)> {
+    match Document::parse(text, Kind::Identity).err()?.problem() {
+        Problem::Syntax { offset, .. } => Some(position(text, *offset)),
+        _ => None,
+    }
+}
+
 fn refusal(error: &KmsError, text: &str) -> PolicyRemark {
     let advice = match error.code {
         ErrorCode::Validation if text.is_empty() => "Write a policy document into the file.",
@@ -110,6 +125,7 @@ fn refusal(error: &KmsError, text: &str) -> PolicyRemark {
     let message = error.message.clone().unwrap_or_default();
     PolicyRemark {
         code: error.code.to_string(),
+        place: None,
         statement: None,
         sid: None,
         message,
@@ -128,7 +144,7 @@ fn locked_out(finding: Finding) -> PolicyRemark {
 
 impl From<Finding> for PolicyRemark {
     fn from(Finding { code, statement, sid, says, advice }: Finding) -> Self {
-        Self { code: code.to_owned(), statement, sid, message: says, advice: advice.to_owned() }
+        Self { code: code.to_owned(), place: None, statement, sid, message: says, advice: advice.to_owned() }
     }
 }
 
@@ -170,6 +186,18 @@ mod tests {
         let report = check_policy(&document, PolicyKind::Identity, None);
         assert_eq!(report.errors, []);
         report.warnings.into_iter().map(|remark| remark.code).collect()
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_with_line_and_column() {
+        for kind in [PolicyKind::Key, PolicyKind::Identity, PolicyKind::Trust] {
+            let report =
+                check_policy("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [,]\n}", kind, None);
+            assert_eq!(report.errors.len(), 1);
+            assert_eq!(report.errors[0].place, Some((3, 17)), "{:?}", report.errors);
+        }
+        let report = check_policy("{}", PolicyKind::Identity, None);
+        assert_eq!(report.errors[0].place, None);
     }
 
     #[test]

@@ -45,6 +45,9 @@ fn text(report: &PolicyReport) -> String {
 }
 
 fn place(remark: &PolicyRemark) -> String {
+    if let Some((line, column)) = remark.place {
+        return format!(", line {line}, column {column}");
+    }
     match (remark.statement, &remark.sid) {
         (Some(index), Some(sid)) => format!(", Statement[{index}] (Sid `{sid}`)"),
         (Some(index), None) => format!(", Statement[{index}]"),
