@@ -1,4 +1,5 @@
-//! How long one decision takes: with the policies that most keys and users have, and with a hundred statements.
+//! How long one decision takes: with the policies that most keys and users have, with a hundred statements, and with fifty
+//! grants on the key.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -6,13 +7,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use trent_policy::{
-    Attached, Caller, CallerKind, ConditionKeys, Document, KeyTarget, Kind, NoGrants, Request, Standing,
-    Target, Values, decide, default_key_policy, managed_policy,
+use trent_domain::grant::{
+    Bucket, Constraints, Grant, GrantOperations, Pairs, PrincipalId, Scope, Terms, Use,
 };
+use trent_domain::identifier::{AccountId, GrantId, KeyArn};
+use trent_domain::time::Timestamp;
+use trent_policy::{
+    Attached, Caller, CallerKind, ConditionKeys, Document, Facts, Grantee, Grants, KeyTarget, Kind, NoGrants,
+    Request, Standing, Target, Values, decide, default_key_policy, managed_policy,
+};
+use trent_protocol::GrantOperation;
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const ACCOUNT: &str = "111122223333";
+const ALICE: &str = "AIDAJQABLZS4A3QDU576Q";
+const GRANTS: u8 = 50;
 /// Decisions in one measurement, and measurements, of which the best counts: the machine may be doing something else.
 const DECISIONS: u32 = 20_000;
 const ROUNDS: u32 = 20;
@@ -24,10 +33,30 @@ fn main() -> Result<()> {
     let hundred = Document::parse(&statements(true).to_string(), Kind::Resource)?;
     let own = Document::parse(&statements(false).to_string(), Kind::Identity)?;
     let own = Attached { name: "own".into(), document: Arc::new(own) };
-    report("default key policy, administrator", &default, &standing(vec![administrator.clone()]));
-    report("key policy of 100 statements, administrator", &hundred, &standing(vec![administrator.clone()]));
-    report("default key policy, identity policy of 100 statements", &default, &standing(vec![own.clone()]));
-    report("100 statements each", &hundred, &standing(vec![own]));
+    let by_tenant = |tenant: Option<u8>| OneOf::fifty(tenant, Some);
+    report("default key policy, administrator", &default, &standing(vec![administrator.clone()]), &NoGrants);
+    report("50 grants, one fits", &default, &Standing::default(), &by_tenant(Some(GRANTS - 1))?);
+    report("50 grants, none fits", &default, &Standing::default(), &by_tenant(None)?);
+    report("50 grants without constraints", &default, &Standing::default(), &OneOf::fifty(None, |_| None)?);
+    report(
+        "50 grants, 100 statements in the key policy",
+        &hundred,
+        &Standing::default(),
+        &by_tenant(Some(7))?,
+    );
+    report(
+        "key policy of 100 statements, administrator",
+        &hundred,
+        &standing(vec![administrator.clone()]),
+        &NoGrants,
+    );
+    report(
+        "default key policy, identity policy of 100 statements",
+        &default,
+        &standing(vec![own.clone()]),
+        &NoGrants,
+    );
+    report("100 statements each", &hundred, &standing(vec![own]), &NoGrants);
     Ok(())
 }
 
@@ -52,6 +81,59 @@ fn statements(with_principal: bool) -> Value {
     json!({"Version": "2012-10-17", "Statement": (0..100).map(statement).collect::<Vec<_>>()})
 }
 
+/// Grants for Alice and for her account, looked for as the gate does it once they are in memory: in both buckets.
+struct OneOf {
+    of_alice: Bucket,
+    of_account: Bucket,
+    context: Pairs,
+}
+
+impl OneOf {
+    /// Each for the tenant that `constraint` gives, or for all; the request is for one of them, or for none.
+    fn fifty(asked: Option<u8>, constraint: impl Fn(u8) -> Option<u8>) -> Result<Self> {
+        let pairs = |tenant: u8| Pairs::from([("tenant".to_owned(), tenant.to_string())]);
+        let account: AccountId = ACCOUNT.parse()?;
+        let operations = GrantOperations::parse(&[GrantOperation::Encrypt, GrantOperation::Decrypt])?;
+        let key = KeyArn {
+            region: "us-east-1".parse()?,
+            account,
+            id: "1234abcd-12ab-34cd-56ef-1234567890ab".parse()?,
+        };
+        let grant = |number| Grant {
+            id: GrantId([number; 32]),
+            key,
+            created: Timestamp::from_millis(0),
+            terms: Terms {
+                name: None,
+                grantee: PrincipalId::User { account, id: ALICE.to_owned() },
+                retiring: None,
+                issuer: account,
+                scope: Scope {
+                    operations,
+                    constraints: Constraints {
+                        subset: constraint(number).map(pairs),
+                        ..Constraints::default()
+                    },
+                },
+            },
+        };
+        let context = pairs(asked.unwrap_or(u8::MAX));
+        Ok(Self { of_alice: Bucket::new((0..GRANTS).map(grant)), of_account: Bucket::default(), context })
+    }
+}
+
+impl Grants for OneOf {
+    fn matching<'g>(&'g self, _: &Facts<'_>, found: &mut dyn FnMut(trent_policy::Grant<'g>)) {
+        let wanted =
+            Use { operation: GrantOperation::Encrypt, context: &self.context, source_arn: None, child: None };
+        for (bucket, grantee) in [(&self.of_alice, Grantee::Exact), (&self.of_account, Grantee::Account)] {
+            if bucket.find(&wanted, |grant| grant.terms.issuer.as_str() == ACCOUNT).is_some() {
+                found(trent_policy::Grant { id: "", grantee, issuer: ACCOUNT });
+            }
+        }
+    }
+}
+
 struct Keys;
 
 impl ConditionKeys for Keys {
@@ -64,16 +146,10 @@ impl ConditionKeys for Keys {
     }
 }
 
-fn report(what: &str, policy: &Document, standing: &Standing) {
+fn report(what: &str, policy: &Document, standing: &Standing, grants: &dyn Grants) {
     let once = || {
-        let target = KeyTarget {
-            arn: KEY,
-            account: ACCOUNT,
-            policy,
-            keys: &Keys,
-            grants: &NoGrants,
-            cross_account: true,
-        };
+        let target =
+            KeyTarget { arn: KEY, account: ACCOUNT, policy, keys: &Keys, grants, cross_account: true };
         let request = Request {
             action: "kms:Encrypt",
             caller: Caller {
@@ -82,7 +158,7 @@ fn report(what: &str, policy: &Document, standing: &Standing) {
                 account: Some(ACCOUNT),
                 session_arn: None,
                 service: None,
-                unique_id: Some("AIDAJQABLZS4A3QDU576Q"),
+                unique_id: Some(ALICE),
             },
             standing,
             endpoint: None,

@@ -2,6 +2,7 @@
 //!
 //! A grant only ever adds permission, and an explicit deny goes before it; how it combines with policies is the gate's.
 
+mod bucket;
 mod constraints;
 mod operations;
 mod principal;
@@ -11,6 +12,7 @@ use trent_protocol::GrantOperation;
 use crate::identifier::{AccountId, GrantId, KeyArn};
 use crate::time::Timestamp;
 
+pub use bucket::Bucket;
 pub use constraints::{Constraints, ConstraintsError, Pairs};
 pub use operations::{GrantOperations, OperationsError};
 pub use principal::{NotAPrincipal, PrincipalId};

@@ -1,13 +1,12 @@
 //! Grants at the gate: which of them allow a request, as a decision asks; grant tokens; retiring.
 
-mod bucket;
 mod cache;
 mod retire;
 mod scope_keys;
 
 use std::collections::BTreeMap;
 
-use trent_domain::grant::{Grant, Pairs, PrincipalId, Use};
+use trent_domain::grant::{Bucket, Grant, Pairs, PrincipalId, Use};
 use trent_domain::identifier::{AccountId, GrantId, KeyArn};
 use trent_domain::identity::{Caller, Principal};
 use trent_policy::{Grantee, Grants};
@@ -128,7 +127,7 @@ impl Gate {
             records.grants(region, key, Some(&grantee), None, usize::MAX)
         })
         .await?;
-        let bucket = bucket::Bucket::new(grants);
+        let bucket = Bucket::new(grants);
         let found = bucket.find(wanted, preferred);
         self.grants.insert(place, bucket, generation);
         Ok(found)

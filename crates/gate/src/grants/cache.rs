@@ -8,10 +8,9 @@ use std::sync::Arc;
 use moka::sync::Cache;
 use parking_lot::RwLock;
 use trent_database::{Change, Observer};
-use trent_domain::grant::{Grant, PrincipalId, Use};
+use trent_domain::grant::{Bucket, Grant, PrincipalId, Use};
 use trent_domain::identifier::{KeyId, Region};
 
-use super::bucket::Bucket;
 use crate::generations::Generations;
 
 const ENTRY_BYTES: usize = 400;

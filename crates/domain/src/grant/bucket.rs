@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use trent_domain::grant::{Grant, Pairs, Use};
-use trent_domain::identifier::GrantId;
+use super::{Grant, Pairs, Use};
+use crate::identifier::GrantId;
 
 /// A pair, its key folded; none for grants that do not ask for any. Two pairs may have one: what is filed under it is
 /// matched with the request all the same.
@@ -19,7 +19,7 @@ const GRANT_BYTES: usize = 500;
 
 /// All grants of a key for a grantee.
 #[derive(Default)]
-pub(super) struct Bucket {
+pub struct Bucket {
     filed: HashMap<Heading, Vec<Arc<Grant>>>,
     headings: HashMap<GrantId, Heading>,
     bytes: usize,
@@ -27,14 +27,15 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(grants: impl IntoIterator<Item = Grant>) -> Self {
+    /// All of these.
+    pub fn new(grants: impl IntoIterator<Item = Grant>) -> Self {
         let mut bucket = Self::default();
         grants.into_iter().for_each(|grant| bucket.insert(Arc::new(grant)));
         bucket
     }
 
     /// Adds a grant, unless it is there: rows may have been read before their change was published.
-    pub(super) fn insert(&mut self, grant: Arc<Grant>) {
+    pub fn insert(&mut self, grant: Arc<Grant>) {
         if self.headings.contains_key(&grant.id) {
             return;
         }
@@ -44,7 +45,8 @@ impl Bucket {
         self.filed.entry(heading).or_default().push(grant);
     }
 
-    pub(super) fn remove(&mut self, id: GrantId) {
+    /// Takes a grant away, if it is there.
+    pub fn remove(&mut self, id: GrantId) {
         let Some(heading) = self.headings.remove(&id) else { return };
         let Some(grants) = self.filed.get_mut(&heading) else { return };
         if let Some(position) = grants.iter().position(|grant| grant.id == id) {
@@ -56,12 +58,12 @@ impl Bucket {
     }
 
     /// What it takes in memory, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Some grant that allows what is wanted, one whose issuer is `preferred` if there is any.
-    pub(super) fn find(&self, wanted: &Use<'_>, preferred: impl Fn(&Grant) -> bool) -> Option<Arc<Grant>> {
+    pub fn find(&self, wanted: &Use<'_>, preferred: impl Fn(&Grant) -> bool) -> Option<Arc<Grant>> {
         let mut found = None;
         for grant in self.candidates(wanted).filter(|grant| grant.terms.scope.allows(wanted)) {
             if preferred(grant) {
@@ -101,9 +103,9 @@ fn bytes(grant: &Grant) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use trent_domain::grant::{Constraints, GrantOperations, PrincipalId, Scope, Terms};
-    use trent_domain::identifier::{AccountId, KeyArn};
-    use trent_domain::time::Timestamp;
+    use crate::grant::{Constraints, GrantOperations, PrincipalId, Scope, Terms};
+    use crate::identifier::{AccountId, KeyArn};
+    use crate::time::Timestamp;
     use trent_protocol::GrantOperation;
 
     use super::*;
