@@ -157,8 +157,12 @@ impl Ahead {
     /// Removes the files, when all lines are durable where they belong. The next lines make them anew.
     pub(crate) fn remove(&mut self) -> io::Result<()> {
         self.wait()?;
-        self.filling.remove()?;
-        self.full.remove()
+        let is_any_gone = self.filling.remove()? | self.full.remove()?;
+        match self.filling.path.parent() {
+            // They must not come back: the file that their lines belong to may be moved away.
+            Some(dir) if is_any_gone => sync_dir(dir),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -176,16 +180,16 @@ impl Half {
             Some(file) => file,
             None => self.file.insert(create(&self.path, self.is_cached)?),
         };
-        let written = file.write_all_at(frame, self.at as u64);
-        if matches!(&written, Err(error) if error.kind() == ErrorKind::InvalidInput)
-            && self.at == 0
-            && !self.is_cached
-        {
-            // A disk whose blocks are larger than any that is known. What the file has is home.
-            (self.is_cached, self.laid_out, self.file) = (true, 0, None);
-            return self.put(frame, length);
+        match file.write_all_at(frame, self.at as u64) {
+            // A disk whose blocks are larger than any that is known.
+            Err(error) if error.kind() == ErrorKind::InvalidInput && !self.is_cached => {
+                self.is_cached = true;
+                let flags = flags(OFlags::DSYNC)?;
+                let file = OpenOptions::new().write(true).custom_flags(flags).open(&self.path)?;
+                self.file.insert(file).write_all_at(frame, self.at as u64)?;
+            }
+            written => written?,
         }
-        written?;
         self.laid_out = self.laid_out.max(self.at + frame.len());
         self.at += length;
         Ok(())
@@ -199,19 +203,20 @@ impl Half {
         replay_run(dir, &bytes)
     }
 
-    fn remove(&mut self) -> io::Result<()> {
+    /// Says whether there was a file.
+    fn remove(&mut self) -> io::Result<bool> {
         (self.at, self.laid_out) = (0, 0);
         match self.file.take() {
-            Some(_) => fs::remove_file(&self.path),
-            None => Ok(()),
+            Some(_) => fs::remove_file(&self.path).map(|()| true),
+            None => Ok(false),
         }
     }
 }
 
 /// Makes a file each write to which is durable when it returns.
 fn create(path: &Path, is_cached: bool) -> io::Result<File> {
-    let open = |flags: OFlags| {
-        let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let open = |wanted: OFlags| {
+        let flags = flags(wanted)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags).open(path)
     };
@@ -223,6 +228,10 @@ fn create(path: &Path, is_cached: bool) -> io::Result<File> {
     };
     sync_dir(path.parent().unwrap_or(Path::new(".")))?;
     Ok(file)
+}
+
+fn flags(flags: OFlags) -> io::Result<i32> {
+    i32::try_from(flags.bits()).map_err(io::Error::other)
 }
 
 /// Empties a buffer but for as many bytes that what is appended begins at a multiple of [`BLOCK`] in memory, and makes
@@ -475,13 +484,19 @@ mod tests {
     #[test]
     fn what_cannot_be_written_past_the_cache_is_written_through_it() {
         let dir = tempfile::tempdir().unwrap();
-        let mut ahead = Ahead::new(dir.path());
+        let (mut ahead, batches) = (Ahead::new(dir.path()), batches(4));
+        put(&mut ahead, &batches[..2]);
         // Not where a block may begin in memory: most file systems refuse that, as they do blocks that are too small.
         let odd = vec![b'x'; BLOCK + 9];
         ahead.filling.put(&odd[1..=BLOCK], BLOCK).unwrap();
-        assert_eq!(fs::read(dir.path().join(NAMES[0])).unwrap(), odd[1..=BLOCK]);
-        (ahead.filling.at, ahead.filling.laid_out) = (0, 0);
-        let all = put(&mut ahead, &batches(3));
+        let file = fs::read(dir.path().join(NAMES[0])).unwrap();
+        assert_eq!(&file[2 * BLOCK..3 * BLOCK], &odd[1..=BLOCK]);
+        ahead.filling.at -= BLOCK;
+        let home = batches[..2].iter().map(|(lines, _)| lines.len()).sum::<usize>();
+        for (at, (lines, last)) in [home, home + batches[2].0.len()].into_iter().zip(&batches[2..]) {
+            ahead.put(&self::home(), Place { file: 0, offset: at as u64 }, lines, last).unwrap();
+        }
+        let all: Vec<u8> = batches.iter().flat_map(|(lines, _)| lines.clone()).collect();
         assert_eq!(replayed(dir.path()), all);
     }
 

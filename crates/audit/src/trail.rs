@@ -42,6 +42,8 @@ pub struct Settings {
     pub checkpoint: Duration,
     /// Whether records are copied to standard output.
     pub stdout: bool,
+    /// How often, while there are records, those are looked for that no core has told of.
+    pub look: Duration,
     /// Asked before each write; tests make disks full with it.
     pub before_write: Option<BeforeWrite>,
 }
@@ -57,6 +59,7 @@ impl Settings {
             file_age: Duration::from_secs(24 * 60 * 60),
             checkpoint: Duration::from_secs(60),
             stdout: false,
+            look: Duration::from_millis(2),
             before_write: None,
         }
     }
@@ -94,8 +97,17 @@ impl Trail {
         known: Option<Checkpoint>,
         node: Uuid,
     ) -> Result<Self, OpenError> {
-        let Settings { dir, strict, flush, file_bytes, file_age, checkpoint, stdout, before_write } =
-            settings;
+        let Settings {
+            dir,
+            strict,
+            flush,
+            file_bytes,
+            file_age,
+            checkpoint,
+            stdout,
+            look: look_every,
+            before_write,
+        } = settings;
         let failed = |error| OpenError::Files(dir.clone(), error);
         make_dir(&dir).map_err(failed)?;
         replay(&dir).map_err(failed)?;
@@ -107,7 +119,7 @@ impl Trail {
         let bounds = Bounds { bytes: file_bytes, age: file_age };
         let journal = Journal::new(dir.clone(), bounds, strict, before_write);
         let gather = if strict { Gather::Never } else { Gather::Always(flush) };
-        let pace = Pace { gather, checkpoint };
+        let pace = Pace { gather, checkpoint, look: look_every };
         let details = found.details(&signer.public_key());
         let mut writer = Writer::new(Arc::clone(&shared), journal, found.head, signer, clock, pace);
         if stdout {

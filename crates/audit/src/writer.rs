@@ -18,8 +18,6 @@ use crate::shared::Shared;
 
 /// How long to wait before a journal that could not be written is tried again.
 const RETRY: Duration = Duration::from_millis(200);
-/// How often lanes are looked at while there are records, for those of cores that never have nothing to do.
-const LOOK: Duration = Duration::from_millis(2);
 /// Batches that standard output may be behind.
 const OUTPUT_BATCHES_MAX: usize = 256;
 
@@ -52,6 +50,8 @@ pub(crate) struct Pace {
     pub(crate) gather: Gather,
     /// How often there is a checkpoint, while there are records.
     pub(crate) checkpoint: Duration,
+    /// How often lanes are looked at while there are records, for those of cores that never have nothing to do.
+    pub(crate) look: Duration,
 }
 
 /// Lines that are not durable yet.
@@ -101,7 +101,7 @@ impl Writer {
             if !self.batch.lines.is_empty() {
                 thread::park_timeout(RETRY);
             } else if !looks_now && !self.shared.take_pending() && !self.checkpoint_is_due() {
-                thread::park_timeout(if looks { LOOK } else { self.until_checkpoint() });
+                thread::park_timeout(if looks { self.pace.look } else { self.until_checkpoint() });
                 if !looks {
                     continue;
                 }

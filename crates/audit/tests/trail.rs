@@ -374,11 +374,12 @@ fn what_waits_is_never_counted_below_nothing() {
     assert!(most < 1 << 20, "{most}");
 }
 
-/// Callers that write one record after the other, of whom each says after every `each` that it has nothing to do.
-fn callers_that_are_idle_after(each: usize, callers: usize) {
+/// Callers that write one record after the other, of whom each says after every `each` that it has nothing to do. `look`
+/// is how often the writer looks by itself.
+fn callers_that_are_idle_after(each: usize, callers: usize, look: Duration) {
     const EACH: usize = 60;
     let dir = TempDir::new().unwrap();
-    let trail = open(Settings::in_dir(dir.path()), None);
+    let trail = open(Settings { look, ..Settings::in_dir(dir.path()) }, None);
     thread::scope(|scope| {
         for caller in 0..callers {
             let recorder = trail.recorder();
@@ -394,7 +395,7 @@ fn callers_that_are_idle_after(each: usize, callers: usize) {
                     }
                     wait(written).unwrap();
                     if number % 20 == 0 {
-                        // Longer than the writer looks by itself.
+                        // The writer, which looks every 2 ms, may stop that meanwhile.
                         thread::sleep(Duration::from_millis(5));
                     }
                 }
@@ -408,13 +409,15 @@ fn callers_that_are_idle_after(each: usize, callers: usize) {
 
 #[test]
 fn a_core_tells_the_writer_when_it_has_nothing_more_to_do() {
-    callers_that_are_idle_after(1, 4);
+    // It looks once in an hour: without being told it would be waited for in vain.
+    callers_that_are_idle_after(1, 4, Duration::from_secs(3600));
 }
 
 #[test]
 fn records_of_a_core_that_never_says_so_are_written_all_the_same() {
-    callers_that_are_idle_after(7, 1);
-    callers_that_are_idle_after(usize::MAX, 4);
+    let look = Duration::from_millis(2);
+    callers_that_are_idle_after(7, 1, look);
+    callers_that_are_idle_after(usize::MAX, 4, look);
 }
 
 #[test]

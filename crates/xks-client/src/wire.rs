@@ -113,9 +113,15 @@ pub struct Wire {
 #[derive(Default)]
 struct Kept {
     /// One of HTTP/2 for each thread.
-    shared: Vec<(ThreadId, SendRequest<Full<Bytes>>)>,
+    shared: Vec<Shared>,
     /// Those of HTTP/1.1, and since when they are idle.
     idle: Vec<(Connection, Instant)>,
+}
+
+struct Shared {
+    sender: SendRequest<Full<Bytes>>,
+    made_by: ThreadId,
+    used: Instant,
 }
 
 /// A connection, or one's share in it.
@@ -128,11 +134,13 @@ impl Kept {
     /// A connection to send on, if there is one that may still be open.
     fn take(&mut self) -> Option<Connection> {
         let own = thread::current().id();
-        self.shared.retain(|(_, sender)| !sender.is_closed());
-        if let Some((made_by, sender)) = self.shared.iter().find(|(made_by, _)| *made_by == own) {
-            return Some(Connection { sender: Sender::Http2(sender.clone()), made_by: *made_by });
-        }
         let now = Instant::now();
+        // Those that nobody sends on are closed once nothing is under way on them.
+        self.shared.retain(|shared| !shared.sender.is_closed() && now.duration_since(shared.used) < IDLE);
+        if let Some(shared) = self.shared.iter_mut().find(|shared| shared.made_by == own) {
+            shared.used = now;
+            return Some(Connection { sender: Sender::Http2(shared.sender.clone()), made_by: own });
+        }
         self.idle.retain(|(idle, since)| idle.sender.is_open() && now.duration_since(*since) < IDLE);
         let at = self.idle.iter().rposition(|(idle, _)| idle.made_by == own);
         let at = at.or_else(|| self.idle.len().checked_sub(1))?;
@@ -141,9 +149,9 @@ impl Kept {
 
     /// Keeps a connection of HTTP/2 that this thread has made. Of two that were made at the same time the newer is kept.
     fn share(&mut self, sender: SendRequest<Full<Bytes>>) {
-        let own = thread::current().id();
-        self.shared.retain(|(made_by, _)| *made_by != own);
-        self.shared.push((own, sender));
+        let made_by = thread::current().id();
+        self.shared.retain(|shared| shared.made_by != made_by);
+        self.shared.push(Shared { sender, made_by, used: Instant::now() });
     }
 }
 

@@ -24,7 +24,9 @@ impl Service {
     /// May be called again before it has ended.
     pub async fn settle_key_stores(&self) -> Result<usize, KmsError> {
         let stores = trent_database::read(&*self.database, |records| records.key_stores(None)).await?;
-        let turns = stores.iter().filter_map(|store| self.settling.take(store, &self.key_stores_wanted));
+        let turns = stores
+            .iter()
+            .filter_map(|store| self.settling.take(&store.id, store.attempt, &self.key_stores_wanted));
         let attempts: Vec<_> = turns.map(|turn| self.settle_in_turn(turn)).collect();
         let mut settled = 0;
         for ended in side_by_side(attempts).await {
@@ -38,6 +40,7 @@ impl Service {
         let id = turn.store().clone();
         let found = trent_database::read(&*self.database, move |records| records.key_store(&id)).await?;
         let Some(store) = found else { return Ok(false) };
+        turn.is_at(store.attempt);
         tokio::select! {
             biased;
             ended = self.settle_key_store(store) => ended,

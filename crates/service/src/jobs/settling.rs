@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use trent_domain::key_store::{KeyStore, KeyStoreId};
+use trent_domain::key_store::KeyStoreId;
 
 /// The key stores that runs are at.
 #[derive(Debug, Default)]
@@ -26,12 +26,18 @@ struct Busy {
 impl Settling {
     /// A turn with a key store, unless somebody has it; whoever is at an older attempt is told. `again` is notified when a
     /// turn ends and something else was begun meanwhile.
-    pub(super) fn take<'s>(&'s self, store: &KeyStore, again: &'s Notify) -> Option<Turn<'s>> {
+    pub(super) fn take<'s>(
+        &'s self,
+        store: &KeyStoreId,
+        attempt: u64,
+        again: &'s Notify,
+    ) -> Option<Turn<'s>> {
         let given_up = Arc::<Notify>::default();
-        match self.0.lock().entry(store.id.clone()) {
+        match self.0.lock().entry(store.clone()) {
             Entry::Occupied(mut busy) => {
                 let busy = busy.get_mut();
-                if busy.attempt != store.attempt {
+                // A run whose list is older than what somebody is at knows nothing new.
+                if busy.attempt < attempt {
                     busy.wanted_again = true;
                     busy.given_up.notify_one();
                 }
@@ -39,10 +45,10 @@ impl Settling {
             }
             Entry::Vacant(free) => {
                 let given_up = Arc::clone(&given_up);
-                free.insert(Busy { attempt: store.attempt, wanted_again: false, given_up });
+                free.insert(Busy { attempt, wanted_again: false, given_up });
             }
         }
-        Some(Turn { settling: self, store: store.id.clone(), given_up, again })
+        Some(Turn { settling: self, store: store.clone(), given_up, again })
     }
 }
 
@@ -60,6 +66,13 @@ impl Turn<'_> {
         &self.store
     }
 
+    /// Says which attempt this turn is at: the list that it was taken from may be older.
+    pub(super) fn is_at(&self, attempt: u64) {
+        if let Some(busy) = self.settling.0.lock().get_mut(&self.store) {
+            busy.attempt = busy.attempt.max(attempt);
+        }
+    }
+
     /// Waits until somebody has begun something else.
     pub(super) async fn is_given_up(&self) {
         self.given_up.notified().await;
@@ -72,5 +85,32 @@ impl Drop for Turn<'_> {
         if busy.is_some_and(|busy| busy.wanted_again) {
             self.again.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_newer_gives_up_what_a_turn_is_at() {
+        let (settling, again) = (Settling::default(), Notify::new());
+        let store: KeyStoreId = "cks-0123456789abcdef0".parse().unwrap();
+        let turn = settling.take(&store, 1, &again).unwrap();
+        // Its list was old: a request had begun the second attempt meanwhile.
+        turn.is_at(2);
+        let is_given_up = || {
+            let mut waiting = pin!(turn.is_given_up());
+            waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+        };
+        for (attempt, gives_up) in [(2, false), (1, false), (3, true)] {
+            assert!(settling.take(&store, attempt, &again).is_none());
+            assert_eq!(is_given_up(), gives_up, "attempt {attempt}");
+        }
+        drop(turn);
+        assert!(settling.take(&store, 3, &again).is_some());
     }
 }
