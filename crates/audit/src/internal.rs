@@ -13,6 +13,8 @@ pub struct Internal {
     pub key_arn: String,
     /// `serviceEventDetails`, an object or nothing.
     pub(crate) details: Vec<u8>,
+    /// `additionalEventData`, an object or nothing.
+    pub(crate) additional: Vec<u8>,
 }
 
 impl Internal {
@@ -26,17 +28,37 @@ impl Internal {
                 members.member(name, *value);
             }
         });
-        Self { name, kind: "AwsServiceEvent", key_arn, details: json }
+        Self { name, kind: "AwsServiceEvent", key_arn, details: json, additional: Vec::new() }
     }
 
     /// An event that is part of a call.
     pub fn call(name: &'static str, key_arn: String) -> Self {
-        Self { name, kind: "AwsApiCall", key_arn, details: Vec::new() }
+        Self { name, kind: "AwsApiCall", key_arn, details: Vec::new(), additional: Vec::new() }
     }
 
     /// A key was deleted after its waiting period.
     pub fn delete_key(key_arn: String) -> Self {
         Self::service("DeleteKey", key_arn, &[])
+    }
+
+    /// The same of a key in HSMs, where it was destroyed or is left.
+    pub fn delete_hsm_key(
+        key_arn: String,
+        key_store: &str,
+        cluster: &str,
+        backing_key: &str,
+        destroyed: bool,
+    ) -> Self {
+        let status = if destroyed { "SUCCESS" } else { "FAILURE" };
+        let statuses = format!(r#"[{{"backingKeyId":"{backing_key}","deletionStatus":"{status}"}}]"#);
+        let mut additional = Vec::new();
+        object(&mut additional, |members| {
+            members.member("customKeyStoreId", key_store);
+            members.member("clusterId", cluster);
+            members.member("backingKeys", &*backing_keys(backing_key));
+            members.member("backingKeysDeletionStatus", &*statuses);
+        });
+        Self { additional, ..Self::delete_key(key_arn) }
     }
 
     /// Imported material was deleted at the end of its validity.
@@ -76,4 +98,14 @@ pub struct Rotation<'a> {
     pub previous: &'a str,
     /// The material since.
     pub current: &'a str,
+}
+
+/// The text of `backingKeys`: the key that a key is in HSMs.
+pub fn backing_keys(id: &str) -> String {
+    format!("[{}]", backing_key(id))
+}
+
+/// The text of `backingKey`.
+pub fn backing_key(id: &str) -> String {
+    format!(r#"{{"backingKeyId":"{id}"}}"#)
 }

@@ -205,6 +205,9 @@ pub(crate) fn internal(event: &Internal, at: Timestamp, event_id: Uuid, out: &mu
     text(out, "userAgent", "AWS Internal");
     raw(out, "requestParameters", b"");
     raw(out, "responseElements", b"");
+    if !event.additional.is_empty() {
+        raw(out, "additionalEventData", &event.additional);
+    }
     id(out, "eventID", event_id);
     read_only(out, false);
     resources(out, std::iter::once(&*event.key_arn));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use trent_domain::identifier::{HsmKeyId, KeyArn};
+use trent_domain::key::Key;
 use trent_domain::key_store::{HsmFailure, InStore, KeyStore, KeyStoreId};
 use trent_keystore::{Clusters, StoreError};
 
@@ -40,17 +41,62 @@ impl Drop for NewHsmKey {
     }
 }
 
-/// A key in HSMs whose record is gone, and what has become of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a key was in HSMs whose record is gone. Nothing can be done with it but to destroy it.
+#[derive(Debug)]
+#[must_use]
 pub struct FormerHsmKey {
-    /// The key store that it was in.
-    pub store: KeyStoreId,
-    /// The cluster behind that.
+    arn: KeyArn,
+    store: KeyStoreId,
+    id: HsmKeyId,
+}
+
+/// What has become of a [`FormerHsmKey`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HsmKeyDestruction {
+    /// The cluster that it was in.
     pub cluster: Option<String>,
-    /// What it is called in the HSMs.
-    pub id: HsmKeyId,
     /// Success when none of the HSMs has it any more.
-    pub destroyed: Result<(), HsmFailure>,
+    pub outcome: Result<(), HsmFailure>,
+}
+
+impl FormerHsmKey {
+    /// What `key`, which has just been deleted, was in HSMs.
+    pub(crate) fn of(key: &Key) -> Option<Self> {
+        let (place, id) = (key.in_store.as_ref()?, key.hsm_key()?);
+        Some(Self { arn: key.arn(), store: place.store.clone(), id })
+    }
+
+    /// The key that it belonged to.
+    pub const fn arn(&self) -> KeyArn {
+        self.arn
+    }
+
+    /// The key store that it is in.
+    pub const fn store(&self) -> &KeyStoreId {
+        &self.store
+    }
+
+    /// What it is called in the HSMs.
+    pub const fn id(&self) -> HsmKeyId {
+        self.id
+    }
+
+    /// Whether nobody is logged in to the HSMs yet, although the key store is connected: as after a start.
+    pub async fn waits_for_login(&self, gate: &Gate) -> bool {
+        let store = gate.key_store(&self.store).await.ok().flatten();
+        store.is_some_and(|store| store.is_connected()) && gate.wants_cluster_login(&self.store)
+    }
+
+    /// Destroys it in all HSMs, as far as that is possible now.
+    pub async fn destroy(&self, gate: &Gate) -> HsmKeyDestruction {
+        let store = gate.key_store(&self.store).await.ok().flatten();
+        let cluster = store.as_ref().and_then(|store| store.cluster()).map(|cluster| cluster.id.clone());
+        let outcome = match (&store, &cluster) {
+            (Some(store), Some(cluster)) => gate.destroy_in_all(store, cluster, self.id).await,
+            _ => Err(HsmFailure::Unreachable),
+        };
+        HsmKeyDestruction { cluster, outcome }
+    }
 }
 
 impl AuthorizedAccount<'_, CreateKey> {
@@ -75,19 +121,6 @@ impl AuthorizedAccount<'_, CreateKey> {
 }
 
 impl Gate {
-    /// Destroys a key in HSMs whose record is gone, as far as that is possible. Nobody tries again: where it fails, the key
-    /// stays in the HSMs and belongs to no key of trent's.
-    pub(crate) async fn destroy_hsm_key(&self, place: &InStore) -> Option<FormerHsmKey> {
-        let id = place.hsm_key()?;
-        let store = self.key_store(&place.store).await.ok().flatten();
-        let cluster = store.as_ref().and_then(|store| store.cluster()).map(|cluster| cluster.id.clone());
-        let destroyed = match (&store, &cluster) {
-            (Some(store), Some(cluster)) => self.destroy_in_all(store, cluster, id).await,
-            _ => Err(HsmFailure::Unreachable),
-        };
-        Some(FormerHsmKey { store: place.store.clone(), cluster, id, destroyed })
-    }
-
     async fn destroy_in_all(&self, store: &KeyStore, cluster: &str, id: HsmKeyId) -> Result<(), HsmFailure> {
         let registered = self.find_cluster(cluster, store.account, store.region);
         let registered = registered.map_err(|_| HsmFailure::Unreachable)?;

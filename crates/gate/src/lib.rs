@@ -152,7 +152,7 @@ pub use decision::policy_caller;
 pub use explain::{Answer, Question, Subject, Unanswered};
 pub use facts::{Connection, Endpoint, Facts, Parameters};
 pub use grants::{GrantError, GrantName, ScopeKeys};
-pub use hsm_keys::{FormerHsmKey, NewHsmKey};
+pub use hsm_keys::{FormerHsmKey, HsmKeyDestruction, NewHsmKey};
 pub use key_policies::unput_text;
 pub use key_stores::{KeyStoreCredential, Registry};
 pub use marker::{InvalidMarker, MarkerScope};

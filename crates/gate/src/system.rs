@@ -54,11 +54,11 @@ pub struct Rotated {
 }
 
 /// A key that was deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Deleted {
     /// The key.
     pub arn: KeyArn,
-    /// What has become of what it was in HSMs, if it was in any.
+    /// What it was in HSMs, if it was in any: that is still there.
     pub in_hsms: Option<FormerHsmKey>,
 }
 
@@ -82,15 +82,6 @@ impl SystemPermit<'_, DeleteExpiredKey> {
     /// Deletes the key with its material, aliases and last usage, if it is due; tells of it if it was. What it is in HSMs
     /// goes after its record: a key whose record is there can be used.
     pub async fn delete(&self, now: Timestamp) -> Result<Option<Deleted>, Refusal> {
-        let Some(key) = self.delete_record(now).await? else { return Ok(None) };
-        let in_hsms = match &key.in_store {
-            Some(place) => self.gate.destroy_hsm_key(place).await,
-            None => None,
-        };
-        Ok(Some(Deleted { arn: key.arn(), in_hsms }))
-    }
-
-    async fn delete_record(&self, now: Timestamp) -> Result<Option<Key>, Refusal> {
         let (region, id) = (self.region, self.id);
         trent_database::write(&*self.gate.database, "delete expired key", move |transaction| {
             // The deletion may have been cancelled since the job looked.
@@ -98,7 +89,7 @@ impl SystemPermit<'_, DeleteExpiredKey> {
             let Some(key) = transaction.key(region, id)?.filter(is_due) else { return Ok(None) };
             transaction.delete_key(region, id)?;
             replicas::forget(&key, transaction, now)?;
-            Ok::<_, Refusal>(Some(key))
+            Ok::<_, Refusal>(Some(Deleted { arn: key.arn(), in_hsms: FormerHsmKey::of(&key) }))
         })
         .await?
     }

@@ -136,6 +136,7 @@ impl From<UseError> for KmsError {
             UseError::IncorrectMaterial => Self::bare(ErrorCode::IncorrectKeyMaterial),
             UseError::NoPublicKey(_) => Self::bare(ErrorCode::UnsupportedOperation),
             UseError::Proxy(failure) => Self::new(failure.while_using(), error.to_string()),
+            UseError::Hsm(HsmFailure::OverQuota) => Self::throttled(),
             UseError::Hsm(HsmFailure::Busy) => Self::internal(&error),
             UseError::Hsm(failure) => Self::new(failure.while_using(), error.to_string()),
             UseError::Cluster(error) => error.clone().into(),

@@ -16,7 +16,7 @@ use trent_domain::limits::{
     ON_DEMAND_ROTATIONS_MAX, POLICY_BYTES_MAX, SESSION_KEY_DAYS,
 };
 use trent_domain::time::{Clock, Timestamp};
-use trent_gate::{Endpoint, Gate, OpenError, Parts, Registry, Standing};
+use trent_gate::{Endpoint, FormerHsmKey, Gate, OpenError, Parts, Registry, Standing};
 use trent_protocol::ErrorCode;
 use uuid::Uuid;
 
@@ -132,6 +132,8 @@ pub struct Service {
     pub(crate) fetch: OnceLock<Arc<dyn Fetch>>,
     pub(crate) key_stores_wanted: Notify,
     pub(crate) settling: Settling,
+    /// What is to be destroyed in HSMs, and since when.
+    pub(crate) former_hsm_keys: parking_lot::Mutex<Vec<(Timestamp, FormerHsmKey)>>,
     pub(crate) health_checks: HealthChecks,
 }
 
@@ -162,6 +164,7 @@ impl Service {
             fetch: OnceLock::new(),
             key_stores_wanted: Notify::new(),
             settling: Settling::default(),
+            former_hsm_keys: parking_lot::Mutex::default(),
             health_checks: HealthChecks::default(),
         };
         let known = trent_database::read(&*service.database, |records| records.accounts()).await?;

@@ -300,6 +300,11 @@ async fn what_hsms_answer_instead_is_told() {
         (HsmFailure::TimedOut, &format!("{unreachable}: it did not respond in time")),
         (HsmFailure::NoKey, &format!("KMSInvalidStateException: {}", HsmFailure::NoKey)),
         (HsmFailure::Busy, "KMSInternalException: The service had an internal error. Try again."),
+        (
+            HsmFailure::OverQuota,
+            "ThrottlingException: You have exceeded the rate at which you may call KMS. Reduce the frequency of \
+             your calls.",
+        ),
     ] {
         kms.clusters.fail_keys(Some(failure));
         for (operation, request) in &uses {
@@ -393,25 +398,58 @@ async fn a_key_is_unavailable_while_its_store_is_not_connected_and_then_what_it_
     kms.ok(Encrypt, encrypt).await;
 }
 
+/// `additionalEventData` of the last event of a name.
+fn additional(kms: &TestKms, event: &str) -> Value {
+    let mut records = kms.records();
+    let last = records.iter_mut().rfind(|record| record["eventName"] == event);
+    last.expect("an event of this name")["additionalEventData"].take()
+}
+
 #[tokio::test]
 async fn a_deleted_key_is_destroyed_in_every_hsm_or_orphaned() {
-    let (_world, kms, store, key) = world().await;
+    let world = World::new();
+    let kms = world.kms().await.with_trail().await;
+    world.register(&kms);
+    let store = world.connected(&kms).await;
+    let key = kms.create_key_with(wanted(&store)).await;
+    let backing_key = additional(&kms, "CreateKey")["backingKey"].as_str().unwrap().to_owned();
+    let id = backing_key.split('"').nth(3).unwrap();
+    assert_eq!((backing_key.as_str(), id.len()), (&*format!("{{\"backingKeyId\":\"{id}\"}}"), 32));
+    let blob = encrypt(&kms, &key, json!({})).await;
+    assert_eq!(additional(&kms, "Encrypt"), json!({"customKeyStoreId": store}));
+    let place =
+        json!({"customKeyStoreId": store, "clusterId": CLUSTER, "backingKeys": format!("[{backing_key}]")});
     let orphan = kms.create_key_with(wanted(&store)).await;
-    let delete = json!({"CustomKeyStoreId": store});
     kms.schedule_deletion(&key).await;
+    assert_eq!(additional(&kms, "ScheduleKeyDeletion"), place);
     kms.clock.advance_days(8);
     assert_eq!(kms.run_jobs().await.deleted, 1);
+    kms.settle_key_stores().await;
     let left = kms.arn(&orphan);
     assert_eq!(hsm_keys(&kms), [[&*left], [&*left]]);
+    let status =
+        |what: &str, id: &str| format!("[{{\"backingKeyId\":\"{id}\",\"deletionStatus\":\"{what}\"}}]");
+    let deleted = with(place, json!({"backingKeysDeletionStatus": status("SUCCESS", id)}));
+    assert_eq!(additional(&kms, "DeleteKey"), deleted);
+    // Its blob is one of no key any more.
+    let decrypt = json!({"CiphertextBlob": blob});
+    assert_eq!(code(&kms.refused(Decrypt, decrypt).await), "AccessDeniedException");
 
     kms.schedule_deletion(&orphan).await;
     disconnect(&kms, &store).await;
-    assert_eq!(
-        code(&kms.refused(DeleteCustomKeyStore, delete.clone()).await),
-        "CustomKeyStoreHasCMKsException"
-    );
+    let delete = json!({"CustomKeyStoreId": store});
+    let refused = kms.refused(DeleteCustomKeyStore, delete.clone()).await;
+    assert_eq!(code(&refused), "CustomKeyStoreHasCMKsException");
     kms.clock.advance_days(8);
     assert_eq!(kms.run_jobs().await.deleted, 1);
+    kms.settle_key_stores().await;
+    assert_eq!(hsm_keys(&kms), [[&*left], [&*left]]);
+    let deleted = additional(&kms, "DeleteKey");
+    let id = deleted["backingKeys"].as_str().unwrap().split('"').nth(3).unwrap();
+    assert_eq!(deleted["backingKeysDeletionStatus"], status("FAILURE", id));
+    connect(&kms, &store).await;
+    kms.settle_key_stores().await;
     assert_eq!(hsm_keys(&kms), [[&*left], [&*left]], "nobody tries again");
+    disconnect(&kms, &store).await;
     kms.ok(DeleteCustomKeyStore, delete).await;
 }

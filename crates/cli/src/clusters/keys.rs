@@ -5,16 +5,27 @@ use std::sync::Arc;
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{HsmFailure, KeyStoreId};
+use trent_domain::time::Clock;
 use trent_gate::HsmCiphertext;
 use trent_hsm::{Error, Replication, Sealed, TokenError};
 
 use super::ask::{Decrypt, Encrypt};
 use super::login::Member;
 use super::{HsmClusters, Open};
+use crate::clock::SystemClock;
 
 impl HsmClusters {
     pub(super) fn logged_in(&self, store: &KeyStoreId) -> Result<Arc<Open>, HsmFailure> {
         self.open.lock().get(store).cloned().ok_or(HsmFailure::Unreachable)
+    }
+
+    /// The same, for one request to encrypt or decrypt.
+    pub(super) fn within_quota(&self, store: &KeyStoreId) -> Result<Arc<Open>, HsmFailure> {
+        let open = self.logged_in(store)?;
+        match self.rate {
+            Some(rate) if !open.quota.take(rate, SystemClock.now()) => Err(HsmFailure::OverQuota),
+            _ => Ok(open),
+        }
     }
 
     /// Makes a key. Whoever waits for it may go: the HSMs do not stop for that.

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, KeyStoreId};
+use trent_domain::quota::{Bucket, Rate};
 use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext};
 use trent_hsm::{Error, IvMode, Limits, Observer, Pin, Program, Replication, TokenError, Worker};
 
@@ -78,6 +79,8 @@ impl Reached {
 /// Reaches HSMs through the modules of the configuration.
 pub(crate) struct HsmClusters {
     reached: BTreeMap<String, Reached>,
+    /// What may be encrypted and decrypted in the HSMs behind one key store.
+    rate: Option<Rate>,
     open: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
     /// Those whose password is not taken: trying again on one's own would lock the user out.
     refused: Mutex<BTreeSet<KeyStoreId>>,
@@ -94,6 +97,7 @@ struct Open {
     calls: AtomicUsize,
     /// Held by whoever makes a key or destroys one: what is destroyed has been made to its end.
     making: tokio::sync::Mutex<()>,
+    quota: Bucket,
 }
 
 impl HsmClusters {
@@ -103,7 +107,8 @@ impl HsmClusters {
             let reached = Reached::new(section, cluster).counted(cluster, metrics);
             (cluster.cluster_id.clone(), reached)
         });
-        Self { reached: reached.collect(), open: Mutex::default(), refused: Mutex::default() }
+        let rate = Rate::per_second(f64::from(section.requests_per_second.as_u32()));
+        Self { reached: reached.collect(), rate, open: Mutex::default(), refused: Mutex::default() }
     }
 
     async fn open(&self, target: ClusterTarget) -> Result<(), ClusterFailure> {
@@ -118,7 +123,7 @@ impl HsmClusters {
         let (worker, members) = logged_in?;
         let (deaths, members) = (worker.deaths(), Mutex::new(members.into_iter().map(Arc::new).collect()));
         let (calls, making) = (AtomicUsize::default(), tokio::sync::Mutex::default());
-        let open = Open { reached, worker, deaths, members, calls, making };
+        let open = Open { reached, worker, deaths, members, calls, making, quota: Bucket::default() };
         self.open.lock().insert(store, Arc::new(open));
         Ok(())
     }
@@ -262,7 +267,7 @@ impl Clusters for HsmClusters {
         plaintext: &'a [u8],
         additional_data: &'a [u8],
     ) -> HsmAnswer<'a, HsmCiphertext> {
-        Box::pin(async move { self.logged_in(store)?.encrypt(key, plaintext, additional_data).await })
+        Box::pin(async move { self.within_quota(store)?.encrypt(key, plaintext, additional_data).await })
     }
 
     fn decrypt<'a>(
@@ -272,7 +277,7 @@ impl Clusters for HsmClusters {
         ciphertext: HsmCiphertext,
         additional_data: &'a [u8],
     ) -> HsmAnswer<'a, SecretBytes> {
-        Box::pin(async move { self.logged_in(store)?.decrypt(key, ciphertext, additional_data).await })
+        Box::pin(async move { self.within_quota(store)?.decrypt(key, ciphertext, additional_data).await })
     }
 
     fn destroy_key<'a>(

@@ -17,6 +17,7 @@ pub(crate) struct HsmSection {
     pub(crate) start_seconds: Bounded<1, 300>,
     pub(crate) call_seconds: Bounded<1, 60>,
     pub(crate) connect_seconds: Bounded<10, 3600>,
+    pub(crate) requests_per_second: Bounded<0, 1_000_000>,
     pub(crate) cluster: Vec<ClusterSection>,
 }
 
@@ -97,6 +98,7 @@ impl Default for HsmSection {
             start_seconds: Bounded::new(30),
             call_seconds: Bounded::new(10),
             connect_seconds: Bounded::new(CLUSTER_CONNECT_SECONDS as u64),
+            requests_per_second: Bounded::new(1800),
             cluster: Vec::new(),
         }
     }
@@ -120,6 +122,12 @@ pub(super) const SECTION: Section = Section {
             name: "connect_seconds",
             default: D::Is("1200"),
             comment: "Seconds that an attempt to connect a key store may take: 10 to 3600.",
+        },
+        Setting {
+            name: "requests_per_second",
+            default: D::Is("1800"),
+            comment: "Requests to encrypt and decrypt in the HSMs behind one key store in a second, whoever calls; what is\n\
+                      more is a ThrottlingException. 0 for any number. AWS: 1800.",
         },
         Setting {
             name: "cluster",

@@ -17,6 +17,9 @@ pub enum HsmFailure {
     /// An HSM says that the ciphertext, or what is bound to it, is not what it was.
     #[error("the ciphertext is invalid")]
     InvalidCiphertext,
+    /// More is asked of one key store than may be.
+    #[error("too many requests for one key store")]
+    OverQuota,
     /// The HSMs have too much to do.
     #[error("the HSMs have too much to do")]
     Busy,
@@ -28,6 +31,7 @@ impl HsmFailure {
         match self {
             Self::Unreachable | Self::TimedOut | Self::NoKey => ErrorCode::KmsInvalidState,
             Self::InvalidCiphertext => ErrorCode::InvalidCiphertext,
+            Self::OverQuota => ErrorCode::Throttling,
             Self::Busy => ErrorCode::KmsInternal,
         }
     }

@@ -5,6 +5,7 @@
 
 mod check_key_stores;
 mod delete_expired_keys;
+mod destroy_hsm_keys;
 mod expire_imported_material;
 mod flush_last_usage;
 mod rotate_due_keys;

@@ -20,8 +20,8 @@ use crate::open::Service;
 const PROXY_CONNECT: Duration = Duration::from_secs(5 * 60);
 
 impl Service {
-    /// Goes on with every key store that no other run is at. Answers how many have come to the end of what they were at.
-    /// May be called again before it has ended.
+    /// Goes on with every key store that no other run is at, and destroys in HSMs what belonged to deleted keys. Answers how
+    /// many have come to the end of what they were at. May be called again before it has ended.
     pub async fn settle_key_stores(&self) -> Result<usize, KmsError> {
         let stores = trent_database::read(&*self.database, |records| records.key_stores(None)).await?;
         let turns = stores
@@ -29,9 +29,11 @@ impl Service {
             .filter_map(|store| self.settling.take(&store.id, store.attempt, &self.key_stores_wanted));
         let attempts: Vec<_> = turns.map(|turn| self.settle_in_turn(turn)).collect();
         let mut settled = 0;
-        for ended in side_by_side(attempts).await {
+        let (ended, destroyed) = tokio::join!(side_by_side(attempts), self.destroy_hsm_keys());
+        for ended in ended {
             settled += usize::from(ended?);
         }
+        destroyed?;
         Ok(settled)
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use trent_audit::backing_key;
 use trent_database::{Database, Transaction};
 use trent_domain::algorithms::usages;
 use trent_domain::identifier::{AccountId, KeyId, Region};
@@ -80,11 +81,14 @@ impl Handle for CreateKeyRequest {
         if origin != Origin::External {
             key.lifecycle = Lifecycle::Enabled;
         }
-        let arn = key.arn();
+        let (arn, hsm_key_id) = (key.arn(), key.hsm_key());
         let answer =
             CreateKeyResponse { key_metadata: Some(metadata(&key, key.state(), cluster.as_deref())) };
         keep(key, hsm_key, keys_max, ctx).await?;
         ctx.event.resource(&arn.to_string());
+        if let Some(id) = hsm_key_id {
+            ctx.event.additional("backingKey", &backing_key(&id.to_string()));
+        }
         Ok(answer)
     }
 }

@@ -1,6 +1,7 @@
 //! ScheduleKeyDeletion: the key is out of use at once, and gone after a waiting period of 7 to 30 days.
 //! That of a multi-Region primary begins when its last replica is gone.
 
+use trent_audit::backing_keys;
 use trent_domain::lifecycle::PendingWindow;
 use trent_gate::{Parameters, ScheduleKeyDeletion};
 use trent_protocol::{ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse};
@@ -18,6 +19,11 @@ impl Handle for ScheduleKeyDeletionRequest {
         let asked = days.as_deref().map(|days| [("schedulekeydeletionpendingwindowindays", days)]);
         let parameters = Parameters::of(asked.as_slice().as_flattened());
         let permit = ctx.authorize_asking::<ScheduleKeyDeletion>(&self.key_id, None, parameters).await?;
+        if let Some(id) = permit.key().hsm_key() {
+            ctx.note_place(permit.key());
+            permit.cluster_id().iter().for_each(|id| ctx.event.additional("clusterId", id));
+            ctx.event.additional("backingKeys", &backing_keys(&id.to_string()));
+        }
         let now = ctx.now;
         let lifecycle = permit
             .change("schedule key deletion", move |key, _| {
