@@ -20,8 +20,8 @@ typedef struct {
 } gcm;
 
 enum { INITIALIZE = 0, TOKEN_INFO = 6, SET_PIN = 11, OPEN_SESSION = 12, LOGIN = 18, GET_ATTRIBUTES = 24,
-       FIND_INIT = 26,
-       ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34, GENERATE_KEY = 58, RANDOM = 64 };
+       FIND_INIT = 26, ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34, GENERATE_KEY = 58,
+       UNWRAP_KEY = 61, RANDOM = 64 };
 #define CKM_AES_GCM 0x1087
 
 static list theirs, ours;
@@ -62,6 +62,9 @@ HAND_ON(FindObjectsInit, FIND_INIT, (unsigned long a, void *b, unsigned long c),
 HAND_ON(DecryptInit, DECRYPT_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
 HAND_ON(Decrypt, DECRYPT, (unsigned long a, void *b, unsigned long c, void *d, void *e), (a, b, c, d, e))
 HAND_ON(GenerateKey, GENERATE_KEY, (unsigned long a, void *b, void *c, unsigned long d, void *e), (a, b, c, d, e))
+HAND_ON(UnwrapKey, UNWRAP_KEY,
+        (unsigned long a, void *b, unsigned long c, void *d, unsigned long e, void *f, unsigned long g, void *h),
+        (a, b, c, d, e, f, g, h))
 HAND_ON(GenerateRandom, RANDOM, (unsigned long a, void *b, unsigned long c), (a, b, c))
 
 /* With `own-iv`: zeros are written over with an IV, and where there is none, one is put behind the ciphertext. */
@@ -119,6 +122,7 @@ rv C_GetFunctionList(list **answer) {
         ours.call[DECRYPT_INIT] = DecryptInit;
         ours.call[DECRYPT] = Decrypt;
         ours.call[GENERATE_KEY] = GenerateKey;
+        ours.call[UNWRAP_KEY] = UnwrapKey;
         ours.call[RANDOM] = GenerateRandom;
     }
     *answer = &ours;

@@ -258,7 +258,7 @@ def test_keys_of_a_custom_key_store_stay(tmp_path):
     data, _ = filled(tmp_path)
     with sqlite3.connect(data / "trent.db") as database:
         (body,) = database.execute("SELECT body FROM keys WHERE id = ?", (AES,)).fetchone()
-        body = json.dumps(json.loads(body) | {"in_store": {"store": STORE}})
+        body = json.dumps(json.loads(body) | {"in_store": {"store": STORE, "external_key": "theirs"}})
         database.execute("UPDATE keys SET body = ?, key_store = ? WHERE id = ?", (body, STORE, AES))
     database.close()
     recipient = Recipient()

@@ -5,23 +5,23 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trent_softhsm::{MODULE, SO_PIN, Shim, Tokens};
+use trent_softhsm::{MODULE, Shim, Tokens};
 use trent_testkit::REGION;
 
 use crate::support::{ACCOUNT, Ask, Server, finish, misused, serve, trent};
 
-const CLUSTER: &str = "cluster-234abcdefABC";
-const PASSWORD: &str = "kmsPswd1";
+pub(crate) const CLUSTER: &str = "cluster-234abcdefABC";
+pub(crate) const PASSWORD: &str = "kmsPswd1";
 /// Long enough for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Tokens, certificates, and a configuration that names them.
-struct World {
-    tokens: Tokens,
+pub(crate) struct World {
+    pub(crate) tokens: Tokens,
 }
 
 impl World {
-    fn new(pins: &[Option<&str>]) -> Self {
+    pub(crate) fn new(pins: &[Option<&str>]) -> Self {
         let world = Self { tokens: Tokens::new(pins) };
         world.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=customerCA -keyout ca.key -out ca.pem");
         world.openssl("req -newkey rsa:2048 -nodes -subj /CN=cluster -keyout own.key -out own.csr");
@@ -41,7 +41,7 @@ impl World {
     }
 
     /// Writes the configuration, with these lines for the cluster beside the usual ones.
-    fn configure(&self, module: &Path, lines: &str) -> PathBuf {
+    pub(crate) fn configure(&self, module: &Path, lines: &str) -> PathBuf {
         let quoted = |name: &str| self.path(name).display().to_string();
         let environment: Vec<_> =
             self.tokens.environment().iter().map(|(name, value)| format!("{name} = '{value}'")).collect();
@@ -68,7 +68,7 @@ impl World {
         file
     }
 
-    fn create(&self, server: &Server, password: &str) -> String {
+    pub(crate) fn create(&self, server: &Server, password: &str) -> String {
         let request = json!({
             "CustomKeyStoreName": "hsm",
             "CloudHsmClusterId": CLUSTER,
@@ -79,7 +79,7 @@ impl World {
     }
 }
 
-fn start(data: &Path, config: &Path) -> Server {
+pub(crate) fn start(data: &Path, config: &Path) -> Server {
     Server::start(serve(data).arg("--config").arg(config))
 }
 
@@ -106,13 +106,13 @@ fn named(id: &str) -> Value {
 }
 
 #[track_caller]
-fn connect(server: &Server, id: &str) -> String {
+pub(crate) fn connect(server: &Server, id: &str) -> String {
     server.ok("ConnectCustomKeyStore", &named(id));
     state(server, id)
 }
 
 #[track_caller]
-fn disconnect(server: &Server, id: &str) {
+pub(crate) fn disconnect(server: &Server, id: &str) {
     server.ok("DisconnectCustomKeyStore", &named(id));
     assert_eq!(state(server, id), "DISCONNECTED");
 }
@@ -221,65 +221,6 @@ fn one_token_of_two_is_enough_and_the_other_catches_up() {
     let server = start(data.path(), &configure(&world, world.tokens.serial(1)));
     assert_eq!(connect(&server, &id), "CONNECTED");
     assert!(!world.tokens.is_pin(0, PASSWORD));
-    server.stop();
-}
-
-#[test]
-fn keys_are_in_the_tokens_and_work_there_alone() {
-    let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
-    let data = tempfile::tempdir().unwrap();
-    // These tokens share nothing, so that a key which is made in one of them is of no use.
-    let server = start(data.path(), &world.configure(Path::new(MODULE), "replication = 'shared'\n"));
-    let id = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &id), "CONNECTED");
-    let wanted = json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": id});
-    let (status, refused) = server.call("CreateKey", &wanted);
-    assert_eq!((status, &refused["__type"]), (500, &json!("DependencyTimeoutException")), "{}", server.log());
-    server.stop();
-
-    let config = world.configure(Path::new(MODULE), "replication = 'oaep_transfer'\n");
-    let server = start(data.path(), &config);
-    let until = Instant::now() + PATIENCE;
-    // A job logs in again after a start.
-    let key = loop {
-        let (status, made) = server.call("CreateKey", &wanted);
-        if status == 200 {
-            break made["KeyMetadata"].clone();
-        }
-        assert!(Instant::now() < until, "{made}: {}", server.log());
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    assert_eq!((&key["KeyState"], &key["CloudHsmClusterId"]), (&json!("Enabled"), &json!(CLUSTER)));
-    let (id, context) = (&key["KeyId"], json!({"tenant": "17"}));
-    let encrypt = json!({"KeyId": id, "Plaintext": "c2VjcmV0", "EncryptionContext": context});
-    let decrypts = |blob: &Value| {
-        let decrypt = json!({"CiphertextBlob": blob, "EncryptionContext": context});
-        assert_eq!(server.ok("Decrypt", &decrypt)["Plaintext"], "c2VjcmV0");
-        let (status, refused) = server.call("Decrypt", &json!({"CiphertextBlob": blob}));
-        assert_eq!((status, &refused["__type"]), (400, &json!("InvalidCiphertextException")));
-    };
-    // Each of them in one token, and then in the other.
-    let blobs: Vec<_> = (0..4).map(|_| server.ok("Encrypt", &encrypt)["CiphertextBlob"].take()).collect();
-    for _ in 0..2 {
-        blobs.iter().for_each(decrypts);
-    }
-    // What is in them, says somebody whom the security officer has let in.
-    for index in [0, 1] {
-        let login = ["--login", "--login-type", "so", "--so-pin", SO_PIN];
-        let label = format!("hsm-{index}");
-        world
-            .tokens
-            .tool(&[&["--token-label", &label, "--init-pin", "--new-pin", PASSWORD], &login[..]].concat());
-        let objects = world.tokens.tool_of(index, PASSWORD, &["--list-objects"]);
-        assert_eq!(objects.matches("Secret Key Object").count(), 1, "{objects}");
-        assert!(objects.contains(key["Arn"].as_str().unwrap()) && objects.contains("sensitive"), "{objects}");
-        assert!(!objects.contains("extract") || objects.contains("never extractable"), "{objects}");
-    }
-    world.tokens.remove(0);
-    blobs.iter().for_each(decrypts);
-    let (status, refused) = server.call("CreateKey", &wanted);
-    let invalid = json!("CloudHsmClusterInvalidConfigurationException");
-    assert_eq!((status, &refused["__type"]), (400, &invalid), "{}", server.log());
     server.stop();
 }
 

@@ -19,6 +19,8 @@ mod doctor;
 #[cfg(test)]
 mod hsm;
 #[cfg(test)]
+mod hsm_keys;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod process;
