@@ -149,8 +149,9 @@ fn spawn(
     thread::Builder::new().name(name).spawn(move || {
         let _counted = counted;
         body(&runtime);
-        // Here, before the count goes down: tasks that are left are dropped, and with them their connections.
-        drop(runtime);
+        // Here, before the count goes down: tasks that are left are dropped, and with them their connections. Threads in
+        // which the system is asked about names are not waited for.
+        runtime.shutdown_background();
     })?;
     Ok(())
 }

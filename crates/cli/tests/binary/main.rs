@@ -25,6 +25,8 @@ mod policy;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod resolver;
+#[cfg(test)]
 mod root_key;
 #[cfg(test)]
 mod root_key_hsm;
