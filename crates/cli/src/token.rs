@@ -83,8 +83,7 @@ impl OpenToken {
         self.worker.deaths() != self.deaths.load(Ordering::Acquire)
     }
 
-    /// Logs in again.
-    pub(crate) async fn log_in(&self) -> Result<(), Error> {
+    async fn log_in(&self) -> Result<(), Error> {
         // What dies meanwhile is noticed next time.
         let deaths = self.worker.deaths();
         self.worker.log_in(&self.serial, &self.pin).await?;
@@ -110,6 +109,13 @@ impl TokenPlace {
         Ok(open)
     }
 
+    /// Logs in again, where the token must let its user try a PIN.
+    pub(crate) async fn log_in_again(&self, open: &OpenToken) -> Result<(), Trouble> {
+        let facts = open.worker.facts(&open.serial).await.map_err(|error| self.explain(&error))?;
+        self.check_tries(&facts)?;
+        open.log_in().await.map_err(|error| self.explain(&error))
+    }
+
     /// A process for the library.
     pub(crate) fn worker(&self) -> Result<Worker, Trouble> {
         Worker::new(self.program.clone(), self.limits)
@@ -133,6 +139,11 @@ impl TokenPlace {
     /// The serial number of the token, which must let its user try a PIN.
     async fn find(&self, worker: &Worker) -> Result<String, Trouble> {
         let token = self.facts(worker).await?;
+        self.check_tries(&token)?;
+        Ok(token.serial)
+    }
+
+    fn check_tries(&self, token: &TokenFacts) -> Result<(), Trouble> {
         // A service that is started again and again with a wrong PIN would lock it.
         if token.is_pin_at_final_try {
             let text = format!(
@@ -140,7 +151,7 @@ impl TokenPlace {
             );
             return Err(Trouble { text, wants_help: true });
         }
-        Ok(token.serial)
+        Ok(())
     }
 
     /// What the token says of itself.

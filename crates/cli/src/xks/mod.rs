@@ -103,13 +103,15 @@ impl Plan {
         let keyring = root_key.keyring;
         let clock = Arc::new(SystemClock);
         let tokens = Arc::new(ConfiguredTokens::of(&self.config, Arc::clone(&random), hsms)?);
-        let parts = Parts { database, keyring, random, tokens, clock, model };
-        Proxy::open(parts).await.map_err(|error| match error {
+        let parts = Parts { database, keyring, random, tokens: Arc::clone(&tokens) as _, clock, model };
+        let proxy = Proxy::open(parts).await.map_err(|error| match error {
             OpenError::WrongRootKey | OpenError::NotOfAProxy => {
                 misuse(format!("{error}; nothing was changed"))
             }
             other => anyhow::Error::new(other).context("the proxy cannot be opened"),
-        })
+        })?;
+        tokens.open();
+        Ok(proxy)
     }
 
     fn settings(&self) -> XksSettings {

@@ -1,14 +1,18 @@
-//! The tokens of `[[xks_proxy.token]]`: each with a worker of its own, logged in to when it is first needed.
+//! The tokens of `[[xks_proxy.token]]`: each with a worker of its own, logged in to when the proxy starts.
 //!
 //! A token that is away is no reason for the proxy not to serve the others: what is asked of it fails, and the next
-//! request tries again. A PIN that was refused is not tried again before the next start, since each try counts.
+//! request has it tried again. A PIN that was refused is not tried again before the next start, since each try counts.
+//!
+//! Who opens a token is a task of its own, and requests only wait for it: KMS hangs up after 250 ms, and what its request
+//! had begun would end with it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::sync::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use trent_crypto::{Random, SecretBytes};
 use trent_hsm::{Error, IvMode, KEY_ID_BYTES, KeyName, Sealed, TAG_BYTES, TokenError};
 use trent_xks::response::{HealthStatus, Instance};
@@ -26,17 +30,21 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// All of them, by name.
 pub(super) struct ConfiguredTokens {
-    tokens: BTreeMap<String, ConfiguredToken>,
+    tokens: BTreeMap<String, Arc<ConfiguredToken>>,
     random: Arc<dyn Random>,
 }
 
 struct ConfiguredToken {
     place: TokenPlace,
     mode: IvMode,
-    state: Mutex<State>,
+    state: watch::Sender<State>,
+    /// Lives as long as the process does; where requests are answered it may not.
+    runtime: Handle,
 }
 
 enum State {
+    /// A task is at it, and tells what comes of it.
+    Opening,
     Open(Arc<OpenToken>),
     /// Why it could not be opened, and when to try again, if at all.
     Closed {
@@ -65,11 +73,12 @@ pub(crate) fn place_of(config: &Config, section: &TokenSection) -> Result<TokenP
 }
 
 impl ConfiguredTokens {
-    /// Those of a configuration, checked as far as that is possible without touching a token.
+    /// Those of a configuration, checked as far as that is possible without touching a token. They are opened in the
+    /// runtime in which this is called.
     pub(super) fn of(config: &Config, random: Arc<dyn Random>, metrics: &HsmMetrics) -> Result<Self> {
         let mut tokens = BTreeMap::new();
         for section in &config.xks_proxy.token {
-            let token = ConfiguredToken::of(config, section, metrics)?;
+            let token = Arc::new(ConfiguredToken::of(config, section, metrics)?);
             if tokens.insert(section.name.clone(), token).is_some() {
                 return Err(misuse(format!(
                     "there are two tokens `{}` in [[xks_proxy.token]]",
@@ -80,7 +89,14 @@ impl ConfiguredTokens {
         Ok(Self { tokens, random })
     }
 
-    fn token(&self, name: &str) -> Result<&ConfiguredToken, ManagerError> {
+    /// Begins to open all of them.
+    pub(super) fn open(&self) {
+        for token in self.tokens.values() {
+            token.begin(None);
+        }
+    }
+
+    fn token(&self, name: &str) -> Result<&Arc<ConfiguredToken>, ManagerError> {
         let missing = || ManagerError::Failed(format!("there is no token `{name}` in [[xks_proxy.token]]"));
         self.tokens.get(name).ok_or_else(missing)
     }
@@ -157,61 +173,103 @@ impl ConfiguredToken {
         let counted = Some((metrics.clone(), section.name.clone()));
         let place = TokenPlace { counted, ..place_of(config, section)? };
         let mode = iv_mode(section.gcm_iv);
-        Ok(Self { place, mode, state: Mutex::new(state) })
+        Ok(Self { place, mode, state: watch::Sender::new(state), runtime: Handle::current() })
     }
 
     /// Asks the token, once more where it had forgotten who is logged in.
     async fn ask<T, F: Future<Output = Result<T, Error>>>(
-        &self,
+        self: &Arc<Self>,
         work: impl Fn(Arc<OpenToken>) -> F,
     ) -> Result<T, ManagerError> {
-        let open = self.opened().await?;
+        let mut open = self.opened(None).await?;
         let mut done = work(Arc::clone(&open)).await;
-        if matches!(done, Err(Error::Token(TokenError::NotLoggedIn))) && open.log_in().await.is_ok() {
-            done = work(open).await;
+        if matches!(done, Err(Error::Token(TokenError::NotLoggedIn))) {
+            open = self.opened(Some(&open)).await?;
+            done = work(Arc::clone(&open)).await;
         }
         if matches!(done, Err(Error::Token(TokenError::TokenNotPresent))) {
-            // Should it come back, a library may see it only when it starts anew.
-            let problem = self.place.explain(&Error::Token(TokenError::TokenNotPresent));
-            self.close(&mut *self.state.lock().await, problem);
+            self.lose(&open);
         }
         done.map_err(|error| failure(&error))
     }
 
-    async fn opened(&self) -> Result<Arc<OpenToken>, ManagerError> {
-        // One opens it, and the others wait.
-        let mut state = self.state.lock().await;
-        let trouble = match &*state {
-            State::Open(open) if !open.is_logged_out() => return Ok(Arc::clone(open)),
-            State::Open(open) => match open.log_in().await {
-                Ok(()) => return Ok(Arc::clone(open)),
-                // A worker that keeps dying is left alone by those who started it.
-                Err(error) => self.place.explain(&error),
-            },
-            State::Closed { problem, until } if until.is_none_or(|until| Instant::now() < until) => {
-                return Err(ManagerError::Failed(problem.clone()));
-            }
-            State::Closed { .. } => match self.place.open().await {
-                Ok(open) => {
-                    let open = Arc::new(open);
-                    *state = State::Open(Arc::clone(&open));
-                    return Ok(open);
-                }
-                Err(trouble) => trouble,
-            },
-        };
-        let problem = trouble.text.clone();
-        if trouble.wants_help || matches!(&*state, State::Closed { .. }) {
-            self.close(&mut state, trouble);
+    /// The token, opened, and logged in to again where it has forgotten the login that it was opened with.
+    async fn opened(
+        self: &Arc<Self>,
+        forgotten: Option<&Arc<OpenToken>>,
+    ) -> Result<Arc<OpenToken>, ManagerError> {
+        if let State::Open(open) = &*self.state.borrow()
+            && is_good(open, forgotten)
+        {
+            return Ok(Arc::clone(open));
         }
-        Err(ManagerError::Failed(problem))
+        self.begin(forgotten);
+        let mut states = self.state.subscribe();
+        match states.wait_for(|state| !matches!(state, State::Opening)).await.as_deref() {
+            Ok(State::Open(open)) => Ok(Arc::clone(open)),
+            Ok(State::Closed { problem, .. }) => Err(ManagerError::Failed(problem.clone())),
+            Ok(State::Opening) | Err(_) => Err(ManagerError::Busy),
+        }
     }
 
-    fn close(&self, state: &mut State, Trouble { text: problem, wants_help }: Trouble) {
+    /// Has a task open the token or log in again, where that is due and none is at it.
+    fn begin(self: &Arc<Self>, forgotten: Option<&Arc<OpenToken>>) {
+        let mut before = None;
+        self.state.send_if_modified(|state| {
+            let is_due = match state {
+                State::Opening => false,
+                State::Open(open) => !is_good(open, forgotten),
+                State::Closed { until, .. } => until.is_some_and(|until| until <= Instant::now()),
+            };
+            if is_due {
+                before = Some(std::mem::replace(state, State::Opening));
+            }
+            is_due
+        });
+        if let Some(before) = before {
+            let token = Arc::clone(self);
+            self.runtime.spawn(async move {
+                let after = match token.tried(before).await {
+                    Ok(open) => State::Open(open),
+                    Err(trouble) => State::closed(trouble),
+                };
+                token.state.send_replace(after);
+            });
+        }
+    }
+
+    async fn tried(&self, before: State) -> Result<Arc<OpenToken>, Trouble> {
+        match before {
+            State::Open(open) => self.place.log_in_again(&open).await.map(|()| open),
+            State::Opening | State::Closed { .. } => self.place.open().await.map(Arc::new),
+        }
+    }
+
+    /// Closes a token that is not there any more. Should it come back, a library may see it only when it starts anew.
+    fn lose(&self, lost: &Arc<OpenToken>) {
+        let trouble = self.place.explain(&Error::Token(TokenError::TokenNotPresent));
+        self.state.send_if_modified(|state| {
+            // What others have made of it meanwhile, a refused PIN above all, stays.
+            let is_it = matches!(state, State::Open(open) if Arc::ptr_eq(open, lost));
+            if is_it {
+                *state = State::closed(trouble);
+            }
+            is_it
+        });
+    }
+}
+
+impl State {
+    fn closed(Trouble { text: problem, wants_help }: Trouble) -> Self {
         tracing::error!("{problem}");
         let until = (!wants_help).then(|| Instant::now() + PAUSE);
-        *state = State::Closed { problem, until };
+        Self::Closed { problem, until }
     }
+}
+
+/// Whether somebody is logged in, as far as is known.
+fn is_good(open: &Arc<OpenToken>, forgotten: Option<&Arc<OpenToken>>) -> bool {
+    !open.is_logged_out() && forgotten.is_none_or(|forgotten| !Arc::ptr_eq(forgotten, open))
 }
 
 fn name_of(key: &TokenKey) -> Result<KeyName, ManagerError> {
