@@ -70,11 +70,35 @@ impl Gate {
         store: &KeyStore,
         registered: &RegisteredCluster,
     ) -> Result<(), ClusterFailure> {
-        let Some(cluster) = store.cluster() else { return Err(ClusterFailure::Internal) };
-        let tokens = registered.active_hsms().map(|hsm| self.token(store, cluster, hsm));
-        let tokens = tokens.collect::<Result<_, _>>()?;
-        let target = ClusterTarget { store: store.id.clone(), cluster: registered.id.clone(), tokens };
-        self.clusters.log_in(target).await
+        let tokens = self.tokens(store, registered)?;
+        self.clusters.log_in(target(store, registered, tokens)).await
+    }
+
+    /// Logs in to those HSMs behind a connected key store that it is not logged in to, and answers which have let it in.
+    /// Where all passwords were wrong before, none is tried.
+    pub async fn rejoin_cluster(
+        &self,
+        store: &KeyStore,
+        registered: &RegisteredCluster,
+    ) -> Result<Vec<String>, ClusterFailure> {
+        let mut tokens = self.tokens(store, registered)?;
+        let refusing = store.cluster().map(|cluster| &cluster.passwords.refusing);
+        for token in &mut tokens {
+            if refusing.is_some_and(|refusing| refusing.contains(&token.serial)) {
+                token.passwords.clear();
+            }
+        }
+        self.clusters.rejoin(target(store, registered, tokens)).await
+    }
+
+    /// Those of the HSMs behind a key store that know none of the passwords.
+    pub fn refusing_hsms(&self, store: &KeyStoreId) -> Vec<String> {
+        self.clusters.refusing(store)
+    }
+
+    /// Lets passwords be tried again in HSMs where all were wrong.
+    pub fn forgive_hsms(&self, store: &KeyStoreId) {
+        self.clusters.forgive(store);
     }
 
     /// Gives `kmsuser` the sealed password in all HSMs that have let it in, and tells which have it now.
@@ -87,7 +111,7 @@ impl Gate {
         self.clusters.change_password(&store.id, new).await
     }
 
-    /// Whether the HSMs behind a connected key store should be logged in to.
+    /// Whether it is time to look for HSMs that a connected key store is not logged in to.
     pub fn wants_cluster_login(&self, store: &KeyStoreId) -> bool {
         self.clusters.wants_login(store)
     }
@@ -95,6 +119,15 @@ impl Gate {
     /// Logs out of the HSMs behind a key store. What goes wrong with that is of no consequence.
     pub async fn log_out_of_cluster(&self, store: &KeyStoreId) {
         let _ = self.clusters.log_out(store).await;
+    }
+
+    fn tokens(
+        &self,
+        store: &KeyStore,
+        registered: &RegisteredCluster,
+    ) -> Result<Vec<TokenTarget>, ClusterFailure> {
+        let Some(cluster) = store.cluster() else { return Err(ClusterFailure::Internal) };
+        registered.active_hsms().map(|hsm| self.token(store, cluster, hsm)).collect()
     }
 
     fn token(&self, store: &KeyStore, cluster: &Cluster, hsm: &Hsm) -> Result<TokenTarget, ClusterFailure> {
@@ -108,4 +141,8 @@ impl Gate {
     fn open_password(&self, store: &KeyStore, sealed: &[u8]) -> Result<KeyStoreCredential, ClusterFailure> {
         self.open_sealed_secret(store, sealed).map_err(|_| ClusterFailure::Internal)
     }
+}
+
+fn target(store: &KeyStore, registered: &RegisteredCluster, tokens: Vec<TokenTarget>) -> ClusterTarget {
+    ClusterTarget { store: store.id.clone(), cluster: registered.id.clone(), tokens }
 }

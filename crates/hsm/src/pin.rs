@@ -5,6 +5,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// What a user logs in to a token with.
+#[derive(PartialEq, Eq)]
 pub struct Pin(Zeroizing<String>);
 
 impl Pin {

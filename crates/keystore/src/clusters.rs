@@ -41,7 +41,8 @@ pub struct ClusterTarget {
 pub struct TokenTarget {
     /// The serial number of its token.
     pub serial: String,
-    /// The passwords that it may have, the likeliest first. Each wrong one counts against the user.
+    /// The passwords that it may have, the likeliest first. Each wrong one counts against the user. None where all of them
+    /// were wrong before: nothing is tried there.
     pub passwords: Vec<SecretBytes>,
 }
 
@@ -50,7 +51,17 @@ pub trait Clusters: Send + Sync {
     /// Logs in as `kmsuser`, anew, and stays so. One HSM that lets it in is enough.
     fn log_in(&self, target: ClusterTarget) -> ClusterAnswer<'_, ()>;
 
-    /// Gives `kmsuser` another password in all HSMs that have let it in. Answers the serial numbers of those that have it
+    /// Logs in to those HSMs that a key store is not logged in to, as far as they are there by now, and leaves the others
+    /// alone. Answers the serial numbers of those that have let it in.
+    fn rejoin(&self, target: ClusterTarget) -> ClusterAnswer<'_, Vec<String>>;
+
+    /// Those of the HSMs that know none of the passwords that they may have, by the serial numbers of their tokens.
+    fn refusing(&self, store: &KeyStoreId) -> Vec<String>;
+
+    /// Lets passwords be tried again where all were wrong.
+    fn forgive(&self, store: &KeyStoreId);
+
+    /// Gives `kmsuser` another password in all HSMs that have let it in and have not got it. Answers the serial numbers of those that have it
     /// now, which is at least one.
     fn change_password<'a>(
         &'a self,
@@ -103,7 +114,7 @@ pub trait Clusters: Send + Sync {
     /// The same where nobody waits for it: of a key that was made for nothing, in whatever HSMs it is.
     fn discard_key(&self, store: &KeyStoreId, key: HsmKeyId);
 
-    /// Whether nobody is logged in for a key store, and it makes sense to try again without a person's help.
+    /// Whether it is time to look for HSMs that a key store is not logged in to.
     fn wants_login(&self, store: &KeyStoreId) -> bool;
 
     /// Logs out, as far as that is possible, and closes the connections of a key store.
@@ -126,6 +137,16 @@ impl Clusters for NoClusters {
     fn log_in(&self, _: ClusterTarget) -> ClusterAnswer<'_, ()> {
         not_found()
     }
+
+    fn rejoin(&self, _: ClusterTarget) -> ClusterAnswer<'_, Vec<String>> {
+        not_found()
+    }
+
+    fn refusing(&self, _: &KeyStoreId) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn forgive(&self, _: &KeyStoreId) {}
 
     fn change_password<'a>(&'a self, _: &'a KeyStoreId, _: SecretBytes) -> ClusterAnswer<'a, Vec<String>> {
         not_found()

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::slot::Slot;
@@ -72,10 +74,26 @@ impl Module {
     /// # Errors
     /// [`Error::TokenNotPresent`], or those of the module.
     pub fn token(&self, serial: &str, sessions_max: usize) -> Result<Arc<Token>, Error> {
-        let slots = self.0.get_slots_with_token()?;
-        let is_it = |slot: &Slot| self.facts(*slot).is_ok_and(|facts| facts.serial == serial);
-        let slot = slots.into_iter().find(is_it).ok_or(Error::TokenNotPresent)?;
+        let slot = self.find_slot(serial)?.ok_or(Error::TokenNotPresent)?;
         Ok(Arc::new(Token::new(self.clone(), slot, serial, sessions_max)))
+    }
+
+    /// Looks at all slots at once: a token that hangs must not keep the others from being found. Its thread goes with the
+    /// process.
+    fn find_slot(&self, serial: &str) -> Result<Option<Slot>, Error> {
+        let (sender, found) = channel();
+        for slot in self.0.get_slots_with_token()? {
+            let (module, sender) = (self.clone(), sender.clone());
+            let look = move || {
+                // Whoever looks may have found it by now.
+                let _ = sender.send((slot, module.facts(slot)));
+            };
+            let looking = thread::Builder::new().name("token-facts".to_owned()).spawn(look);
+            looking.map_err(|error| Error::Other(error.to_string()))?;
+        }
+        drop(sender);
+        let is_it = |facts: Result<TokenFacts, Error>| facts.is_ok_and(|facts| facts.serial == serial);
+        Ok(found.into_iter().find_map(|(slot, facts)| is_it(facts).then_some(slot)))
     }
 
     pub(crate) fn mechanisms(&self, slot: Slot) -> Result<Vec<u64>, Error> {

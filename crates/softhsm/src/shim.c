@@ -1,6 +1,7 @@
 /*
  * A PKCS#11 module that hands every call on to another one, but for the orders that it finds in a folder: a file named
- * after the function, with a word of what to do. For tests.
+ * after the function, with a word of what to do, or `slot-` and the number of a slot, for all calls that concern it. A
+ * slot that is to fail is not listed, either. For tests.
  *
  * The types are those of PKCS#11 2.40 on 64-bit Linux; the function list is read as what it is there, two bytes of
  * version and 68 pointers.
@@ -19,20 +20,27 @@ typedef struct {
     unsigned char *iv; unsigned long iv_len, iv_bits; unsigned char *aad; unsigned long aad_len, tag_bits;
 } gcm;
 
-enum { INITIALIZE = 0, TOKEN_INFO = 6, SET_PIN = 11, OPEN_SESSION = 12, LOGIN = 18, GET_ATTRIBUTES = 24,
+enum { INITIALIZE = 0, SLOT_LIST = 4, TOKEN_INFO = 6, SET_PIN = 11, OPEN_SESSION = 12, LOGIN = 18, GET_ATTRIBUTES = 24,
        FIND_INIT = 26, ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34, GENERATE_KEY = 58,
        UNWRAP_KEY = 61, RANDOM = 64 };
 #define CKM_AES_GCM 0x1087
 
+#define SLOTS_MAX 64
+#define SESSIONS_MAX 65536
+
 static list theirs, ours;
+/* The slot of each session; handles that differ by a multiple of their number are not open at once. */
+static unsigned long slot_of[SESSIONS_MAX];
+/* Slots that were gone once and are so for good. */
+static unsigned long lost[SLOTS_MAX];
 static __thread unsigned char own_iv[12];
 static __thread int appends;
 
-/* Does what is ordered; 0 when the call is to be handed on, else what it returns. */
-static rv obey(const char *function, int *own) {
+/* Does what the file of this name says; 0 when the call is to be handed on, else what it returns. */
+static rv obey_file(const char *name, int *own) {
     char path[4096], word[32] = "";
     unsigned long number = 0;
-    snprintf(path, sizeof path, "%s/%s", getenv("TRENT_SHIM_ORDERS"), function);
+    snprintf(path, sizeof path, "%s/%s", getenv("TRENT_SHIM_ORDERS"), name);
     FILE *file = fopen(path, "r");
     if (!file) return 0;
     int read = fscanf(file, "%31s", word);
@@ -46,32 +54,101 @@ static rv obey(const char *function, int *own) {
     return !strcmp(word, "fail") ? number : 0;
 }
 
-#define HAND_ON(NAME, INDEX, PARAMETERS, ARGUMENTS)        \
-    static rv NAME PARAMETERS {                            \
-        rv ordered = obey("C_" #NAME, NULL);               \
+/* With `forgets-slots` a slot that was gone once is gone for as long as the process lives, as with many modules. */
+static int forgets_slots(void) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/forgets-slots", getenv("TRENT_SHIM_ORDERS"));
+    return access(path, F_OK) == 0;
+}
+
+static int is_slot_told(unsigned long slot, const char *what) {
+    char path[4096], word[32] = "";
+    snprintf(path, sizeof path, "%s/slot-%lu", getenv("TRENT_SHIM_ORDERS"), slot);
+    FILE *file = fopen(path, "r");
+    int told = file && fscanf(file, "%31s", word) == 1 && !strcmp(word, what);
+    if (file) fclose(file);
+    return told;
+}
+
+/* Whether a slot has no token: one that is told to fail, or did once. */
+static int is_gone(unsigned long slot) {
+    int gone = is_slot_told(slot, "fail");
+    if (!forgets_slots()) return gone;
+    unsigned long *known = &lost[slot % SLOTS_MAX];
+    if (gone) *known = slot + 1;
+    return *known == slot + 1;
+}
+
+static rv obey_slot(unsigned long slot) {
+    char name[64];
+    snprintf(name, sizeof name, "slot-%lu", slot);
+    rv ordered = obey_file(name, NULL);
+    return !ordered && is_gone(slot) ? 0xe0 : ordered;
+}
+
+static rv obey_in_slot(const char *function, unsigned long slot, int *own) {
+    rv ordered = obey_slot(slot);
+    return ordered ? ordered : obey_file(function, own);
+}
+
+/* What is asked of all tokens when one is looked for: it crashes when it is told so itself. */
+static rv obey_facts(unsigned long slot) {
+    return is_slot_told(slot, "crash") ? obey_file("C_GetTokenInfo", NULL) : obey_in_slot("C_GetTokenInfo", slot, NULL);
+}
+
+static rv obey(const char *function, unsigned long session, int *own) {
+    return obey_in_slot(function, slot_of[session % SESSIONS_MAX], own);
+}
+
+#define HAND_ON(NAME, INDEX, OBEYED, PARAMETERS, ARGUMENTS)        \
+    static rv NAME PARAMETERS {                                    \
+        rv ordered = OBEYED;                                       \
         return ordered ? ordered : ((rv (*) PARAMETERS)theirs.call[INDEX]) ARGUMENTS; \
     }
+#define IN_SESSION(NAME, INDEX, PARAMETERS, ARGUMENTS) HAND_ON(NAME, INDEX, obey("C_" #NAME, a, NULL), PARAMETERS, ARGUMENTS)
 
-HAND_ON(Initialize, INITIALIZE, (void *a), (a))
-HAND_ON(GetTokenInfo, TOKEN_INFO, (unsigned long a, void *b), (a, b))
-HAND_ON(SetPIN, SET_PIN, (unsigned long a, void *b, unsigned long c, void *d, unsigned long e), (a, b, c, d, e))
-HAND_ON(OpenSession, OPEN_SESSION, (unsigned long a, unsigned long b, void *c, void *d, void *e), (a, b, c, d, e))
-HAND_ON(Login, LOGIN, (unsigned long a, unsigned long b, void *c, unsigned long d), (a, b, c, d))
-HAND_ON(GetAttributeValue, GET_ATTRIBUTES, (unsigned long a, unsigned long b, void *c, unsigned long d), (a, b, c, d))
-HAND_ON(FindObjectsInit, FIND_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
-HAND_ON(DecryptInit, DECRYPT_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
-HAND_ON(Decrypt, DECRYPT, (unsigned long a, void *b, unsigned long c, void *d, void *e), (a, b, c, d, e))
-HAND_ON(GenerateKey, GENERATE_KEY, (unsigned long a, void *b, void *c, unsigned long d, void *e), (a, b, c, d, e))
-HAND_ON(UnwrapKey, UNWRAP_KEY,
-        (unsigned long a, void *b, unsigned long c, void *d, unsigned long e, void *f, unsigned long g, void *h),
-        (a, b, c, d, e, f, g, h))
-HAND_ON(GenerateRandom, RANDOM, (unsigned long a, void *b, unsigned long c), (a, b, c))
+HAND_ON(Initialize, INITIALIZE, obey_file("C_Initialize", NULL), (void *a), (a))
+HAND_ON(GetTokenInfo, TOKEN_INFO, obey_facts(a), (unsigned long a, void *b), (a, b))
+IN_SESSION(SetPIN, SET_PIN, (unsigned long a, void *b, unsigned long c, void *d, unsigned long e), (a, b, c, d, e))
+IN_SESSION(Login, LOGIN, (unsigned long a, unsigned long b, void *c, unsigned long d), (a, b, c, d))
+IN_SESSION(GetAttributeValue, GET_ATTRIBUTES, (unsigned long a, unsigned long b, void *c, unsigned long d), (a, b, c, d))
+IN_SESSION(FindObjectsInit, FIND_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
+IN_SESSION(DecryptInit, DECRYPT_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
+IN_SESSION(Decrypt, DECRYPT, (unsigned long a, void *b, unsigned long c, void *d, void *e), (a, b, c, d, e))
+IN_SESSION(GenerateKey, GENERATE_KEY, (unsigned long a, void *b, void *c, unsigned long d, void *e), (a, b, c, d, e))
+IN_SESSION(UnwrapKey, UNWRAP_KEY,
+           (unsigned long a, void *b, unsigned long c, void *d, unsigned long e, void *f, unsigned long g, void *h),
+           (a, b, c, d, e, f, g, h))
+IN_SESSION(GenerateRandom, RANDOM, (unsigned long a, void *b, unsigned long c), (a, b, c))
+
+static rv OpenSession(unsigned long slot, unsigned long flags, void *a, void *b, unsigned long *session) {
+    rv (*on)(unsigned long, unsigned long, void *, void *, unsigned long *) = theirs.call[OPEN_SESSION];
+    rv done = obey_in_slot("C_OpenSession", slot, NULL);
+    if (done) return done;
+    done = on(slot, flags, a, b, session);
+    if (!done) slot_of[*session % SESSIONS_MAX] = slot;
+    return done;
+}
+
+static rv GetSlotList(unsigned char with_token, unsigned long *slots, unsigned long *count) {
+    rv (*on)(unsigned char, unsigned long *, unsigned long *) = theirs.call[SLOT_LIST];
+    unsigned long all[SLOTS_MAX], found = SLOTS_MAX, left = 0;
+    /* The first call of the two is the one that looks anew. */
+    rv done = on(with_token, NULL, &found);
+    if (done || found > SLOTS_MAX) return done ? done : 5;
+    if ((done = on(with_token, all, &found))) return done;
+    for (unsigned long i = 0; i < found; i++) if (!is_gone(all[i])) all[left++] = all[i];
+    if (slots && *count < left) { *count = left; return 0x150; }
+    if (slots) memcpy(slots, all, left * sizeof *all);
+    *count = left;
+    return 0;
+}
 
 /* With `own-iv`: zeros are written over with an IV, and where there is none, one is put behind the ciphertext. */
 static rv EncryptInit(unsigned long session, mechanism *m, unsigned long key) {
     rv (*on)(unsigned long, void *, unsigned long) = theirs.call[ENCRYPT_INIT];
     int own = 0;
-    rv ordered = obey("C_EncryptInit", &own);
+    rv ordered = obey("C_EncryptInit", session, &own);
     appends = 0;
     if (ordered) return ordered;
     if (!own || m->mechanism != CKM_AES_GCM) return on(session, m, key);
@@ -93,7 +170,7 @@ static rv EncryptInit(unsigned long session, mechanism *m, unsigned long key) {
 
 static rv Encrypt(unsigned long session, void *data, unsigned long length, unsigned char *out, unsigned long *made) {
     rv (*on)(unsigned long, void *, unsigned long, void *, unsigned long *) = theirs.call[ENCRYPT];
-    rv ordered = obey("C_Encrypt", NULL);
+    rv ordered = obey("C_Encrypt", session, NULL);
     if (ordered) return ordered;
     ordered = on(session, data, length, out, made);
     if (ordered || !appends) return ordered;
@@ -111,6 +188,7 @@ rv C_GetFunctionList(list **answer) {
         theirs = ours = *found;
         ours.call[3] = C_GetFunctionList;
         ours.call[INITIALIZE] = Initialize;
+        ours.call[SLOT_LIST] = GetSlotList;
         ours.call[TOKEN_INFO] = GetTokenInfo;
         ours.call[SET_PIN] = SetPIN;
         ours.call[OPEN_SESSION] = OpenSession;

@@ -44,8 +44,30 @@ impl Shim {
         fs::rename(draft, self.orders.join(function)).expect("an order");
     }
 
+    /// From now on, all that concerns a token does this. With `fail e0` it is as if it were removed.
+    pub fn order_token(&self, serial: &str, what: &str) {
+        self.order(&slot(serial), what);
+    }
+
+    /// From now on, all that concerns a token does as SoftHSM does.
+    pub fn revoke_token(&self, serial: &str) {
+        self.revoke(&slot(serial));
+    }
+
+    /// From now on, a process that has seen a token fail sees it no more, as with modules that look for them but once.
+    pub fn forget_slots(&self) {
+        self.order("forgets-slots", "");
+    }
+
     /// From now on, `function` does as SoftHSM does.
     pub fn revoke(&self, function: &str) {
         fs::remove_file(self.orders.join(function)).expect("an order to revoke");
     }
+}
+
+/// The file with the orders for a token. SoftHSM makes the number of its slot of the end of its serial number.
+fn slot(serial: &str) -> String {
+    let end = serial.get(serial.len().saturating_sub(8)..).expect("a serial number of SoftHSM");
+    let number = u32::from_str_radix(end, 16).expect("a serial number of SoftHSM");
+    format!("slot-{}", number & 0x7fff_ffff)
 }

@@ -8,7 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, HsmFailure, KeyStoreId};
-use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext};
+use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext, TokenTarget};
 
 /// The HSMs of a test, by the serial numbers of their tokens.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ struct State {
     breaks_off_after: Option<usize>,
     stalled: bool,
     open: BTreeMap<KeyStoreId, Vec<String>>,
+    away: BTreeMap<KeyStoreId, Vec<String>>,
+    refusing: BTreeMap<KeyStoreId, Vec<String>>,
     tries: Vec<(String, String)>,
     wakers: Vec<std::task::Waker>,
     /// By HSM and key: the label.
@@ -110,42 +112,57 @@ impl TestClusters {
 
     /// Ends all connections, as the end of a process does.
     pub fn lose_connections(&self) {
-        self.state().open.clear();
+        let mut state = self.state();
+        state.open.clear();
+        state.away.clear();
+        state.refusing.clear();
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds this")
     }
 
-    fn try_all(&self, target: &ClusterTarget) -> Result<(), ClusterFailure> {
+    fn try_all(&self, target: &ClusterTarget) -> Result<Vec<String>, ClusterFailure> {
         let mut state = self.state();
-        let mut let_in = Vec::new();
+        let (mut let_in, mut away, mut refusing) = (Vec::new(), Vec::new(), Vec::new());
         let each: Vec<_> = target
             .tokens
             .iter()
             .map(|token| {
-                if let Some(failure) = state.failures.get(&token.serial) {
-                    return Err(*failure);
-                }
-                let password = state.passwords.get(&token.serial).cloned().ok_or(ClusterFailure::NoHsm)?;
-                for tried in &token.passwords {
-                    let tried = String::from_utf8(tried.expose().clone()).expect("text");
-                    state.tries.push((token.serial.clone(), tried.clone()));
-                    if tried == password {
-                        let_in.push(token.serial.clone());
-                        return Ok(());
-                    }
-                }
-                Err(ClusterFailure::InvalidCredentials)
+                let tried = state.try_one(token);
+                let kind = match tried {
+                    Ok(()) => &mut let_in,
+                    Err(ClusterFailure::InvalidCredentials) => &mut refusing,
+                    Err(_) => &mut away,
+                };
+                kind.push(token.serial.clone());
+                tried
             })
             .collect();
-        ClusterFailure::overall(&each)?;
-        state.open.insert(target.store.clone(), let_in);
-        Ok(())
+        let overall = ClusterFailure::overall(&each);
+        state.open.entry(target.store.clone()).or_default().extend(let_in.clone());
+        state.away.insert(target.store.clone(), away);
+        state.refusing.insert(target.store.clone(), refusing);
+        overall.map(|()| let_in)
     }
 }
 
 impl State {
+    fn try_one(&mut self, token: &TokenTarget) -> Result<(), ClusterFailure> {
+        if let Some(failure) = self.failures.get(&token.serial) {
+            return Err(*failure);
+        }
+        let password = self.passwords.get(&token.serial).cloned().ok_or(ClusterFailure::NoHsm)?;
+        for tried in &token.passwords {
+            let tried = String::from_utf8(tried.expose().clone()).expect("text");
+            self.tries.push((token.serial.clone(), tried.clone()));
+            if tried == password {
+                return Ok(());
+            }
+        }
+        Err(ClusterFailure::InvalidCredentials)
+    }
+
     /// The HSMs that a key store is logged in to and that answer.
     fn answering(&self, store: &KeyStoreId) -> Result<Vec<String>, HsmFailure> {
         let let_in = self.open.get(store).cloned().ok_or(HsmFailure::Unreachable)?;
@@ -177,9 +194,30 @@ impl Clusters for TestClusters {
                 state.wakers.push(context.waker().clone());
                 return std::task::Poll::Pending;
             }
+            state.open.remove(&target.store);
             drop(state);
-            std::task::Poll::Ready(self.try_all(&target))
+            let tried = self.try_all(&target).map(drop);
+            if tried.is_err() {
+                self.state().open.remove(&target.store);
+            }
+            std::task::Poll::Ready(tried)
         }))
+    }
+
+    fn rejoin(&self, mut target: ClusterTarget) -> ClusterAnswer<'_, Vec<String>> {
+        let open = self.state().open.get(&target.store).cloned().unwrap_or_default();
+        target.tokens.retain(|token| !open.contains(&token.serial));
+        Box::pin(std::future::ready(self.try_all(&target)))
+    }
+
+    fn refusing(&self, store: &KeyStoreId) -> Vec<String> {
+        self.state().refusing.get(store).cloned().unwrap_or_default()
+    }
+
+    fn forgive(&self, store: &KeyStoreId) {
+        let mut state = self.state();
+        let forgiven = state.refusing.remove(store).unwrap_or_default();
+        state.away.entry(store.clone()).or_default().extend(forgiven);
     }
 
     fn change_password<'a>(
@@ -304,7 +342,8 @@ impl Clusters for TestClusters {
     }
 
     fn wants_login(&self, store: &KeyStoreId) -> bool {
-        !self.state().open.contains_key(store)
+        let state = self.state();
+        !state.open.contains_key(store) || state.away.get(store).is_some_and(|away| !away.is_empty())
     }
 
     fn log_out<'a>(&'a self, store: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {

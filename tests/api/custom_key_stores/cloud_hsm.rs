@@ -7,6 +7,7 @@ use trent_protocol::Operation::{
     ConnectCustomKeyStore, CreateCustomKeyStore, DeleteCustomKeyStore, DescribeCustomKeyStores,
     DisconnectCustomKeyStore, GenerateRandom, UpdateCustomKeyStore,
 };
+use trent_service::admin::{Command, Reply};
 use trent_service::{Options, Registry};
 use trent_testkit::{ACCOUNT, REGION, TestKms};
 
@@ -349,6 +350,16 @@ async fn a_wrong_password_is_told_and_five_of_them_lock_out() {
     // Of HSMs that count for themselves.
     world.change(&kms, |it| it.failed_logins_max = 0);
     assert_eq!(attempt().await, "CONNECTED");
+    world.register(&kms);
+    disconnect(&kms, id).await;
+    password("wrong-password").await;
+    for _ in 0..5 {
+        assert_eq!(attempt().await, "FAILED INVALID_CREDENTIALS");
+    }
+    let current = kms.clusters.password(SERIALS[0]);
+    password(&current).await;
+    kms.service.administer(Command::UnlockKeyStore { id: id.to_owned() }).await;
+    assert_eq!(attempt().await, "CONNECTED");
 }
 
 #[tokio::test]
@@ -491,6 +502,77 @@ async fn a_connected_store_is_logged_in_again_after_a_restart() {
     let kms = kms.restart().await;
     kms.settle_key_stores().await;
     assert_eq!((state(&kms, &id).await, kms.clusters.logged_in(&id)), ("CONNECTED".to_owned(), vec![]));
+}
+
+#[tokio::test]
+async fn an_hsm_that_comes_back_is_logged_in_to_and_catches_up() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.create(&kms).await;
+    kms.clusters.fail(SERIALS[1], Some(ClusterFailure::NoHsm));
+    connect(&kms, &id).await;
+    assert_eq!(kms.clusters.logged_in(&id), SERIALS[..1]);
+    assert_eq!(kms.clusters.password(SERIALS[1]), PASSWORD);
+    kms.settle_key_stores().await;
+    assert_eq!(kms.clusters.logged_in(&id), SERIALS[..1]);
+    kms.clusters.fail(SERIALS[1], None);
+    kms.settle_key_stores().await;
+    assert_eq!(kms.clusters.logged_in(&id), SERIALS);
+    let [first, second] = SERIALS.map(|serial| kms.clusters.password(serial));
+    assert_eq!(first, second);
+    // The record knows it: nothing else is tried.
+    let kms = kms.restart().await;
+    world.register(&kms);
+    kms.clusters.take_tries();
+    kms.settle_key_stores().await;
+    assert_eq!(kms.clusters.take_tries(), SERIALS.map(|serial| (serial.to_owned(), first.clone())));
+
+    // One that lets the user in and does not take the password is behind, and tried with what it has.
+    disconnect(&kms, &id).await;
+    kms.clusters.fail(SERIALS[1], Some(ClusterFailure::NoHsm));
+    connect(&kms, &id).await;
+    kms.clusters.fail(SERIALS[1], None);
+    kms.clusters.stick(SERIALS[1], true);
+    kms.settle_key_stores().await;
+    assert_eq!(kms.clusters.logged_in(&id), SERIALS);
+    kms.clusters.stick(SERIALS[1], false);
+    let kms = kms.restart().await;
+    world.register(&kms);
+    kms.settle_key_stores().await;
+    let [first, second] = SERIALS.map(|serial| kms.clusters.password(serial));
+    assert_eq!((first, kms.clusters.logged_in(&id)), (second, SERIALS.map(str::to_owned).to_vec()));
+}
+
+#[tokio::test]
+async fn wrong_passwords_are_tried_once_until_somebody_unlocks() {
+    let world = World::new();
+    let kms = world.kms().await;
+    let id = world.connected(&kms).await;
+    let password = kms.clusters.password(SERIALS[1]);
+    kms.clusters.set_password(SERIALS[1], "another1");
+    let tries = async |kms: &TestKms| {
+        kms.clusters.take_tries();
+        for _ in 0..3 {
+            kms.settle_key_stores().await;
+        }
+        let tries = kms.clusters.take_tries();
+        tries.into_iter().map(|(serial, _)| serial).collect::<Vec<_>>()
+    };
+    let restarted = async |kms: TestKms| {
+        let kms = kms.restart().await;
+        world.register(&kms);
+        kms
+    };
+    let kms = restarted(kms).await;
+    assert_eq!(tries(&kms).await, SERIALS);
+    let kms = restarted(kms).await;
+    assert_eq!(tries(&kms).await, SERIALS[..1]);
+    let unlock = async |id: &str| kms.service.administer(Command::UnlockKeyStore { id: id.to_owned() }).await;
+    assert!(matches!(unlock("cks-00000000000000000").await, Reply::Refused { .. }));
+    kms.clusters.set_password(SERIALS[1], &password);
+    assert!(matches!(unlock(&id).await, Reply::Done));
+    assert_eq!(tries(&kms).await, SERIALS[1..]);
+    assert_eq!(kms.clusters.logged_in(&id), SERIALS);
 }
 
 #[tokio::test]

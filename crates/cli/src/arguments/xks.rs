@@ -108,6 +108,11 @@ pub(crate) enum KeyStoreCommand {
         #[arg(long, value_name = "DIGITS", requires = "service")]
         service_owner: Option<AccountId>,
     },
+    /// Forget wrong passwords of `kmsuser` in the HSMs behind a CloudHSM key store, so that they may be tried again.
+    Unlock {
+        /// The id of the key store.
+        id: String,
+    },
 }
 
 /// Who may use a store or a key. In patterns, `*` stands for any characters and `?` for one.

@@ -9,9 +9,10 @@ use trent_domain::time::Clock;
 use trent_gate::HsmCiphertext;
 use trent_hsm::{Error, Replication, Sealed, TokenError};
 
+use super::HsmClusters;
 use super::ask::{Decrypt, Encrypt};
 use super::login::Member;
-use super::{HsmClusters, Open};
+use super::open::Open;
 use crate::clock::SystemClock;
 
 impl HsmClusters {
@@ -68,11 +69,11 @@ impl HsmClusters {
 impl Open {
     /// The HSMs that answer now.
     pub(super) async fn answering(&self) -> Vec<String> {
-        let mut answering = Vec::new();
+        let (worker, mut answering) = (self.worker(), Vec::new());
         for member in self.members() {
-            match self.worker.facts(&member.serial).await {
+            match worker.facts(&member.serial).await {
                 Ok(_) => answering.push(member.serial.clone()),
-                Err(error) => tracing::warn!(token = member.serial, %error, "an HSM does not answer"),
+                Err(error) => self.note(&member, &error),
             }
         }
         answering
@@ -80,12 +81,13 @@ impl Open {
 
     async fn generate(&self, serials: &[String], key: HsmKeyId, label: &str) -> Result<(), HsmFailure> {
         let _alone = self.making.lock().await;
+        let worker = self.worker();
         // A worker that has died since has nobody logged in.
         for member in self.members().iter().filter(|member| serials.contains(&member.serial)) {
-            self.worker.log_in(&member.serial, &member.pin).await.map_err(|error| failure(&error))?;
+            worker.log_in(&member.serial, &member.pin).await.map_err(|error| failure(&error))?;
         }
         let serials: Vec<_> = serials.iter().map(String::as_str).collect();
-        let made = self.worker.generate_in_all(&serials, self.reached.replication, key.0, label).await;
+        let made = worker.generate_in_all(&serials, self.reached.replication, key.0, label).await;
         made.map_err(|error| {
             tracing::error!(hsm_key = %key, label, %error, "no key could be made in HSMs");
             match error {
@@ -142,13 +144,18 @@ impl Open {
     }
 
     async fn destroy_in(&self, member: &Member, key: HsmKeyId) -> Result<(), Error> {
-        let mut destroyed = self.worker.destroy(&member.serial, key.0).await;
-        if self.lets_in_again(member, &destroyed).await {
-            destroyed = self.worker.destroy(&member.serial, key.0).await;
+        let worker = self.worker();
+        let mut destroyed = worker.destroy(&member.serial, key.0).await;
+        if self.lets_in_again(&worker, member, &destroyed).await {
+            destroyed = worker.destroy(&member.serial, key.0).await;
         }
         match destroyed {
             Err(Error::Token(TokenError::KeyNotFound)) => Ok(()),
-            other => other,
+            Err(error) => {
+                self.note(member, &error);
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
     }
 }

@@ -14,39 +14,53 @@ pub(super) struct Member {
     pub(super) pin: Pin,
 }
 
+/// What came of logging in to several HSMs.
+pub(super) struct Attempt {
+    pub(super) worker: Worker,
+    pub(super) members: Vec<Member>,
+    /// Those that know none of the passwords, by the serial numbers of their tokens.
+    pub(super) refused: Vec<String>,
+    /// What it means for a connection.
+    pub(super) overall: Result<(), ClusterFailure>,
+}
+
 /// Logs in to all HSMs that let the user in. One whose module hangs or crashes takes the worker and all logins along, so
 /// that the others are logged in to anew, without it.
-pub(super) async fn to_all(
-    reached: &Reached,
-    tokens: &[TokenTarget],
-) -> Result<(Worker, Vec<Member>), ClusterFailure> {
-    let mut lost = BTreeMap::new();
+pub(super) async fn to_all(reached: &Reached, tokens: &[TokenTarget]) -> Result<Attempt, ClusterFailure> {
+    let (mut lost, mut refused) = (BTreeMap::new(), Vec::new());
     'anew: loop {
         let worker = reached.worker().map_err(|error| failure(&error))?;
         let mut members = Vec::new();
-        let mut each: Vec<_> = lost.values().map(|failure| Err(*failure)).collect();
-        for token in tokens.iter().filter(|token| !lost.contains_key(&token.serial)) {
+        for token in tokens {
+            if lost.contains_key(&token.serial) {
+                continue;
+            }
             match to_one(reached, &worker, token).await {
-                Ok(pin) => {
-                    members.push(Member { serial: token.serial.clone(), pin });
-                    each.push(Ok(()));
-                }
+                Ok(pin) => members.push(Member { serial: token.serial.clone(), pin }),
                 Err(error) => {
                     tracing::warn!(token = token.serial, %error, "an HSM does not let `kmsuser` in");
-                    let failure = failure(&error);
+                    if is_refusal(&error) {
+                        refused.push(token.serial.clone());
+                    }
+                    lost.insert(token.serial.clone(), failure(&error));
                     if worker.deaths() > 0 {
-                        lost.insert(token.serial.clone(), failure);
                         continue 'anew;
                     }
-                    each.push(Err(failure));
                 }
             }
         }
-        return ClusterFailure::overall(&each).map(|()| (worker, members));
+        let failed = lost.values().map(|failure| Err(*failure));
+        let each: Vec<_> = failed.chain(members.iter().map(|_| Ok(()))).collect();
+        return Ok(Attempt { worker, members, refused, overall: ClusterFailure::overall(&each) });
     }
 }
 
-async fn to_one(reached: &Reached, worker: &Worker, token: &TokenTarget) -> Result<Pin, Error> {
+/// Whether trying again would count against the user.
+pub(super) const fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Token(TokenError::PinIncorrect | TokenError::PinLocked))
+}
+
+pub(super) async fn to_one(reached: &Reached, worker: &Worker, token: &TokenTarget) -> Result<Pin, Error> {
     let mut refused = Error::Token(TokenError::PinIncorrect);
     for pin in token.passwords.iter().filter_map(|password| reached.pin(password)) {
         match worker.log_in(&token.serial, &pin).await {

@@ -3,30 +3,37 @@
 mod ask;
 mod keys;
 mod login;
+mod open;
 mod registry;
+mod rejoin;
+mod rotation;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::time::timeout;
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, KeyStoreId};
-use trent_domain::quota::{Bucket, Rate};
+use trent_domain::quota::Rate;
 use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext};
-use trent_hsm::{Error, IvMode, Limits, Observer, Pin, Program, Replication, TokenError, Worker};
+use trent_hsm::{Error, IvMode, Limits, Observer, Pin, Program, Replication, Worker};
 
 use crate::config::{ClusterSection, HsmSection, KeyReplication};
 use crate::hsm_metrics::HsmMetrics;
+use crate::root_key::crash_point;
 use crate::token::{iv_mode, limits, program};
-use ask::{Ask, Random};
 use login::{Member, failure};
+use open::Open;
 
 pub(crate) use registry::registered;
 
 const PASSWORD: &str = "{password}";
 const USER: &str = "{user}";
+/// How long logging out of all HSMs may take.
+const LOG_OUT: Duration = Duration::from_secs(2);
 
 /// How the HSMs of a cluster are reached.
 #[derive(Clone)]
@@ -82,22 +89,6 @@ pub(crate) struct HsmClusters {
     /// What may be encrypted and decrypted in the HSMs behind one key store.
     rate: Option<Rate>,
     open: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
-    /// Those whose password is not taken: trying again on one's own would lock the user out.
-    refused: Mutex<BTreeSet<KeyStoreId>>,
-}
-
-/// A key store that is logged in to its HSMs.
-struct Open {
-    reached: Reached,
-    worker: Worker,
-    /// How often the worker had died when they let the user in.
-    deaths: u64,
-    members: Mutex<Vec<Arc<Member>>>,
-    /// Counts calls, so that the HSMs take turns.
-    calls: AtomicUsize,
-    /// Held by whoever makes a key or destroys one: what is destroyed has been made to its end.
-    making: tokio::sync::Mutex<()>,
-    quota: Bucket,
 }
 
 impl HsmClusters {
@@ -108,52 +99,53 @@ impl HsmClusters {
             (cluster.cluster_id.clone(), reached)
         });
         let rate = Rate::per_second(f64::from(section.requests_per_second.as_u32()));
-        Self { reached: reached.collect(), rate, open: Mutex::default(), refused: Mutex::default() }
+        Self { reached: reached.collect(), rate, open: Mutex::default() }
     }
 
-    async fn open(&self, target: ClusterTarget) -> Result<(), ClusterFailure> {
-        let ClusterTarget { store, cluster, tokens } = target;
+    fn reached(&self, cluster: &str) -> Result<Reached, ClusterFailure> {
+        self.reached.get(cluster).cloned().ok_or(ClusterFailure::NotFound)
+    }
+
+    async fn connect(&self, target: ClusterTarget) -> Result<(), ClusterFailure> {
+        let store = target.store.clone();
         self.close(&store).await;
-        self.refused.lock().remove(&store);
-        let reached = self.reached.get(&cluster).ok_or(ClusterFailure::NotFound)?.clone();
-        let logged_in = login::to_all(&reached, &tokens).await;
-        if logged_in.as_ref().err().is_some_and(|failure| needs_help(*failure)) {
-            self.refused.lock().insert(store.clone());
-        }
-        let (worker, members) = logged_in?;
-        let (deaths, members) = (worker.deaths(), Mutex::new(members.into_iter().map(Arc::new).collect()));
-        let (calls, making) = (AtomicUsize::default(), tokio::sync::Mutex::default());
-        let open = Open { reached, worker, deaths, members, calls, making, quota: Bucket::default() };
-        self.open.lock().insert(store, Arc::new(open));
+        let reached = self.reached(&target.cluster)?;
+        let attempt = login::to_all(&reached, &target.tokens).await?;
+        attempt.overall?;
+        self.put(&store, reached, &target, attempt);
+        crash_point("logged-in-to-hsms");
         Ok(())
     }
 
     async fn close(&self, store: &KeyStoreId) {
         let open = self.open.lock().remove(store);
-        if let Some(open) = open {
+        let Some(open) = open else { return };
+        let worker = open.worker();
+        let log_out = async {
             for member in open.members() {
-                // Its process ends in any case, and whoever was logged in through it with that.
-                if let Err(error) = open.worker.log_out(&member.serial).await {
+                if let Err(error) = worker.log_out(&member.serial).await {
                     tracing::warn!(token = member.serial, %error, "an HSM could not be logged out of");
                 }
             }
+        };
+        // Its process ends in any case, and whoever was logged in through it with that.
+        if timeout(LOG_OUT, log_out).await.is_err() {
+            tracing::warn!(key_store = %store, "HSMs were not logged out of in time");
         }
     }
 
     async fn change(&self, store: &KeyStoreId, new: &SecretBytes) -> Result<Vec<String>, ClusterFailure> {
         let open = self.open.lock().get(store).cloned().ok_or(ClusterFailure::Internal)?;
+        crash_point("password-kept");
         let mut have = Vec::new();
         let mut last = ClusterFailure::Internal;
         for member in open.members() {
             let pin = open.reached.pin(new).ok_or(ClusterFailure::Internal)?;
-            let mut changed = open.worker.change_pin(&member.serial, &member.pin, &pin).await;
-            if open.lets_in_again(&member, &changed).await {
-                changed = open.worker.change_pin(&member.serial, &member.pin, &pin).await;
-            }
-            match changed {
+            match open.change_pin(&member, &pin).await {
                 Ok(()) => {
+                    crash_point("password-changed");
                     have.push(member.serial.clone());
-                    open.replace(Member { serial: member.serial.clone(), pin });
+                    open.rotation.replace(Member { serial: member.serial.clone(), pin });
                 }
                 Err(error) => {
                     tracing::error!(token = member.serial, %error, "an HSM did not take the new password");
@@ -161,74 +153,28 @@ impl HsmClusters {
                 }
             }
         }
+        crash_point("passwords-changed");
         if have.is_empty() { Err(last) } else { Ok(have) }
-    }
-}
-
-/// What time alone does not put right.
-const fn needs_help(failure: ClusterFailure) -> bool {
-    matches!(
-        failure,
-        ClusterFailure::InvalidCredentials | ClusterFailure::UserLockedOut | ClusterFailure::UserNotFound
-    )
-}
-
-impl Open {
-    /// The HSMs that have let the user in.
-    fn members(&self) -> Vec<Arc<Member>> {
-        self.members.lock().clone()
-    }
-
-    fn replace(&self, new: Member) {
-        let mut members = self.members.lock();
-        if let Some(old) = members.iter_mut().find(|member| member.serial == new.serial) {
-            *old = Arc::new(new);
-        }
-    }
-
-    /// Whether a call was refused for want of a login that another HSM has taken along with the worker, and the user is
-    /// let in again: then it is worth another try.
-    async fn lets_in_again<T: Sync>(&self, member: &Member, outcome: &Result<T, Error>) -> bool {
-        matches!(outcome, Err(Error::Token(TokenError::NotLoggedIn)))
-            && self.worker.log_in(&member.serial, &member.pin).await.is_ok()
-    }
-
-    /// The HSMs in the order in which they are to be asked: they take turns.
-    fn in_turn(&self) -> Vec<Arc<Member>> {
-        let mut members = self.members();
-        let first = self.calls.fetch_add(1, Ordering::Relaxed) % members.len().max(1);
-        members.rotate_left(first);
-        members
-    }
-
-    /// Asks the HSMs, which take turns, until one has an answer that another one would not change.
-    async fn in_any<A: Ask>(&self, what: &A) -> Result<A::Answer, Error> {
-        let mut last = Error::Token(TokenError::TokenNotPresent);
-        for member in self.in_turn() {
-            let mut answer = what.ask(&self.worker, &member.serial).await;
-            if self.lets_in_again(&member, &answer).await {
-                answer = what.ask(&self.worker, &member.serial).await;
-            }
-            match answer {
-                Ok(answer) => return Ok(answer),
-                Err(error @ Error::Token(TokenError::InvalidCiphertext)) => return Err(error),
-                Err(error) => {
-                    tracing::error!(token = member.serial, %error, "an HSM failed; the next one is asked");
-                    last = error;
-                }
-            }
-        }
-        Err(last)
-    }
-
-    async fn random(&self, length: u64) -> Result<SecretBytes, ClusterFailure> {
-        self.in_any(&Random(length)).await.map_err(|error| failure(&error))
     }
 }
 
 impl Clusters for HsmClusters {
     fn log_in(&self, target: ClusterTarget) -> ClusterAnswer<'_, ()> {
-        Box::pin(self.open(target))
+        Box::pin(self.connect(target))
+    }
+
+    fn rejoin(&self, target: ClusterTarget) -> ClusterAnswer<'_, Vec<String>> {
+        Box::pin(self.find_again(target))
+    }
+
+    fn refusing(&self, store: &KeyStoreId) -> Vec<String> {
+        self.open.lock().get(store).map(|open| open.rotation.refusing()).unwrap_or_default()
+    }
+
+    fn forgive(&self, store: &KeyStoreId) {
+        if let Some(open) = self.open.lock().get(store) {
+            open.rotation.forgive(Instant::now());
+        }
     }
 
     fn change_password<'a>(
@@ -294,14 +240,11 @@ impl Clusters for HsmClusters {
     }
 
     fn wants_login(&self, store: &KeyStoreId) -> bool {
-        let open = self.open.lock();
-        let lost = open.get(store).is_none_or(|open| open.worker.deaths() != open.deaths);
-        lost && !self.refused.lock().contains(store)
+        self.open.lock().get(store).is_none_or(|open| !open.rotation.due(Instant::now()).is_empty())
     }
 
     fn log_out<'a>(&'a self, store: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {
         Box::pin(async move {
-            self.refused.lock().remove(store);
             self.close(store).await;
             Ok(())
         })

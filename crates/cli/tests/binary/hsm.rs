@@ -69,13 +69,17 @@ impl World {
     }
 
     pub(crate) fn create(&self, server: &Server, password: &str) -> String {
-        let request = json!({
-            "CustomKeyStoreName": "hsm",
-            "CloudHsmClusterId": CLUSTER,
+        let made = server.ok("CreateCustomKeyStore", &self.request("hsm", CLUSTER, password));
+        made["CustomKeyStoreId"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn request(&self, name: &str, cluster: &str, password: &str) -> Value {
+        json!({
+            "CustomKeyStoreName": name,
+            "CloudHsmClusterId": cluster,
             "TrustAnchorCertificate": std::fs::read_to_string(self.path("ca.pem")).unwrap(),
             "KeyStorePassword": password,
-        });
-        server.ok("CreateCustomKeyStore", &request)["CustomKeyStoreId"].as_str().unwrap().to_owned()
+        })
     }
 }
 
@@ -85,7 +89,7 @@ pub(crate) fn start(data: &Path, config: &Path) -> Server {
 
 /// The state of a connection and why it failed, once it no longer changes.
 #[track_caller]
-fn state(server: &Server, id: &str) -> String {
+pub(crate) fn state(server: &Server, id: &str) -> String {
     let until = Instant::now() + PATIENCE;
     loop {
         let all = server.ok("DescribeCustomKeyStores", &json!({"CustomKeyStoreId": id}));
@@ -101,7 +105,7 @@ fn state(server: &Server, id: &str) -> String {
     }
 }
 
-fn named(id: &str) -> Value {
+pub(crate) fn named(id: &str) -> Value {
     json!({"CustomKeyStoreId": id})
 }
 

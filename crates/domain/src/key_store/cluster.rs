@@ -42,6 +42,9 @@ pub struct Passwords {
     pub behind: BTreeMap<String, Vec<u8>>,
     /// How often in a row the password was wrong.
     pub failed_logins: u32,
+    /// The tokens that knew none of these passwords. They are not tried again until a person says so.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub refusing: BTreeSet<String>,
 }
 
 impl KeyStore {
@@ -60,6 +63,28 @@ impl KeyStore {
         if let Backing::CloudHsm(Cluster { passwords, .. }) = &mut self.backing {
             passwords.failed_logins = passwords.failed_logins.saturating_add(1);
         }
+    }
+
+    /// Takes note of the tokens that know none of the passwords.
+    pub fn keep_refusing(&mut self, serials: &[String]) {
+        if let Backing::CloudHsm(Cluster { passwords, .. }) = &mut self.backing {
+            passwords.refusing = serials.iter().cloned().collect();
+        }
+    }
+
+    /// Takes note that the record's own password is in force in the HSMs with the tokens `have`, too.
+    pub fn caught_up(&mut self, have: &[String]) {
+        if let Backing::CloudHsm(Cluster { passwords, .. }) = &mut self.backing {
+            passwords.behind.retain(|serial, _| !have.contains(serial));
+        }
+    }
+
+    /// Forgets wrong passwords. `false` where there are no HSMs.
+    pub fn unlock(&mut self) -> bool {
+        let Backing::CloudHsm(Cluster { passwords, .. }) = &mut self.backing else { return false };
+        passwords.failed_logins = 0;
+        passwords.refusing.clear();
+        true
     }
 
     /// Takes note that the pending password is in force in the HSMs with the tokens `have`. All others of `registered` are

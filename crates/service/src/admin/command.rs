@@ -270,6 +270,11 @@ pub enum Command {
         /// What it is to be.
         new: NewKeyStore,
     },
+    /// Forgets the wrong passwords of the HSMs behind a CloudHSM key store.
+    UnlockKeyStore {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// A secret in a command: wiped when dropped, and not shown.

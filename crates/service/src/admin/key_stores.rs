@@ -1,4 +1,5 @@
-//! Custom key stores: made as by the root of their account, by an operator who has the proxy's configuration file.
+//! Custom key stores: made as by the root of their account, by an operator who has the proxy's configuration file; and the
+//! wrong passwords of HSMs, forgotten by one who has put them right.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use serde_json::json;
 use trent_audit::Event;
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::Caller;
+use trent_domain::key_store::KeyStore;
 use trent_gate::{Connection, Standing};
 use trent_protocol::{
     CreateCustomKeyStoreRequest, ErrorCode, Request, SecretString, XksProxyAuthenticationCredential,
@@ -67,6 +69,24 @@ impl Service {
         let event = Event::new(self.new_event_id(), false);
         let made = run(self, request(new)?, &call, &event).await.map_err(|error| explained(&error))?;
         Ok(Reply::KeyStore { id: made.custom_key_store_id.unwrap_or_default() })
+    }
+}
+
+impl Service {
+    pub(super) async fn unlock_key_store(&self, id: &str) -> Outcome {
+        let unknown = || {
+            Refused::new(format!(
+                "no CloudHSM key store {id}; `aws kms describe-custom-key-stores` shows those there are"
+            ))
+        };
+        let id = id.parse().map_err(|_| unknown())?;
+        let unlocked = self.change_key_store("unlock custom key store", &id, KeyStore::unlock).await;
+        if !unlocked.map_err(|error| Refused::new(error.to_string()))? {
+            return Err(unknown());
+        }
+        self.gate.forgive_hsms(&id);
+        self.wake_key_stores();
+        Ok(Reply::Done)
     }
 }
 

@@ -123,6 +123,7 @@ impl Service {
             }
             Command::RevokeToken { id } => self.revoke_token(id).await,
             Command::CreateKeyStore { new } => self.create_key_store(new).await,
+            Command::UnlockKeyStore { id } => self.unlock_key_store(&id).await,
             other => self.administer_records(other).await,
         };
         done.unwrap_or_else(|Refused(problem)| Reply::Refused { problem })

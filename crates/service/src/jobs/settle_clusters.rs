@@ -8,12 +8,15 @@
 use trent_domain::key_store::{Cluster, ClusterFailure, Hsm, KeyStore, RegisteredCluster};
 use trent_protocol::ConnectionErrorCode;
 
+use crate::error::KmsError;
 use crate::open::Service;
 use crate::operations::is_trust_anchor;
 
-/// The HSMs that have the pending password now, by the serial numbers of their tokens, and all there are.
+/// The HSMs that have the pending password now and those that knew none, by the serial numbers of their tokens, and all
+/// there are.
 pub(super) struct ChangedPasswords {
     pub(super) have: Vec<String>,
+    pub(super) refusing: Vec<String>,
     pub(super) registered: Vec<Hsm>,
 }
 
@@ -33,28 +36,52 @@ impl Service {
         let pending = self.pending_password(store, cluster).await?;
         let have = self.gate.change_cluster_password(store, &pending).await;
         let have = have.map_err(ClusterFailure::while_connecting)?;
-        Ok(ChangedPasswords { have, registered: registered.hsms })
+        let refusing = self.gate.refusing_hsms(&store.id);
+        Ok(ChangedPasswords { have, refusing, registered: registered.hsms })
     }
 
-    /// Logs in again behind a key store that is connected, after a start of this process or an outage of all its HSMs.
-    pub(super) async fn reconnect(&self, store: &KeyStore) {
-        let Some(cluster) = store.cluster() else { return };
+    /// Looks for the HSMs behind a connected key store that it is not logged in to: after a start of this process all of
+    /// them, else those that were away. One that comes back with an older password is given the one that the others have.
+    pub(super) async fn rejoin(&self, store: &KeyStore) -> Result<(), KmsError> {
+        let Some(cluster) = store.cluster() else { return Ok(()) };
         if !self.gate.wants_cluster_login(&store.id) {
-            return;
+            return Ok(());
         }
-        let logged_in = match self.way_to_cluster(store, cluster) {
+        let let_in = match self.way_to_cluster(store, cluster) {
             Ok(registered) => {
-                let logged_in = self.gate.log_in_to_cluster(store, &registered).await;
-                logged_in.map_err(ClusterFailure::while_connecting)
+                let let_in = self.gate.rejoin_cluster(store, &registered).await;
+                let_in.map_err(ClusterFailure::while_connecting)
             }
             Err(code) => Err(code),
         };
-        match logged_in {
-            Ok(()) => tracing::info!(key_store = %store.id, "logged in to the cluster of a custom key store"),
-            Err(code) => {
-                tracing::error!(key_store = %store.id, %code, "the cluster of a custom key store cannot be used");
-            }
+        let let_in = let_in.unwrap_or_else(|code| {
+            tracing::error!(key_store = %store.id, %code, "HSMs of a custom key store cannot be used");
+            Vec::new()
+        });
+        if !let_in.is_empty() {
+            let tokens = let_in.join(", ");
+            tracing::info!(key_store = %store.id, tokens, "logged in to HSMs of a custom key store");
         }
+        let is_behind = |serial| cluster.passwords.behind.contains_key(serial);
+        let caught_up = if let_in.iter().any(is_behind) {
+            // What goes wrong is in the log, and its password in the record.
+            self.gate.change_cluster_password(store, &store.sealed_secret).await.unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let (attempt, refusing) = (store.attempt, self.gate.refusing_hsms(&store.id));
+        if caught_up.is_empty() && cluster.passwords.refusing.iter().eq(&refusing) {
+            return Ok(());
+        }
+        let note = move |current: &mut KeyStore| {
+            let is_ours = current.attempt == attempt;
+            if is_ours {
+                current.caught_up(&caught_up);
+                current.keep_refusing(&refusing);
+            }
+            is_ours
+        };
+        self.change_key_store("note what HSMs have", &store.id, note).await.map(drop)
     }
 
     fn way_to_cluster(

@@ -61,7 +61,7 @@ impl Service {
             }
             Connection::Disconnecting => self.disconnect(store).await,
             Connection::Connected => {
-                self.reconnect(&store).await;
+                self.rejoin(&store).await?;
                 Ok(false)
             }
             Connection::Disconnected | Connection::Failed { .. } => Ok(false),
@@ -106,6 +106,7 @@ impl Service {
             // What has become of the HSMs is so, whether or not anybody still wants the connection.
             if let Ok(Changed::Passwords(changed)) = &connected {
                 current.password_changed(&changed.have, &changed.registered);
+                current.keep_refusing(&changed.refusing);
             }
             let ended = current.connected(attempt, result);
             if ended && result == Err(ConnectionErrorCode::InvalidCredentials) {
@@ -138,7 +139,7 @@ impl Service {
     }
 
     /// Changes a record, if it is still there. Answers what `change` says.
-    pub(super) async fn change_key_store(
+    pub(crate) async fn change_key_store(
         &self,
         what: &'static str,
         id: &KeyStoreId,

@@ -1,4 +1,4 @@
-//! `trent admin key-store`: custom key stores, made of what their proxy has written.
+//! `trent admin key-store`: custom key stores, made of what their proxy has written; wrong passwords, forgotten.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,12 @@ use crate::arguments::KeyStoreCommand;
 use crate::failure::misuse;
 
 pub(super) fn command(words: KeyStoreCommand) -> Result<Command> {
-    let KeyStoreCommand::Create { name, account, region, endpoint, proxy_config, service, service_owner } =
-        words;
+    let (name, account, region, endpoint, proxy_config, service, service_owner) = match words {
+        KeyStoreCommand::Unlock { id } => return Ok(Command::UnlockKeyStore { id }),
+        KeyStoreCommand::Create { name, account, region, endpoint, proxy_config, service, service_owner } => {
+            (name, account, region, endpoint, proxy_config, service, service_owner)
+        }
+    };
     let ProxyConfiguration { uri_path, credential } = read(&proxy_config)?;
     let (access_key_id, path) = (credential.access_key_id.as_str().to_owned(), uri_path.as_str().to_owned());
     let secret = String::from_utf8_lossy(credential.secret.expose()).into_owned().into();

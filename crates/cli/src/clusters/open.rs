@@ -1,0 +1,218 @@
+//! A key store that is logged in to its HSMs: each call goes to one of them and, where that fails, to the next.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use trent_crypto::SecretBytes;
+use trent_domain::key_store::ClusterFailure;
+use trent_domain::quota::Bucket;
+use trent_hsm::{Error, Pin, TokenError, Worker};
+
+use super::Reached;
+use super::ask::{Ask, Random};
+use super::login::{Member, failure, is_refusal};
+use super::rotation::{Fault, Rotation};
+
+/// How often a call is made again after the worker has died under it, and how long it waits before the second time; each
+/// next pause is twice as long. A worker that keeps dying is left alone for about as long.
+const AGAIN: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// See the top of the file.
+pub(super) struct Open {
+    pub(super) reached: Reached,
+    worker: ArcSwap<Worker>,
+    pub(super) rotation: Rotation,
+    /// Shared by all calls, but for those that are made again after the worker has died: each of them is made alone, so that
+    /// no other can be the cause should it die again.
+    beside: tokio::sync::RwLock<()>,
+    /// Held by whoever makes a key or destroys one: what is destroyed has been made to its end.
+    pub(super) making: tokio::sync::Mutex<()>,
+    pub(super) quota: Bucket,
+}
+
+impl Open {
+    /// Nobody is logged in yet.
+    pub(super) fn new(reached: Reached, worker: Worker, serials: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            reached,
+            worker: ArcSwap::from_pointee(worker),
+            rotation: Rotation::new(serials, Instant::now()),
+            beside: tokio::sync::RwLock::default(),
+            making: tokio::sync::Mutex::default(),
+            quota: Bucket::default(),
+        }
+    }
+
+    /// The worker that calls go to.
+    pub(super) fn worker(&self) -> Arc<Worker> {
+        self.worker.load_full()
+    }
+
+    /// Has calls go to another worker from now on. Those under way end in the old one.
+    pub(super) fn put_worker(&self, worker: Worker) {
+        self.worker.store(Arc::new(worker));
+    }
+
+    /// The HSMs that have let the user in and work.
+    pub(super) fn members(&self) -> Vec<Arc<Member>> {
+        self.rotation.members()
+    }
+
+    /// Whether a call was refused for want of a login that another HSM has taken along with the worker, and the user is
+    /// let in again: then it is worth another try.
+    pub(super) async fn lets_in_again<T: Sync>(
+        &self,
+        worker: &Worker,
+        member: &Member,
+        outcome: &Result<T, Error>,
+    ) -> bool {
+        matches!(outcome, Err(Error::Token(TokenError::NotLoggedIn)))
+            && worker.log_in(&member.serial, &member.pin).await.is_ok()
+    }
+
+    /// Gives the user another PIN in an HSM, unless it is that already.
+    pub(super) async fn change_pin(&self, member: &Member, pin: &Pin) -> Result<(), Error> {
+        if member.pin == *pin {
+            return Ok(());
+        }
+        let worker = self.worker();
+        let changed = worker.change_pin(&member.serial, &member.pin, pin).await;
+        if self.lets_in_again(&worker, member, &changed).await {
+            return worker.change_pin(&member.serial, &member.pin, pin).await;
+        }
+        changed
+    }
+
+    /// Asks the HSMs, which take turns, until one has an answer that another one would not change.
+    pub(super) async fn in_any<A: Ask>(&self, what: &A) -> Result<A::Answer, Error> {
+        let mut waiting: VecDeque<_> = self.rotation.in_turn().into();
+        let (mut failed, mut lacking, mut deaths) = (None, None, 0);
+        while let Some(member) = waiting.pop_front() {
+            if !self.rotation.may_be_asked(&member.serial) {
+                continue;
+            }
+            let worker = self.worker();
+            let answer = if deaths == 0 {
+                let _beside = self.beside.read().await;
+                ask_one(&worker, what, &member).await
+            } else {
+                self.ask_alone(&worker, what, &member).await
+            };
+            let error = match answer {
+                Ok(answer) => {
+                    self.well(&member);
+                    return Ok(answer);
+                }
+                Err(error @ Error::Token(TokenError::InvalidCiphertext)) => {
+                    self.well(&member);
+                    return Err(error);
+                }
+                Err(error) => error,
+            };
+            if !Arc::ptr_eq(&worker, &self.worker()) {
+                // Another has taken over meanwhile, which sees more.
+                waiting.push_front(member);
+                continue;
+            }
+            if is_of_key(&error) && self.is_there(&worker, &member).await {
+                lacking = Some(error);
+                continue;
+            }
+            self.note(&member, &error);
+            if error == Error::Died && deaths < AGAIN {
+                if deaths > 0 {
+                    tokio::time::sleep(PAUSE * 2_u32.pow(deaths - 1)).await;
+                }
+                deaths += 1;
+                waiting.push_front(member);
+            }
+            failed = Some(error);
+        }
+        // One that is not there may have the key that the others do not have.
+        let absent = || (!self.rotation.is_complete()).then_some(Error::Token(TokenError::TokenNotPresent));
+        Err(failed.or_else(absent).or(lacking).unwrap_or(Error::Token(TokenError::TokenNotPresent)))
+    }
+
+    /// Asks one HSM while nobody asks anything else. Where the worker dies all the same, this one is the cause.
+    async fn ask_alone<A: Ask>(
+        &self,
+        worker: &Worker,
+        what: &A,
+        member: &Member,
+    ) -> Result<A::Answer, Error> {
+        let _alone = self.beside.write().await;
+        // Others may have found out while this one waited.
+        if !self.rotation.may_be_asked(&member.serial) {
+            return Err(Error::Died);
+        }
+        let deaths = worker.deaths();
+        let answer = ask_one(worker, what, member).await;
+        if matches!(answer, Err(Error::Died)) && worker.deaths() != deaths {
+            tracing::error!(token = member.serial, "an HSM takes its worker along, and is left alone");
+            self.rotation.failed(&member.serial, Fault::Hung, Instant::now());
+        }
+        answer
+    }
+
+    pub(super) async fn random(&self, length: u64) -> Result<SecretBytes, ClusterFailure> {
+        self.in_any(&Random(length)).await.map_err(|error| failure(&error))
+    }
+
+    /// Takes note of what an HSM did wrong. That the worker died may be another's fault.
+    pub(super) fn note(&self, member: &Member, error: &Error) {
+        let (serial, now) = (&member.serial, Instant::now());
+        let is_left_alone = match error {
+            refusal if is_refusal(refusal) => self.rotation.refused(serial),
+            Error::Token(TokenError::TokenNotPresent | TokenError::Device(_) | TokenError::NotLoggedIn) => {
+                self.rotation.failed(serial, Fault::Absent, now)
+            }
+            Error::TimedOut => self.rotation.failed(serial, Fault::Hung, now),
+            Error::Died => return,
+            _ => {
+                tracing::warn!(token = serial, %error, "an HSM failed; the next one is asked");
+                return;
+            }
+        };
+        if is_left_alone {
+            tracing::error!(token = serial, %error, "an HSM failed, and is left alone until it works again");
+        }
+    }
+
+    fn well(&self, member: &Member) {
+        if self.rotation.answered(&member.serial) {
+            tracing::info!(token = member.serial, "an HSM works again");
+        }
+    }
+
+    /// Whether the key is what is missing. To some modules a token that has gone is one without keys.
+    async fn is_there(&self, worker: &Worker, member: &Member) -> bool {
+        match worker.facts(&member.serial).await {
+            Ok(_) => true,
+            Err(error) => {
+                self.note(member, &error);
+                false
+            }
+        }
+    }
+}
+
+async fn ask_one<A: Ask>(worker: &Worker, what: &A, member: &Member) -> Result<A::Answer, Error> {
+    match what.ask(worker, &member.serial).await {
+        // Another HSM has taken the login along with the worker.
+        Err(Error::Token(TokenError::NotLoggedIn)) => {
+            worker.log_in(&member.serial, &member.pin).await?;
+            what.ask(worker, &member.serial).await
+        }
+        other => other,
+    }
+}
+
+const fn is_of_key(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Token(TokenError::KeyNotFound | TokenError::KeyAmbiguous | TokenError::KeyNotPermitted)
+    )
+}

@@ -1,0 +1,140 @@
+//! Looks for the HSMs that a key store is not logged in to, while the others go on.
+//!
+//! A worker of its own goes first: an HSM that hangs takes the worker along, and modules there are that see a token which
+//! has come back only in a process that is new. What it has found in good order is logged in to where the calls go; where
+//! that does not see it, the new worker takes over.
+
+use std::time::Instant;
+
+use trent_domain::key_store::{ClusterFailure, KeyStoreId};
+use trent_gate::{ClusterTarget, TokenTarget};
+use trent_hsm::{Error, TokenError, Worker};
+
+use super::login::{self, Attempt, Member, failure};
+use super::open::Open;
+use super::{HsmClusters, Reached};
+
+impl HsmClusters {
+    /// Logs in to those HSMs of a key store that it is not logged in to, as far as they are there and their time has come.
+    /// Answers the serial numbers of those that have let the user in.
+    pub(super) async fn find_again(&self, target: ClusterTarget) -> Result<Vec<String>, ClusterFailure> {
+        let known = self.open.lock().get(&target.store).cloned();
+        match known {
+            Some(open) => {
+                let due = open.rotation.due(Instant::now());
+                let due = target.tokens.iter().filter(|token| due.contains(&token.serial)).collect();
+                open.look_for(due).await.map_err(|error| failure(&error))
+            }
+            // After a start of this process: nobody else is there whom one that hangs could harm.
+            None => {
+                let (store, reached) = (target.store.clone(), self.reached(&target.cluster)?);
+                let attempt = login::to_all(&reached, &target.tokens).await?;
+                let overall = attempt.overall;
+                let let_in: Vec<_> = attempt.members.iter().map(|member| member.serial.clone()).collect();
+                self.put(&store, reached, &target, attempt);
+                if let_in.is_empty() { overall.map(|()| let_in) } else { Ok(let_in) }
+            }
+        }
+    }
+
+    /// Takes what came of logging in to all HSMs for the connection of a key store.
+    pub(super) fn put(&self, store: &KeyStoreId, reached: Reached, target: &ClusterTarget, attempt: Attempt) {
+        let Attempt { worker, members, refused, .. } = attempt;
+        let open = Open::new(reached, worker, target.tokens.iter().map(|token| token.serial.clone()));
+        for token in &target.tokens {
+            open.rotation.is_still_away(&token.serial, Instant::now());
+        }
+        for member in members {
+            open.rotation.joined(member);
+        }
+        for serial in refused {
+            open.rotation.refused(&serial);
+        }
+        self.open.lock().insert(store.clone(), open.into());
+    }
+}
+
+impl Open {
+    async fn look_for(&self, tokens: Vec<&TokenTarget>) -> Result<Vec<String>, Error> {
+        let mut scout = self.reached.worker()?;
+        let (mut let_in, mut unseen) = (Vec::new(), Vec::new());
+        for token in tokens {
+            if scout.deaths() > 0 {
+                scout = self.reached.worker()?;
+            }
+            match self.look_for_one(&scout, token).await {
+                Ok(Looked::LetIn(member)) => {
+                    let_in.push(member.serial.clone());
+                    self.rotation.joined(member);
+                }
+                Ok(Looked::Unseen(member)) => unseen.push(member),
+                Err(error) => self.is_still_away(token, &error),
+            }
+        }
+        if !unseen.is_empty() {
+            let serials: Vec<_> = unseen.iter().map(|member| member.serial.clone()).collect();
+            if self.take_over(scout, unseen).await {
+                let_in.extend(serials);
+            }
+        }
+        for serial in &let_in {
+            tracing::info!(token = serial, "an HSM is back");
+        }
+        Ok(let_in)
+    }
+
+    async fn look_for_one(&self, scout: &Worker, token: &TokenTarget) -> Result<Looked, Error> {
+        let serial = token.serial.clone();
+        let pin = match login::to_one(&self.reached, scout, token).await {
+            Ok(pin) => pin,
+            // It is there, and the user is in already: some let nobody in twice.
+            Err(Error::Token(TokenError::UserTypeBusy)) => {
+                let pin = login::to_one(&self.reached, &self.worker(), token).await?;
+                return Ok(Looked::LetIn(Member { serial, pin }));
+            }
+            Err(error) => return Err(error),
+        };
+        match self.worker().log_in(&serial, &pin).await {
+            Ok(()) => Ok(Looked::LetIn(Member { serial, pin })),
+            Err(Error::Token(TokenError::TokenNotPresent | TokenError::Device(_))) => {
+                Ok(Looked::Unseen(Member { serial, pin }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has calls go to a worker that has let the user in to HSMs that the old one does not see, if it does so everywhere.
+    async fn take_over(&self, worker: Worker, unseen: Vec<Member>) -> bool {
+        for member in self.members().iter().map(AsRef::as_ref).chain(&unseen) {
+            // Who is logged in already stays so.
+            if let Err(error) = worker.log_in(&member.serial, &member.pin).await {
+                tracing::warn!(token = member.serial, %error, "a new worker is not let in");
+                for member in &unseen {
+                    self.rotation.is_still_away(&member.serial, Instant::now());
+                }
+                return false;
+            }
+        }
+        self.put_worker(worker);
+        unseen.into_iter().for_each(|member| self.rotation.joined(member));
+        true
+    }
+
+    fn is_still_away(&self, token: &TokenTarget, error: &Error) {
+        if login::is_refusal(error) {
+            tracing::error!(token = token.serial, %error, "an HSM does not let `kmsuser` in, and is left alone");
+            self.rotation.refused(&token.serial);
+        } else {
+            tracing::debug!(token = token.serial, %error, "an HSM is still away");
+            self.rotation.is_still_away(&token.serial, Instant::now());
+        }
+    }
+}
+
+/// An HSM that is there.
+enum Looked {
+    /// It has let the user in where calls go.
+    LetIn(Member),
+    /// The worker that calls go to does not see it.
+    Unseen(Member),
+}
