@@ -258,8 +258,8 @@ pub(crate) struct RekeyArguments {
     /// Read the new passphrase from this file. It may also be in TRENT_NEW_ROOT_PASSPHRASE.
     #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_fd")]
     new_passphrase_file: Option<PathBuf>,
-    /// Take [root_key_pkcs11] for the new root key from this file, as when moving from one HSM to another [default: that
-    /// of --config].
+    /// Take the section `root_key_pkcs11` for the new root key from this file, as when moving from one HSM to another
+    /// [default: that of --config].
     #[arg(long, value_name = "FILE")]
     new_config: Option<PathBuf>,
 }
