@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use trent_crypto::external::Header;
 use trent_crypto::{Key256, LockedKey, LockedKeys, Random, SecretBytes};
 use trent_database::Database;
@@ -22,6 +25,8 @@ use crate::tokens::{TokenKey, TokenSealed, Tokens, metadata, version_of};
 
 /// Instances that an answer may name.
 const INSTANCES_MAX: usize = 10;
+/// How long a token may take to say how it is. KMS waits 250 ms for the whole answer.
+const HEALTH_WAIT: Duration = Duration::from_millis(150);
 
 /// An external key, ready to be used.
 pub(crate) struct StoredKey {
@@ -210,18 +215,27 @@ impl StoredManager {
         if here {
             instances.push(self.database().await);
         }
-        for token in tokens.iter().take(INSTANCES_MAX - instances.len()) {
-            instances.push(self.tokens.health(token).await.unwrap_or_else(|error| {
-                tracing::warn!(token, %error, "a token is not well");
-                Instance {
-                    id: format!("token {token}"),
-                    model: "PKCS#11 token".to_owned(),
-                    health_status: HealthStatus::Unavailable,
-                }
-            }));
+        let mut asked = JoinSet::new();
+        for token in tokens.into_iter().take(INSTANCES_MAX - instances.len()) {
+            asked.spawn(health_of(Arc::clone(&self.tokens), token));
         }
+        let mut told = asked.join_all().await;
+        told.sort_by(|one, other| one.id.cmp(&other.id));
+        instances.extend(told);
         instances
     }
+}
+
+async fn health_of(tokens: Arc<dyn Tokens>, token: String) -> Instance {
+    let told = timeout(HEALTH_WAIT, tokens.health(&token)).await;
+    told.unwrap_or(Err(ManagerError::Timeout)).unwrap_or_else(|error| {
+        tracing::warn!(token, %error, "a token is not well");
+        Instance {
+            id: format!("token {token}"),
+            model: "PKCS#11 token".to_owned(),
+            health_status: HealthStatus::Unavailable,
+        }
+    })
 }
 
 impl KeyManager for StoredManager {

@@ -104,9 +104,26 @@ impl ConfiguredTokens {
     async fn make(&self, token: &str, label: &str) -> Result<TokenKey, ManagerError> {
         let mut id = [0; KEY_ID_BYTES];
         self.random.fill(&mut id).map_err(|error| ManagerError::Failed(error.to_string()))?;
+        let key = TokenKey { token: token.to_owned(), id: Some(hex(&id)), label: None };
+        // Before, so that somebody can look for it whatever comes of this.
+        tracing::info!(token, id = key.id, label, "a key is made in a token");
         let make = |open: Arc<OpenToken>| async move { open.worker.generate(&open.serial, id, label).await };
-        self.token(token)?.ask(make).await?;
-        Ok(TokenKey { token: token.to_owned(), id: Some(hex(&id)), label: None })
+        if let Err(error) = self.token(token)?.ask(make).await {
+            self.destroy_unsure(&key).await;
+            return Err(error);
+        }
+        Ok(key)
+    }
+
+    /// Destroys a key that may have been made although its making failed.
+    async fn destroy_unsure(&self, key: &TokenKey) {
+        match self.destroy(key).await {
+            Ok(()) | Err(ManagerError::NotFound) => {}
+            Err(error) => {
+                let TokenKey { token, id, .. } = key;
+                tracing::error!(token, id, %error, "a key may be left in a token; look for it and destroy it");
+            }
+        }
     }
 
     async fn find(&self, key: &TokenKey) -> Result<TokenKeyFacts, ManagerError> {

@@ -89,8 +89,7 @@ impl Proxy {
         };
         let made = self.version((name, &id), 1, origin, &record.usage).await?;
         record.versions.push(made);
-        self.put_key(name, &id, &record).await?;
-        self.describe_key(name, &id)
+        self.put_version(name, &id, &record).await
     }
 
     pub(super) async fn rotate_key(&self, store: &str, id: &str, origin: Origin) -> Result<Reply, Problem> {
@@ -106,8 +105,7 @@ impl Proxy {
         };
         let made = self.version((store, id), version, origin, &record.usage).await?;
         record.versions.push(made);
-        self.put_key(store, id, &record).await?;
-        self.describe_key(store, id)
+        self.put_version(store, id, &record).await
     }
 
     pub(super) async fn set_key_rules(&self, store: &str, id: &str, rules: Rules) -> Result<Reply, Problem> {
@@ -131,16 +129,41 @@ impl Proxy {
     }
 
     pub(super) async fn cancel_key_deletion(&self, store: &str, id: &str) -> Result<Reply, Problem> {
-        let record = self.key(store, id)?.record.clone();
-        if record.delete_at.is_none() {
+        let key = self.key(store, id)?;
+        if key.record.delete_at.is_none() {
             return Err(refused(format!("the key `{id}` is not to be deleted")));
         }
-        self.put_key(store, id, &KeyRecord { delete_at: None, enabled: false, ..record }).await
+        if key.is_due(self.now()) {
+            return Err(refused(format!(
+                "the waiting period of the key `{id}` is over, and part of it may be destroyed already"
+            )));
+        }
+        let record = KeyRecord { delete_at: None, enabled: false, ..key.record.clone() };
+        self.put_key(store, id, &record).await
     }
 
     async fn put_key(&self, store: &str, id: &str, record: &KeyRecord) -> Result<Reply, Problem> {
         self.apply("put external key", vec![Change::Put(row(store, id, record))]).await?;
         Ok(Reply::Done)
+    }
+
+    /// Puts a record with a version that is new.
+    async fn put_version(&self, store: &str, id: &str, record: &KeyRecord) -> Result<Reply, Problem> {
+        if let Err(problem) = self.put_key(store, id, record).await {
+            // It is not destroyed: the record may be there all the same.
+            let made = record.versions.last().filter(|version| !version.imported);
+            if let Some(TokenKey { token, id: made, .. }) = made.and_then(VersionRecord::token_key) {
+                tracing::error!(
+                    store,
+                    key = id,
+                    token,
+                    made,
+                    "a key was made in a token, and its record not put"
+                );
+            }
+            return Err(problem);
+        }
+        self.describe_key(store, id)
     }
 
     fn key(&self, store: &str, id: &str) -> Result<Arc<StoredKey>, Problem> {
@@ -175,15 +198,11 @@ impl Proxy {
         let material = match origin {
             Origin::Random => self.sealed(owner, version, &Key256::generate(&*self.random)?)?,
             Origin::Imported(Material(text)) => self.sealed(owner, version, &read_material(text)?)?,
-            Origin::Token(key) => {
-                let (store, id) = owner;
-                let key = match imported {
-                    true => key,
-                    false => self.tokens.make(&key.token, &format!("{store}/{id} {version}")).await?,
-                };
+            Origin::Token(key) if imported => {
                 check_fit(&self.tokens.find(&key).await?, usage)?;
                 Kept::InToken(key)
             }
+            Origin::Token(key) => Kept::InToken(self.made_in(&key.token, owner, version, usage).await?),
         };
         Ok(VersionRecord { created: self.now(), imported, material })
     }
@@ -193,21 +212,99 @@ impl Proxy {
         Ok(Kept::Here(Seals(&self.keyring).material(owner, bytes.expose())?))
     }
 
-    /// Destroys what was made in tokens for a key. Whether nothing of it is left there.
+    /// A key that is made in a token.
+    async fn made_in(
+        &self,
+        token: &str,
+        (store, id): (&str, &str),
+        version: u32,
+        usage: &[Usage],
+    ) -> Result<TokenKey, Problem> {
+        let key = self.tokens.make(token, &format!("{store}/{id} {version}")).await?;
+        let found = self.tokens.find(&key).await.map_err(Problem::from);
+        match found.and_then(|facts| check_fit(&facts, usage)) {
+            Ok(()) => Ok(key),
+            Err(problem) => {
+                self.destroy_in_token((store, id), &key).await;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Destroys what was made in tokens for a key, but for what other keys use. Whether nothing is left to be destroyed.
     pub(super) async fn destroy_in_tokens(&self, store: &str, id: &str, key: &StoredKey) -> bool {
         let made = key.record.versions.iter().filter(|version| !version.imported);
         let mut all = true;
         for token_key in made.filter_map(VersionRecord::token_key) {
-            match self.tokens.destroy(token_key).await {
-                Ok(()) | Err(ManagerError::NotFound) => {}
+            all &= match self.other_user((store, id), token_key).await {
+                Ok(None) => self.destroy_in_token((store, id), token_key).await,
+                Ok(Some(other)) => {
+                    let TokenKey { token, id: left, .. } = token_key;
+                    tracing::warn!(
+                        store,
+                        key = id,
+                        token,
+                        left,
+                        other,
+                        "a key stays in its token: another uses it"
+                    );
+                    true
+                }
                 Err(error) => {
                     let token = &token_key.token;
-                    tracing::error!(store, key = id, token, %error, "a key could not be destroyed in its token");
-                    all = false;
+                    tracing::error!(store, key = id, token, %error, "it is not known whether others use a key");
+                    false
+                }
+            };
+        }
+        all
+    }
+
+    /// Whether a key of a token is gone now.
+    async fn destroy_in_token(&self, (store, key): (&str, &str), token_key: &TokenKey) -> bool {
+        match self.tokens.destroy(token_key).await {
+            Ok(()) | Err(ManagerError::NotFound) => true,
+            Err(error) => {
+                let TokenKey { token, id: left, .. } = token_key;
+                tracing::error!(store, key, token, left, %error, "a key could not be destroyed in its token");
+                false
+            }
+        }
+    }
+
+    /// Another external key that uses this key of a token and will go on to.
+    async fn other_user(&self, owner: (&str, &str), made: &TokenKey) -> Result<Option<String>, ManagerError> {
+        let (state, now) = (self.state.load_full(), self.now());
+        for store in state.stores() {
+            let others = store
+                .keys
+                .iter()
+                .filter(|(id, key)| (store.name.as_str(), id.as_str()) != owner && !key.is_due(now));
+            for (id, key) in others {
+                for used in key.record.versions.iter().filter_map(VersionRecord::token_key) {
+                    if self.is_same(made, used).await? {
+                        return Ok(Some(format!("{}/{id}", store.name)));
+                    }
                 }
             }
         }
-        all
+        Ok(None)
+    }
+
+    /// Whether a key that was made here is the one that another record names.
+    async fn is_same(&self, made: &TokenKey, used: &TokenKey) -> Result<bool, ManagerError> {
+        if made.token != used.token {
+            return Ok(false);
+        }
+        match (&made.id, &used.id) {
+            (Some(made), Some(used)) => Ok(made.eq_ignore_ascii_case(used)),
+            // The other is known by its label, and the token says whether that is this key's.
+            _ => match self.tokens.find(&TokenKey { label: used.label.clone(), ..made.clone() }).await {
+                Ok(_) => Ok(true),
+                Err(ManagerError::NotFound) => Ok(false),
+                Err(error) => Err(error),
+            },
+        }
     }
 }
 
