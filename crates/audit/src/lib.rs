@@ -42,7 +42,7 @@ pub use lane::{Unwritten, Written};
 pub use notification::notifications;
 pub use record::{AdminRecord, CallRecord, Client, Refused, Tls};
 pub use recorded::Recorded;
-pub use recovery::OpenError;
+pub use recovery::{OpenError, reaches};
 pub use shared::Stats;
 pub use sts::{StsIdentity, StsRecord};
 pub use trail::{Recorder, Settings, Trail};

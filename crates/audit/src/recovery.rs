@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use trent_protocol::Encode;
 use uuid::Uuid;
 
+use crate::ahead::replay;
 use crate::chain::{Checkpoint, FORMAT, Head, Link, hash, hex};
 use crate::files::{End, JournalFile, end_of, list};
 use crate::json::{Camel, raw, text};
@@ -67,6 +68,25 @@ pub(crate) fn look(dir: &Path, known: Option<Checkpoint>, fresh: Uuid) -> Result
         }
         _ => Ok(Found { head, torn, missing: None }),
     }
+}
+
+/// Whether the journal in `dir` has the line `known`, or one after it. Nothing is begun there.
+///
+/// # Errors
+/// As when it is opened.
+pub fn reaches(dir: &Path, known: Checkpoint) -> Result<bool, OpenError> {
+    let failed = |error| OpenError::Files(dir.to_owned(), error);
+    if !dir.is_dir() {
+        return Ok(false);
+    }
+    replay(dir).map_err(failed)?;
+    for file in list(dir).map_err(failed)?.into_iter().rev() {
+        if let Some(line) = end_of(&file.path).map_err(failed)?.line {
+            let head = after(&file, &line)?;
+            return Ok(head.node == known.node && head.sequence > known.sequence);
+        }
+    }
+    Ok(false)
 }
 
 fn after(file: &JournalFile, line: &[u8]) -> Result<Head, OpenError> {

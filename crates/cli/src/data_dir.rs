@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -69,6 +69,20 @@ impl DataDir {
         writeln!(lock, "{}", std::process::id())?;
         Ok(Ok(Self { path, _lock: lock }))
     }
+}
+
+/// Refuses the work of another user than the server's, who could not open the files that it would leave behind.
+pub(crate) fn check_user(path: &Path, user: u32) -> Result<()> {
+    // Not the directory: volumes in containers belong to others than those who write to them.
+    let Ok(lock) = fs::metadata(path.join(LOCK)) else { return Ok(()) };
+    let owner = lock.uid();
+    if owner == user {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(misuse(format!(
+        "the server of {shown} runs as user {owner}, and this as user {user}: run it as that one (sudo -u '#{owner}' trent …)"
+    )))
 }
 
 /// Another process has the data directory to itself.
@@ -145,6 +159,16 @@ mod tests {
         assert!(refused.contains(&format!("(process {})", std::process::id())), "{refused}");
         drop(first);
         DataDir::open_existing(&path).unwrap();
+    }
+
+    #[test]
+    fn work_of_another_user_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(DataDir::open(dir.path()).unwrap());
+        let own = rustix::process::geteuid().as_raw();
+        check_user(dir.path(), own).unwrap();
+        let refused = check_user(dir.path(), own + 1).unwrap_err().to_string();
+        assert!(refused.contains(&format!("runs as user {own}, and this as user {}", own + 1)), "{refused}");
     }
 
     #[test]

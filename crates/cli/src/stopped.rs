@@ -15,7 +15,7 @@ use trent_service::StoppedTrail;
 use crate::arguments::RootKeyArguments;
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, LogSection};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, check_user};
 use crate::failure::misuse;
 use crate::hardening::harden;
 use crate::logging;
@@ -48,6 +48,7 @@ pub(crate) fn with_gate<T, F: Future<Output = Result<T>>>(
     let places = Places::of(&config.root_key, &config.data.dir);
     let given = root_key.given(config, environment);
     let source = Source::choose(config.root_key.provider, &places, &given)?;
+    check_user(&config.data.dir, rustix::process::geteuid().as_raw())?;
     let data_dir = DataDir::open_existing(&config.data.dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -79,8 +80,8 @@ async fn open(
         Doing::Work => config.audit.settings(data_dir.path(), false),
         Doing::Trial => None,
     };
-    // What the command itself prints is for people.
-    let settings = settings.map(|settings| trent_audit::Settings { stdout: false, ..settings });
+    // What the command itself prints is for people. It waits for each record: it has to be on disk before a file is.
+    let settings = settings.map(|settings| trent_audit::Settings { stdout: false, strict: true, ..settings });
     let trail = StoppedTrail::open(&gate, database, (Arc::new(SystemClock), random()), settings).await;
     Ok((gate, trail.map_err(Error::msg)?))
 }

@@ -1,6 +1,7 @@
 //! The audit trail of a service: opened with what the database knows of it, and the newest checkpoint kept there, so that
 //! a journal that was cut short shows.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -158,18 +159,22 @@ pub struct StoppedTrail {
 }
 
 impl StoppedTrail {
-    /// Opens it, if one is kept.
+    /// Opens it, if one is kept. Only a server begins one.
     ///
     /// # Errors
-    /// In words: as for a server.
+    /// In words: as for a server, or the directory is not the one where the server keeps it.
     pub async fn open(
         gate: &Gate,
         database: Arc<dyn Database>,
         (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
         settings: Option<Settings>,
     ) -> Result<Self, String> {
-        let trail = match settings {
-            Some(settings) => {
+        let known = trent_database::read(&*database, |records| KnownTrail::read(records))
+            .await
+            .map_err(|error| in_words(&error))?;
+        let trail = match settings.zip(known) {
+            Some((settings, known)) => {
+                check_place(&settings.dir, known.checkpoint)?;
                 open(gate, &database, Arc::clone(&clock), event_id(&*random)?, settings).await?
             }
             None => Trail::default(),
@@ -200,6 +205,19 @@ impl StoppedTrail {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses a directory where the chain would seem to be cut short: a record there would break the one elsewhere for good.
+fn check_place(dir: &Path, known: Option<Checkpoint>) -> Result<(), String> {
+    let reached = known.map(|known| trent_audit::reaches(dir, known)).transpose();
+    if reached.map_err(|error| in_words(&error))? == Some(true) {
+        return Ok(());
+    }
+    let dir = dir.display();
+    Err(format!(
+        "the audit trail of this deployment does not end in {dir}: give the --config of `trent serve`; if it is the same, \
+         start and stop the server first"
+    ))
 }
 
 fn event_id(random: &dyn Random) -> Result<Uuid, String> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result, bail};
 use serde_json::{Map, Value, json};
-use trent_crypto::transfer::encode_recipient;
+use trent_crypto::transfer::{encode_recipient, recipient_of};
 use trent_gate::{Imported, MoveError};
 use trent_service::StoppedTrail;
 
@@ -60,6 +60,10 @@ fn import(
     let configured = configured.accounts.iter().map(|account| account.account.id).collect();
     let doing = if arguments.dry_run { Doing::Trial } else { Doing::Work };
     let imported = with_gate(config, &arguments.root_key, environment, doing, |gate, trail| async move {
+        if doing == Doing::Work {
+            // Before anything changes: whoever is killed in between leaves this behind.
+            intend(&trail, &sealed).await?;
+        }
         let imported = gate.import(&sealed, configured, arguments.dry_run).await;
         if let (Ok(imported), Doing::Work) = (&imported, doing) {
             record(&trail, imported).await?;
@@ -80,6 +84,13 @@ fn import(
             Err(Error::new(error).context(format!("{shown}: nothing was imported")))
         }
     }
+}
+
+async fn intend(trail: &StoppedTrail, sealed: &[u8]) -> Result<()> {
+    let recipient = recipient_of(sealed).ok().map(|id| hex(&id));
+    let sha256 = trent_audit::hex(&trent_audit::hash(sealed));
+    let recorded = json!({"recipient": recipient, "sha256": sha256});
+    trail.record("BeginImportKeys", &recorded).await.map_err(Error::msg).context("nothing was imported")
 }
 
 async fn record(trail: &StoppedTrail, imported: &Imported) -> Result<()> {

@@ -3,6 +3,7 @@
 //! The one place of trent that reads variables.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use anyhow::Result;
 use toml::{Table, Value};
@@ -14,8 +15,15 @@ use crate::failure::misuse;
 const PREFIX: &str = "TRENT_";
 
 /// The variables of a process, or made-up ones in tests.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Environment(BTreeMap<String, String>);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names alone: passphrases and PINs are among the values.
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Environment {
     /// Those of this process; what is not UTF-8 is not there.
@@ -152,6 +160,12 @@ mod tests {
         assert_eq!(config.auth.signatures().regions.unwrap().len(), 1);
         assert_eq!(config.data.account_id.unwrap().as_str(), "000000000001");
         assert_eq!(config.root_key.file.unwrap().to_str(), Some("/a b"));
+    }
+
+    #[test]
+    fn what_is_printed_has_no_values() {
+        let environment = Environment::of([("TRENT_ROOT_PIN", "hunter2")]);
+        assert_eq!(format!("{environment:?}"), "{\"TRENT_ROOT_PIN\"}");
     }
 
     #[test]

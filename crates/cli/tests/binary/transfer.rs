@@ -230,6 +230,9 @@ fn a_deployment_moves_with_all_its_keys() {
     let ([left], [came]) = (left.as_slice(), came.as_slice()) else { panic!("{left:?} {came:?}") };
     assert_eq!(left["keyIds"].as_array().unwrap().len(), 12);
     assert_eq!(left["keyIds"], came["keyIds"]);
+    let sha256 = trent_audit::hex(&trent_audit::hash(&fs::read(&it.file).unwrap()));
+    let intended = json!({"recipient": left["recipient"], "sha256": sha256});
+    assert_eq!(recorded(&it.to, "BeginImportKeys"), [intended]);
     assert_eq!(recorded(&it.to, "NewTransferRecipient"), [json!({"recipient": left["recipient"]})]);
 
     let target = Server::start(&mut serve(&it.to));
@@ -250,6 +253,35 @@ fn a_deployment_moves_with_all_its_keys() {
     assert_eq!(target.stop(), 0);
     let target = Server::start(&mut serve(&it.to));
     made.iter().chain([&fresh]).for_each(|made| made.check(&target));
+}
+
+#[test]
+fn a_trail_elsewhere_is_not_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name);
+    let (data, trail, config) = (place("data"), place("trail"), place("trent.toml"));
+    let import = |public: &str| {
+        let mut command = trent(&["import", "--new-recipient"]);
+        command.arg(place(public)).arg("--data-dir").arg(&data);
+        command
+    };
+    let configured = |section: &str| fs::write(&config, format!("[audit]\n{section}\n")).unwrap();
+    configured("mode = \"off\"");
+    assert_eq!(Server::start(serve(&data).arg("--config").arg(&config)).stop(), 0);
+    done(&mut import("off.pub"));
+    assert!(!data.join("audit").exists());
+
+    configured(&format!("dir = '{}'", trail.display()));
+    assert_eq!(Server::start(serve(&data).arg("--config").arg(&config)).stop(), 0);
+    let (code, _, stderr) = finish(&mut import("refused.pub"));
+    assert!(code == 1 && stderr.contains("give the --config of `trent serve`"), "{stderr}");
+    assert!(!data.join("audit").exists() && !place("refused.pub").exists());
+    // Buffered, but what the command does is on disk when it ends.
+    configured(&format!("mode = \"buffered\"\ndir = '{}'", trail.display()));
+    done(import("done.pub").arg("--config").arg(&config));
+    let verified =
+        |flag: &Path| done(trent(&["audit", "verify", "--config"]).arg(flag).arg("--data-dir").arg(&data));
+    assert!(!verified(&config).is_empty());
 }
 
 #[test]

@@ -130,6 +130,10 @@ pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Checked {
     if tags.len() > TAGS_PER_PRINCIPAL_MAX {
         return Err(format!("{} tags; {TAGS_PER_PRINCIPAL_MAX} are allowed", tags.len()));
     }
+    let mut folded = BTreeSet::new();
+    if !tags.keys().all(|key| folded.insert(key.to_lowercase())) {
+        return Err("Duplicate tag keys found. Please note that Tag keys are case insensitive.".to_owned());
+    }
     let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
     for (key, value) in tags {
         let lengths = (1..=TAG_KEY_CHARACTERS_MAX).contains(&key.chars().count())
@@ -151,4 +155,18 @@ pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Checked {
 fn at_most(what: &str, document: &str, max: usize) -> Checked {
     let count = counted(document);
     if count > max { Err(format!("{what} has {count} characters; {max} are allowed")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_tags_that_differ_in_case_alone_are_duplicates() {
+        let tags = |keys: [&str; 2]| keys.map(|key| (key.to_owned(), String::new())).into();
+        assert_eq!(check_tags(&tags(["Department", "Departments"])), Ok(()));
+        for keys in [["Department", "department"], ["Straße", "STRAßE"]] {
+            assert!(check_tags(&tags(keys)).unwrap_err().starts_with("Duplicate tag keys found."));
+        }
+    }
 }
