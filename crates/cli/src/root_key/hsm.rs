@@ -141,7 +141,9 @@ impl HsmKey {
                 let mut id = [0; KEY_ID_BYTES];
                 random.fill(&mut id)?;
                 let made = worker.generate(serial, id, label).await;
-                tracing::warn!("made {} in {place}: without it nobody has the root key", self.shown());
+                if made.is_ok() {
+                    tracing::warn!("made {} in {place}: without it nobody has the root key", self.shown());
+                }
                 made
             }
             (found, _) => found,

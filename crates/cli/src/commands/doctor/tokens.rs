@@ -1,5 +1,5 @@
 //! HSMs: whether the libraries load, and the tokens are there, take a PIN, and can what is asked of them. Nobody is logged
-//! in, so that no PIN is tried.
+//! in here, so that no PIN is tried; whoever opens a root key that is in an HSM does that.
 
 use std::path::Path;
 
