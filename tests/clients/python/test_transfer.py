@@ -241,7 +241,9 @@ def test_what_is_sealed_rightly_but_makes_no_sense_is_refused(tmp_path):
     assert "cannot be read" in told(document | {"more": []})
     assert "cannot be read" in told({"v": 1})
     assert f"key/{AES}` in it is broken" in told(changed(aes, v=2))
-    assert f"key/{AES} in it is in a custom key store" in told(changed(aes, in_store={"store": STORE}))
+    assert f"key/{AES} in it is in a custom key store" in told(
+        changed(aes, in_store={"store": STORE, "external_key": "theirs"})
+    )
     assert f"the material of arn:aws:kms:{REGION}:{DEV_ACCOUNT}:key/{AES} cannot be used" in told(
         changed(aes, spec="RSA_2048", usage="SIGN_VERIFY")
     )
