@@ -1,5 +1,7 @@
 //! ConnectCustomKeyStore: an attempt begins, a job ends it, and what it says of a failure is exact.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use trent_domain::key_store::ProxyFailure;
 use trent_protocol::Operation::{ConnectCustomKeyStore, CreateCustomKeyStore, DisconnectCustomKeyStore};
@@ -101,14 +103,16 @@ async fn one_proxy_that_does_not_answer_keeps_no_other_store_waiting() {
         let kms = kms.clone();
         async move { kms.settle_key_stores().await }
     });
-    let asked = loop {
-        let asked = kms.proxies.take_asked();
-        if !asked.is_empty() {
-            break asked;
+    // Each looks its store up first, so one may be asked some time after the other.
+    let mut asked = 0;
+    let both = async {
+        while asked < 2 {
+            asked += kms.proxies.take_asked().len();
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     };
-    assert_eq!(asked.len(), 2, "both are asked before either has answered");
+    let waited = tokio::time::timeout(Duration::from_secs(30), both).await;
+    assert_eq!((waited, asked), (Ok(()), 2), "both are asked before either has answered");
     kms.proxies.stall(false);
     assert_eq!(jobs.await.unwrap(), 2);
 }
