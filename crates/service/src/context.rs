@@ -127,6 +127,19 @@ impl<'a> Context<'a> {
         place.external_key().iter().for_each(|id| self.event.additional("xksKeyId", id));
     }
 
+    /// The same of the two keys of a request that has two. What is another for the second has names of its own: an object
+    /// with two members of one name means something else to each reader.
+    pub(crate) fn note_places(&self, source: &Key, destination: &Key) {
+        self.note_place(source);
+        let Some(place) = &destination.in_store else { return };
+        if source.in_store.is_none() {
+            self.note_place(destination);
+        } else if source.in_store.as_ref() != Some(place) {
+            self.event.additional("destinationCustomKeyStoreId", place.store.as_str());
+            place.external_key().iter().for_each(|id| self.event.additional("destinationXksKeyId", id));
+        }
+    }
+
     /// Notes the key that no permit was given for.
     pub(crate) fn refused(&self, refusal: Refusal) -> KmsError {
         refusal.resource().iter().for_each(|arn| self.event.resource(arn));

@@ -331,6 +331,10 @@ async fn the_trail_names_store_and_external_key_and_nothing_of_the_proxy() {
     let store = connected(&kms, "one").await;
     let key = kms.create_key_in(&store, "foo").await;
     encrypt(&kms, &key, json!({})).await;
+    let other = connected(&kms, "two").await;
+    let elsewhere = kms.create_key_in(&other, "bar").await;
+    let blob = encrypt(&kms, &key, json!({})).await;
+    kms.ok(ReEncrypt, json!({"CiphertextBlob": blob, "DestinationKeyId": elsewhere})).await;
     kms.proxies.fail(Some(ProxyFailure::Throttling));
     kms.refused(GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256"})).await;
     let records = kms.records();
@@ -342,6 +346,15 @@ async fn the_trail_names_store_and_external_key_and_nothing_of_the_proxy() {
         assert_eq!(additional["customKeyStoreId"], json!(store), "{name}");
         assert_eq!(additional["xksKeyId"], "foo", "{name}");
     }
+    assert_eq!(
+        of("ReEncrypt")["additionalEventData"],
+        json!({
+            "customKeyStoreId": store,
+            "xksKeyId": "foo",
+            "destinationCustomKeyStoreId": other,
+            "destinationXksKeyId": "bar",
+        })
+    );
     assert_eq!(of("GenerateDataKey")["errorCode"], "KMSInvalidStateException");
     let created = of("CreateKey");
     for (name, value) in [

@@ -38,8 +38,7 @@ impl Handle for ReEncryptRequest {
             .map_err(|refusal| ctx.refused(refusal))?;
         ctx.event.resource(source.arn_text());
         ctx.event.resource(destination.arn_text());
-        ctx.note_place(source.key());
-        ctx.note_place(destination.key());
+        ctx.note_places(source.key(), destination.key());
         ctx.count(|quotas| {
             quotas.key_found(ctx.operation, source.key(), ctx.call, ctx.now)?;
             match source.arn_text() == destination.arn_text() {
