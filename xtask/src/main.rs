@@ -28,7 +28,8 @@ const USAGE: &str = "usage: cargo xtask <task>
   setup            installs what the client tests need
   fuzz [TARGET] [--seconds N | --short | --input FILE]
                    throws random input at the parsers: 60 s each, or 20 with --short
-  compare [CASES]  asks iam-rs, another evaluator of policies, the same as trent: 20,000 random cases
+  compare [CASES [SEED]]
+                   asks iam-rs, another evaluator of policies, the same as trent: 20,000 cases, each time the same
   bench [--short] [--million | --kinds | --external] [--only OPERATION] [--json FILE]
   bench --audit | --decision
                    measures the release build against its promises; --million with a million keys, --kinds with

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,8 @@ SECRET = "a-secret-that-is-used-in-tests-only-0000"
 REGION = "eu-central-1"
 READY_SECONDS = 30
 STOP_SECONDS = 30
+# Of who waits for something that a busy machine comes to late.
+PATIENCE_SECONDS = 60
 
 
 def binary() -> str:
@@ -27,6 +30,17 @@ def binary() -> str:
 def bare_environment() -> dict[str, str]:
     """The environment without what would reach real AWS, or a server of the developer's."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TRENT_", "VAULT_", "BAO_", "SOPS_"))}
+
+
+def until(condition, seconds=PATIENCE_SECONDS):
+    """What the condition gives once that is something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it does not come to be")
 
 
 @dataclass

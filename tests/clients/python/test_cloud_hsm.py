@@ -4,12 +4,11 @@ import json
 import os
 import sqlite3
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from server import ACCOUNT, REGION, Server
+from server import ACCOUNT, REGION, Server, until
 from softhsm import MODULE, Tokens, run
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "crates/crypto/testdata"))
@@ -20,17 +19,6 @@ CLUSTER = "cluster-234abcdefABC"
 LABELS = ["one", "two"]
 PASSWORD = "kmsPswd1"
 CONTEXT = {"tenant": "17", "ключ": "value"}
-PATIENCE = 60
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it does not come to be")
 
 
 class World:

@@ -11,11 +11,9 @@ import urllib.request
 
 import pytest
 from botocore.config import Config
-from server import ACCOUNT, Server, bare_environment, binary
+from server import ACCOUNT, Server, bare_environment, binary, until
 from trent_proxy import TrentProxy
 from xks_proxy import HOST, REGION, Authority, Proxy, configuration, request
-
-PATIENCE = 30
 
 
 def told(proxy, authority, more="", **settings):
@@ -43,17 +41,6 @@ def server(authority, proxy, tmp_path):
     server = Server(tmp_path, arguments=["--config", str(file)]).start()
     yield server
     assert server.stop() == 0, server.log()
-
-
-def until(condition):
-    """What the condition gives once that is something."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it does not come to be")
 
 
 def state(kms, store):
