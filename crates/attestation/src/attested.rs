@@ -34,7 +34,7 @@ impl Kind {
     }
 }
 
-/// What a verified document says. Only [`crate::Roots::verify`] makes one.
+/// What a verified document says. Only [`crate::Unverified::verify`] makes one.
 #[derive(Debug)]
 pub struct Attested {
     pub(crate) root: Arc<str>,

@@ -1,7 +1,6 @@
 //! The certificates of a document, from a trusted root to the one that signed it. No lists of revoked certificates: AWS
 //! says that they do not apply.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -9,7 +8,7 @@ use trent_crypto::certificate::{Certificate, KeyUsage};
 use webpki::aws_lc_rs::ECDSA_P384_SHA384;
 use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 
-use crate::roots::Roots;
+use crate::roots::Root;
 
 /// Why certificates are not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,23 +54,21 @@ impl From<Error> for ChainError {
     }
 }
 
-impl Roots {
-    /// Verifies a chain at a time, in seconds since 1970: the label of its root, and the key of `signer` as SPKI DER.
+impl Root {
+    /// Verifies a chain below this root at a time, in seconds since 1970: the key of `signer` as SPKI DER.
     pub(crate) fn verify_chain(
         &self,
         signer: &[u8],
-        bundle: &[Vec<u8>],
+        issuers: &[Vec<u8>],
         now: u64,
-    ) -> Result<(&Arc<str>, Vec<u8>), ChainError> {
-        let (first, issuers) = bundle.split_first().ok_or(ChainError::UnknownRoot)?;
-        let root = self.find(first).ok_or(ChainError::UnknownRoot)?;
-        check_dates(&root.certificate, now)?;
+    ) -> Result<Vec<u8>, ChainError> {
+        check_dates(&self.certificate, now)?;
 
         let signer = CertificateDer::from(signer);
         let issuers: Vec<_> = issuers.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
         let end = EndEntityCert::try_from(&signer)?;
         let time = UnixTime::since_unix_epoch(Duration::from_secs(now));
-        let anchors = [root.anchor.clone()];
+        let anchors = [self.anchor.clone()];
         let algorithms = [ECDSA_P384_SHA384];
         let path = end.verify_for_usage(&algorithms, &anchors, &issuers, time, AnyPurpose, None, None)?;
 
@@ -84,7 +81,7 @@ impl Roots {
             check_usage(issuer, |usage| usage.certificate_sign)?;
         }
         check_usage(&signer, |usage| usage.digital_signature)?;
-        Ok((&root.label, end.subject_public_key_info().to_vec()))
+        Ok(end.subject_public_key_info().to_vec())
     }
 }
 

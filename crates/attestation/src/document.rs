@@ -1,6 +1,5 @@
 //! A document as a whole: COSE_Sign1 (RFC 9052 section 4.2) around a statement.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
@@ -9,7 +8,7 @@ use trent_crypto::{KeyPairSpec, PublicKey};
 use crate::attested::Attested;
 use crate::cbor::{self, CborError, Value};
 use crate::chain::ChainError;
-use crate::roots::Roots;
+use crate::roots::{Root, Roots};
 use crate::statement::Statement;
 
 /// The longest document that is read, as the API has it.
@@ -74,7 +73,27 @@ impl Default for Freshness {
 }
 
 impl Roots {
-    /// Verifies a document at a time, in milliseconds since 1970.
+    /// Reads a document at a time, in milliseconds since 1970, and checks all but its signatures, which takes
+    /// microseconds.
+    ///
+    /// # Errors
+    /// See [`DocumentError`].
+    pub fn read(
+        &self,
+        document: &[u8],
+        now_millis: u64,
+        freshness: Freshness,
+    ) -> Result<Unverified, DocumentError> {
+        let signed = Signed::read(document)?;
+        let statement = Statement::read(&signed.payload)?;
+        let root = statement.bundle.first().and_then(|first| self.find(first));
+        let root = Arc::clone(root.ok_or(ChainError::UnknownRoot)?);
+        check_time(statement.timestamp, now_millis, freshness)?;
+        let key = rsa_key(&statement.public_key)?;
+        Ok(Unverified { root, signed, statement, key, now: now_millis / 1000 })
+    }
+
+    /// Reads and verifies a document at a time, in milliseconds since 1970.
     ///
     /// # Errors
     /// See [`DocumentError`].
@@ -84,25 +103,43 @@ impl Roots {
         now_millis: u64,
         freshness: Freshness,
     ) -> Result<Attested, DocumentError> {
-        let signed = Signed::read(document)?;
-        let Statement { module_id, timestamp, kind, registers, certificate, bundle, public_key } =
-            Statement::read(&signed.payload)?;
-        let (label, signer) = self.verify_chain(&certificate, &bundle, now_millis / 1000)?;
-        signed.verify(&signer)?;
-        check_time(timestamp, now_millis, freshness)?;
-        Ok(Attested { root: Arc::clone(label), kind, module_id, registers, key: rsa_key(&public_key)? })
+        self.read(document, now_millis, freshness)?.verify()
+    }
+}
+
+/// A document of which all but the signatures has been checked. What it says cannot be asked yet.
+pub struct Unverified {
+    root: Arc<Root>,
+    signed: Signed,
+    statement: Statement,
+    key: PublicKey,
+    /// Seconds since 1970.
+    now: u64,
+}
+
+impl Unverified {
+    /// Verifies the signatures of the document and of its certificates, which takes milliseconds.
+    ///
+    /// # Errors
+    /// See [`DocumentError`].
+    pub fn verify(self) -> Result<Attested, DocumentError> {
+        let Self { root, signed, statement, key, now } = self;
+        let Statement { module_id, kind, registers, certificate, bundle, .. } = statement;
+        let issuers = bundle.get(1..).unwrap_or_default();
+        signed.verify(&root.verify_chain(&certificate, issuers, now)?)?;
+        Ok(Attested { root: Arc::clone(&root.label), kind, module_id, registers, key })
     }
 }
 
 /// A message and its signature.
-struct Signed<'a> {
-    protected: Cow<'a, [u8]>,
-    payload: Cow<'a, [u8]>,
+struct Signed {
+    protected: Vec<u8>,
+    payload: Vec<u8>,
     signature: [u8; SIGNATURE_BYTES],
 }
 
-impl<'a> Signed<'a> {
-    fn read(document: &'a [u8]) -> Result<Self, DocumentError> {
+impl Signed {
+    fn read(document: &[u8]) -> Result<Self, DocumentError> {
         if document.len() > DOCUMENT_BYTES_MAX {
             return Err(DocumentError::TooLong);
         }
@@ -123,7 +160,8 @@ impl<'a> Signed<'a> {
         }
         let signature = signature.as_ref().try_into().map_err(|_| DocumentError::Signature)?;
         let is_es384 = matches!(cbor::read(&protected)?, Value::Map(header) if header == [ES384]);
-        is_es384.then_some(Self { protected, payload, signature }).ok_or(DocumentError::Algorithm)
+        is_es384.then_some(()).ok_or(DocumentError::Algorithm)?;
+        Ok(Self { protected: protected.into_owned(), payload: payload.into_owned(), signature })
     }
 
     /// Checks the signature with a key, as SPKI DER. Only keys of P-384 fit.

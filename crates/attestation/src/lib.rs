@@ -1,7 +1,7 @@
 //! Attestation documents of Nitro Enclaves and NitroTPM: read, and verified up to a root that the operator trusts.
 //!
-//! [`Roots::verify`] is the only way from bytes to an [`Attested`] caller: what it measured, and the key that whatever
-//! it asks for is sealed to ([`Attested::seal`]). A document is COSE_Sign1 (RFC 9052 section 4.2) over CBOR, signed with
+//! [`Roots::read`], which is quick, and [`Unverified::verify`], which is not, are the only way from bytes to an
+//! [`Attested`] caller: what it measured, and the key that whatever it asks for is sealed to ([`Attested::seal`]). A document is COSE_Sign1 (RFC 9052 section 4.2) over CBOR, signed with
 //! ES384 by the last certificate of a chain of P-384 keys.
 //!
 //! Not here: who may do what ([`Attested::condition_keys`] are for policies to ask), and lists of revoked certificates,
@@ -20,5 +20,5 @@ mod statement;
 pub use attested::{Attested, Kind};
 pub use cbor::CborError;
 pub use chain::ChainError;
-pub use document::{DocumentError, Freshness};
+pub use document::{DocumentError, Freshness, Unverified};
 pub use roots::{RootError, Roots};

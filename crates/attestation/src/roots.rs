@@ -26,9 +26,9 @@ pub enum RootError {
 
 /// The trusted roots.
 #[derive(Clone, Debug, Default)]
-pub struct Roots(Vec<Root>);
+pub struct Roots(Vec<Arc<Root>>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) label: Arc<str>,
     pub(crate) certificate: Certificate,
@@ -63,12 +63,12 @@ impl Roots {
         if self.0.iter().any(|root| &*root.label == label) {
             return Err(RootError::LabelTaken);
         }
-        self.0.push(Root::read(label, certificate)?);
+        self.0.push(Arc::new(Root::read(label, certificate)?));
         Ok(self)
     }
 
     /// The root that is this certificate, to the byte.
-    pub(crate) fn find(&self, der: &[u8]) -> Option<&Root> {
+    pub(crate) fn find(&self, der: &[u8]) -> Option<&Arc<Root>> {
         self.0.iter().find(|root| root.der.as_ref() == der)
     }
 }

@@ -122,7 +122,7 @@ impl Gate {
         Ok((from, self.admit(to.entry, None).await?))
     }
 
-    async fn find_by_ciphertext<A: Action>(
+    pub(crate) async fn find_by_ciphertext<A: Action>(
         &self,
         name: Option<&str>,
         blob: &[u8],

@@ -8,6 +8,7 @@ mod text;
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
 
 use trent_domain::encryption_context::EncryptionContext;
 use trent_domain::key::Key;
@@ -16,7 +17,7 @@ use trent_domain::operations::{On, rules};
 use trent_policy::{ConditionKeys, ValueList, Values};
 use trent_protocol::Operation;
 
-use crate::facts::Facts;
+use crate::facts::{Attestation, Facts};
 use text::Text;
 
 /// The key that a check is about, as far as conditions may ask.
@@ -144,8 +145,16 @@ impl<'a> RequestKeys<'a> {
 
     /// What an attested caller is known by; absent of all others.
     fn attested(&self, key: &str) -> Option<Values<'_>> {
-        let (_, value) = self.facts.parameters.attested.iter().find(|(own, _)| own == key)?;
-        Some(Values::One(value))
+        match self.facts.parameters.attested {
+            Attestation::Verified(known) => {
+                let (_, value) = known.iter().find(|(own, _)| own == key)?;
+                Some(Values::One(value))
+            }
+            Attestation::Unverified(asked) => {
+                asked.store(true, Relaxed);
+                None
+            }
+        }
     }
 
     fn resource_aliases(&self) -> Option<Values<'_>> {

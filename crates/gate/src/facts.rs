@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
 
 use trent_domain::encryption_context::EncryptionContext;
 use trent_domain::grant::Scope;
@@ -74,9 +75,24 @@ pub struct Parameters<'a> {
     pub tags: Option<&'a BTreeMap<String, String>>,
     /// The keys of the tags that the request takes away.
     pub tag_keys: &'a [String],
-    /// What a verified attestation document says of the caller: condition keys with their prefix, in lower case, and
-    /// their values.
-    pub attested: &'a [(String, String)],
+    /// What is known of the caller by an attestation document.
+    pub attested: Attestation<'a>,
+}
+
+/// What is known of a caller by an attestation document.
+#[derive(Clone, Copy)]
+pub enum Attestation<'a> {
+    /// What a verified document says: condition keys with their prefix, in lower case, and their values. Callers without
+    /// a document have none.
+    Verified(&'a [(String, String)]),
+    /// There is a document that is not verified yet; here it is noted that a policy asks what it says.
+    Unverified(&'a AtomicBool),
+}
+
+impl Default for Attestation<'_> {
+    fn default() -> Self {
+        Self::Verified(&[])
+    }
 }
 
 impl<'a> Parameters<'a> {
@@ -95,6 +111,6 @@ impl<'a> Parameters<'a> {
     /// The same of a caller of whom a verified document says this.
     #[must_use]
     pub fn of_attested(self, attested: &'a [(String, String)]) -> Self {
-        Self { attested, ..self }
+        Self { attested: Attestation::Verified(attested), ..self }
     }
 }

@@ -114,6 +114,7 @@
 mod account;
 mod actions;
 mod aliases;
+mod attested;
 mod authorize;
 mod aws_managed;
 mod cache;
@@ -150,7 +151,7 @@ pub use cache::CacheBounds;
 pub use change::{ChangeError, MayChange};
 pub use decision::policy_caller;
 pub use explain::{Answer, Question, Subject, Unanswered};
-pub use facts::{Connection, Endpoint, Facts, Parameters};
+pub use facts::{Attestation, Connection, Endpoint, Facts, Parameters};
 pub use grants::{GrantError, GrantName, ScopeKeys};
 pub use hsm_keys::{FormerHsmKey, HsmKeyDestruction, NewHsmKey};
 pub use key_policies::unput_text;

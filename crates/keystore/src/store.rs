@@ -145,6 +145,9 @@ pub trait KeyStore: Send + Sync {
 
     /// Makes a key pair for a caller, who keeps it; `account` is that of the key that it is made with.
     fn generate_pair(&self, account: AccountId, spec: DataKeyPairSpec) -> Answer<'_, Pair>;
+
+    /// Runs a computation that takes as long as a private-key operation where those run, in turn with other accounts.
+    fn compute(&self, account: AccountId, work: Box<dyn FnOnce() + Send>) -> Answer<'_, ()>;
 }
 
 /// How material is wrapped for its import.

@@ -3,6 +3,7 @@
 
 mod answers;
 mod documents;
+mod order;
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -43,6 +44,14 @@ impl World {
 
 fn recipient(document: &[u8]) -> Value {
     json!({"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": base64(document)})
+}
+
+/// The same, signed with the signature of nobody.
+fn forged(mut recipient: Value) -> Value {
+    let mut document = bytes(&recipient["AttestationDocument"]);
+    *document.last_mut().expect("a signature ends it") ^= 1;
+    recipient["AttestationDocument"] = base64(&document).into();
+    recipient
 }
 
 /// The request with another member.

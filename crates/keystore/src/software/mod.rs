@@ -167,6 +167,10 @@ impl KeyStore for SoftwareStore {
             Ok(Pair { private: pair.to_pkcs8(), public: pair.public().spki().to_vec() })
         })
     }
+
+    fn compute(&self, account: AccountId, work: Box<dyn FnOnce() + Send>) -> Answer<'_, ()> {
+        Box::pin(self.pool.run(Some(account), work))
+    }
 }
 
 fn domain(owner: Owner) -> RingName {

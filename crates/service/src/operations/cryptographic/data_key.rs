@@ -7,7 +7,7 @@ use trent_domain::encryption_context::EncryptionContext;
 use trent_gate::{Encrypted, MayGenerateDataKey, Parameters, UseError};
 use trent_protocol::{DataKeySpec, EncryptionAlgorithm, TrackedOperation};
 
-use super::recipient::Recipient;
+use super::recipient::{Claim, Recipient};
 use crate::context::Context;
 use crate::error::KmsError;
 
@@ -26,20 +26,23 @@ pub(super) struct DataKey {
     pub(super) plaintext: SecretBytes,
     pub(super) sealed: Encrypted,
     pub(super) key_arn: String,
+    pub(super) recipient: Recipient,
 }
 
 /// Makes a data key with a permit for `A`.
 pub(super) async fn generate<A: MayGenerateDataKey>(
     order: Order,
-    recipient: &Recipient,
+    claim: Claim,
     operation: TrackedOperation,
     ctx: &Context<'_>,
 ) -> Result<DataKey, KmsError> {
     let bytes = length(order.key_spec, order.number_of_bytes)?;
     let context = EncryptionContext::parse(order.encryption_context)?;
     let asked = [("encryptionalgorithm", EncryptionAlgorithm::SymmetricDefault.as_str())];
-    let parameters = Parameters::encryption(&asked, &context).of_attested(recipient.condition_keys());
-    let key = ctx.authorize_asking::<A>(&order.key_id, order.grant_tokens.as_deref(), parameters).await?;
+    let (tokens, parameters) = (order.grant_tokens.as_deref(), Parameters::encryption(&asked, &context));
+    let recipient = claim.verify::<A>((Some(&order.key_id), None), tokens, parameters, ctx).await?;
+    let parameters = parameters.of_attested(recipient.condition_keys());
+    let key = ctx.authorize_asking::<A>(&order.key_id, tokens, parameters).await?;
     key.check_encrypt(bytes, EncryptionAlgorithm::SymmetricDefault, &context)?;
     if order.dry_run == Some(true) {
         return Err(UseError::DryRun.into());
@@ -54,7 +57,7 @@ pub(super) async fn generate<A: MayGenerateDataKey>(
         )
         .await?;
     ctx.record_usage(&key, operation)?;
-    Ok(DataKey { plaintext, sealed, key_arn: key.arn_text().to_owned() })
+    Ok(DataKey { plaintext, sealed, key_arn: key.arn_text().to_owned(), recipient })
 }
 
 fn length(spec: Option<DataKeySpec>, number_of_bytes: Option<i32>) -> Result<usize, KmsError> {

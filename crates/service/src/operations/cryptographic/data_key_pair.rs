@@ -6,7 +6,7 @@ use trent_domain::encryption_context::EncryptionContext;
 use trent_gate::{Encrypted, MayGenerateDataKeyPair, Pair, Parameters, UseError};
 use trent_protocol::{DataKeyPairSpec, EncryptionAlgorithm, TrackedOperation};
 
-use super::recipient::Recipient;
+use super::recipient::{Claim, Recipient};
 use crate::context::Context;
 use crate::error::KmsError;
 
@@ -24,12 +24,13 @@ pub(super) struct DataKeyPair {
     pub(super) pair: Pair,
     pub(super) sealed: Encrypted,
     pub(super) key_arn: String,
+    pub(super) recipient: Recipient,
 }
 
 /// Makes a pair with a permit for `A`.
 pub(super) async fn generate<A: MayGenerateDataKeyPair>(
     order: Order,
-    recipient: &Recipient,
+    claim: Claim,
     operation: TrackedOperation,
     ctx: &Context<'_>,
 ) -> Result<DataKeyPair, KmsError> {
@@ -39,8 +40,10 @@ pub(super) async fn generate<A: MayGenerateDataKeyPair>(
         ("datakeypairspec", order.key_pair_spec.as_str()),
         ("encryptionalgorithm", EncryptionAlgorithm::SymmetricDefault.as_str()),
     ];
-    let parameters = Parameters::encryption(&asked, &context).of_attested(recipient.condition_keys());
-    let key = ctx.authorize_asking::<A>(&order.key_id, order.grant_tokens.as_deref(), parameters).await?;
+    let (tokens, parameters) = (order.grant_tokens.as_deref(), Parameters::encryption(&asked, &context));
+    let recipient = claim.verify::<A>((Some(&order.key_id), None), tokens, parameters, ctx).await?;
+    let parameters = parameters.of_attested(recipient.condition_keys());
+    let key = ctx.authorize_asking::<A>(&order.key_id, tokens, parameters).await?;
     key.check_algorithm(EncryptionAlgorithm::SymmetricDefault, &context)?;
     if order.dry_run == Some(true) {
         return Err(UseError::DryRun.into());
@@ -49,5 +52,5 @@ pub(super) async fn generate<A: MayGenerateDataKeyPair>(
     let algorithm = EncryptionAlgorithm::SymmetricDefault;
     let sealed = key.encrypt(pair.private.expose(), algorithm, &context, ctx.behalf_with(key.key())).await?;
     ctx.record_usage(&key, operation)?;
-    Ok(DataKeyPair { pair, sealed, key_arn: key.arn_text().to_owned() })
+    Ok(DataKeyPair { pair, sealed, key_arn: key.arn_text().to_owned(), recipient })
 }

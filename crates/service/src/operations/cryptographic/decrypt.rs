@@ -6,22 +6,27 @@ use trent_protocol::{
     DecryptRequest, DecryptResponse, DryRunModifier, EncryptionAlgorithm, TrackedOperation,
 };
 
-use super::recipient::Recipient;
+use super::recipient::Claim;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
 
 impl Handle for DecryptRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<DecryptResponse, KmsError> {
-        let recipient = Recipient::of(self.recipient.as_ref(), ctx)?;
+        let claim = Claim::of(self.recipient.as_ref(), ctx)?;
         let context = EncryptionContext::parse(self.encryption_context)?;
         let algorithm = self.encryption_algorithm.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
         let (name, tokens) = (self.key_id.as_deref(), self.grant_tokens.as_deref());
         let source =
             Source::of(self.ciphertext_blob.as_deref(), self.dry_run, self.dry_run_modifiers.as_deref())?;
         check_named(algorithm, name)?;
+        if source.blob().is_none() {
+            named(name, "keyId")?;
+        }
         let asked = [("encryptionalgorithm", algorithm.as_str())];
-        let parameters = Parameters::encryption(&asked, &context).of_attested(recipient.condition_keys());
+        let parameters = Parameters::encryption(&asked, &context);
+        let recipient = claim.verify::<Decrypt>((name, source.blob()), tokens, parameters, ctx).await?;
+        let parameters = parameters.of_attested(recipient.condition_keys());
         let Source::Blob(blob) = source else {
             let key = ctx.authorize_asking::<Decrypt>(named(name, "keyId")?, tokens, parameters).await?;
             key.check_algorithm(algorithm, &context)?;
@@ -59,6 +64,13 @@ pub(super) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    fn blob(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Blob(blob) => Some(blob),
+            Self::NoBlob => None,
+        }
+    }
+
     /// The model no longer requires a ciphertext, for the sake of dry runs; everyone else must send one.
     pub(super) fn of(
         blob: Option<&'a [u8]>,

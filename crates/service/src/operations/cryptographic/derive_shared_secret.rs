@@ -3,19 +3,21 @@
 use trent_gate::{DeriveSharedSecret, Parameters, UseError};
 use trent_protocol::{DeriveSharedSecretRequest, DeriveSharedSecretResponse, TrackedOperation};
 
-use super::recipient::Recipient;
+use super::recipient::Claim;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
 
 impl Handle for DeriveSharedSecretRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<DeriveSharedSecretResponse, KmsError> {
-        let recipient = Recipient::of(self.recipient.as_ref(), ctx)?;
+        let claim = Claim::of(self.recipient.as_ref(), ctx)?;
         let asked = [("keyagreementalgorithm", self.key_agreement_algorithm.as_str())];
-        let parameters = Parameters::of(&asked).of_attested(recipient.condition_keys());
-        let key = ctx
-            .authorize_asking::<DeriveSharedSecret>(&self.key_id, self.grant_tokens.as_deref(), parameters)
-            .await?;
+        let (key_id, tokens, parameters) =
+            (&*self.key_id, self.grant_tokens.as_deref(), Parameters::of(&asked));
+        let recipient =
+            claim.verify::<DeriveSharedSecret>((Some(key_id), None), tokens, parameters, ctx).await?;
+        let parameters = parameters.of_attested(recipient.condition_keys());
+        let key = ctx.authorize_asking::<DeriveSharedSecret>(key_id, tokens, parameters).await?;
         // Agreed upon before a dry run is told of: whether the other side's key fits is one of its checks.
         let secret = key.derive_shared_secret(&self.public_key).await?;
         if self.dry_run == Some(true) {

@@ -4,20 +4,19 @@ use trent_gate::GenerateDataKeyPair;
 use trent_protocol::{GenerateDataKeyPairRequest, GenerateDataKeyPairResponse, TrackedOperation};
 
 use super::data_key_pair::{Order, generate};
-use super::recipient::Recipient;
+use super::recipient::Claim;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
 
 impl Handle for GenerateDataKeyPairRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<GenerateDataKeyPairResponse, KmsError> {
-        let recipient = Recipient::of(self.recipient.as_ref(), ctx)?;
+        let claim = Claim::of(self.recipient.as_ref(), ctx)?;
         let Self { encryption_context, key_id, key_pair_spec, grant_tokens, dry_run, .. } = self;
         let order = Order { key_id, encryption_context, key_pair_spec, grant_tokens, dry_run };
         let made =
-            generate::<GenerateDataKeyPair>(order, &recipient, TrackedOperation::GenerateDataKeyPair, ctx)
-                .await?;
-        let answer = recipient.answer(&made.pair.private, ctx)?;
+            generate::<GenerateDataKeyPair>(order, claim, TrackedOperation::GenerateDataKeyPair, ctx).await?;
+        let answer = made.recipient.answer(&made.pair.private, ctx)?;
         Ok(GenerateDataKeyPairResponse {
             private_key_ciphertext_blob: Some(made.sealed.blob),
             private_key_plaintext: answer.plaintext,

@@ -6,7 +6,7 @@ use trent_protocol::{
 };
 
 use super::data_key_pair::{Order, generate};
-use super::recipient::Recipient;
+use super::recipient::Claim;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
@@ -20,8 +20,7 @@ impl Handle for GenerateDataKeyPairWithoutPlaintextRequest {
         let order = Order { key_id, encryption_context, key_pair_spec, grant_tokens, dry_run };
         let operation = TrackedOperation::GenerateDataKeyPairWithoutPlaintext;
         let made =
-            generate::<GenerateDataKeyPairWithoutPlaintext>(order, &Recipient::default(), operation, ctx)
-                .await?;
+            generate::<GenerateDataKeyPairWithoutPlaintext>(order, Claim::default(), operation, ctx).await?;
         Ok(GenerateDataKeyPairWithoutPlaintextResponse {
             private_key_ciphertext_blob: Some(made.sealed.blob),
             public_key: Some(made.pair.public),

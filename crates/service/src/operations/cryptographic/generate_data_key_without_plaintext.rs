@@ -6,7 +6,7 @@ use trent_protocol::{
 };
 
 use super::data_key::{Order, generate};
-use super::recipient::Recipient;
+use super::recipient::Claim;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
@@ -17,7 +17,7 @@ impl Handle for GenerateDataKeyWithoutPlaintextRequest {
         let order = Order { key_id, encryption_context, number_of_bytes, key_spec, grant_tokens, dry_run };
         let operation = TrackedOperation::GenerateDataKeyWithoutPlaintext;
         let made =
-            generate::<GenerateDataKeyWithoutPlaintext>(order, &Recipient::default(), operation, ctx).await?;
+            generate::<GenerateDataKeyWithoutPlaintext>(order, Claim::default(), operation, ctx).await?;
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(made.sealed.blob),
             key_id: Some(made.key_arn),

@@ -4,7 +4,7 @@ use trent_domain::key_store::KeyStore;
 use trent_gate::{Facts, GenerateRandom, Parameters};
 use trent_protocol::{ErrorCode, GenerateRandomRequest, GenerateRandomResponse};
 
-use super::recipient::Recipient;
+use super::recipient::Claim;
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::operations::custom_key_stores::{find, not_connected_to_cluster};
@@ -12,9 +12,10 @@ use crate::pipeline::Handle;
 
 impl Handle for GenerateRandomRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<GenerateRandomResponse, KmsError> {
-        let recipient = Recipient::of(self.recipient.as_ref(), ctx)?;
+        let claim = Claim::of(self.recipient.as_ref(), ctx)?;
         let count = self.number_of_bytes.and_then(|count| usize::try_from(count).ok());
         let count = count.ok_or_else(|| KmsError::validation("NumberOfBytes is required."))?;
+        let recipient = claim.verify_in_account::<GenerateRandom>(ctx).await?;
         let parameters = Parameters::default().of_attested(recipient.condition_keys());
         let facts = Facts { parameters, ..ctx.facts() };
         let permit = ctx.gate().authorize_account::<GenerateRandom>(&facts)?;
