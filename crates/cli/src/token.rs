@@ -50,6 +50,8 @@ pub(crate) struct TokenPlace {
     pub(crate) serial: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) pin: SecretSource,
+    /// Whether no PIN is tried where a wrong one was tried last.
+    pub(crate) spares_tries: bool,
     /// Where its calls are counted, and by which name.
     pub(crate) counted: Option<(HsmMetrics, String)>,
 }
@@ -144,10 +146,20 @@ impl TokenPlace {
     }
 
     fn check_tries(&self, token: &TokenFacts) -> Result<(), Trouble> {
+        if token.is_pin_locked {
+            return Err(self.explain(&Error::Token(TokenError::PinLocked)));
+        }
         // A service that is started again and again with a wrong PIN would lock it.
         if token.is_pin_at_final_try {
             let text = format!(
                 "the next wrong PIN locks {self}, so none is tried; log in once with the vendor's tool and the right PIN"
+            );
+            return Err(Trouble { text, wants_help: true });
+        }
+        if self.spares_tries && token.is_pin_count_low {
+            let text = format!(
+                "a wrong PIN was tried last in {self}, so none is tried here; see to it that the right one is in place, and \
+                 start the server, or log in once with the vendor's tool"
             );
             return Err(Trouble { text, wants_help: true });
         }

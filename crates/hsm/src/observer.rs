@@ -37,6 +37,8 @@ pub enum Operation {
     ChangePin,
     /// To make a key, or to take part in making it.
     MakeKey,
+    /// To give or take a copy of a key that moves.
+    CopyKey,
     /// To destroy a key.
     DestroyKey,
     /// To encrypt.
@@ -68,6 +70,7 @@ impl Operation {
             Self::Login => "login",
             Self::ChangePin => "change_pin",
             Self::MakeKey => "make_key",
+            Self::CopyKey => "copy_key",
             Self::DestroyKey => "destroy_key",
             Self::Encrypt => "encrypt",
             Self::Decrypt => "decrypt",
@@ -77,7 +80,7 @@ impl Operation {
 
     /// Whether it changes who may do what, or which keys there are.
     pub const fn is_change(self) -> bool {
-        matches!(self, Self::Login | Self::ChangePin | Self::MakeKey | Self::DestroyKey)
+        matches!(self, Self::Login | Self::ChangePin | Self::MakeKey | Self::CopyKey | Self::DestroyKey)
     }
 }
 

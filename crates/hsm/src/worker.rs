@@ -158,8 +158,15 @@ impl Worker {
 
     /// Copies a movable key to another token.
     pub(crate) async fn copy(&self, from: &str, to: &str, id: KeyId, label: &str) -> Result<(), Error> {
-        let [from, to, label] = [from, to, label].map(str::to_owned);
-        key(self.ask(Request::Copy { from, to, id, label }).await?).map(drop)
+        let started = Instant::now();
+        let label = label.to_owned();
+        let request = Request::Copy { from: from.to_owned(), to: to.to_owned(), id, label };
+        let answer = self.ask(request).await;
+        // Both have a part in it, and whose fault an error is nobody tells.
+        for serial in [from, to] {
+            self.tell(serial, Operation::CopyKey, started, &answer);
+        }
+        key(answer?).map(drop)
     }
 
     /// Has a movable key move no more.
@@ -229,11 +236,16 @@ impl Worker {
     async fn of(&self, serial: &str, ask: Ask) -> Result<Reply, Error> {
         let (operation, started) = (Operation::of(&ask), Instant::now());
         let answer = self.ask(Request::Of(serial.to_owned(), ask)).await;
+        self.tell(serial, operation, started, &answer);
+        answer
+    }
+
+    /// Tells whoever wants to hear of it.
+    fn tell(&self, serial: &str, operation: Operation, started: Instant, answer: &Result<Reply, Error>) {
         if let Some(observer) = &self.observer {
             let (took, error) = (started.elapsed(), answer.as_ref().err());
             observer.called(&Called { serial, operation, took, error });
         }
-        answer
     }
 
     async fn ask(&self, request: Request) -> Result<Reply, Error> {

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use trent_hsm::{Error, IvMode, KeyId, Limits, Program, Replication, TokenError, Worker};
+use trent_hsm::{
+    Called, Error, IvMode, KeyId, Limits, Observer, Operation, Program, Replication, TokenError, Worker,
+};
 use trent_softhsm::{MODULE, Shim, Tokens};
 
 const PIN: &str = "kms-user-1";
@@ -246,4 +249,37 @@ async fn a_key_is_in_all_tokens_or_in_none() {
     assert_eq!(all(), [0, 0, 0]);
     assert!(worker.generate_in_all(&serials[..1], Replication::Shared, ID, "label").await.is_ok());
     assert_eq!(all(), [1, 0, 0]);
+}
+
+/// Writes down what it hears of.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(String, Operation, bool)>>);
+
+impl Observer for Heard {
+    fn called(&self, call: &Called<'_>) {
+        self.0.lock().unwrap().push((call.serial.to_owned(), call.operation, call.error.is_none()));
+    }
+}
+
+#[tokio::test]
+async fn a_copy_counts_for_both_tokens() {
+    let tokens = Tokens::new(&[Some(PIN), Some(PIN)]);
+    let (shim, heard) = (Shim::new(&tokens), Arc::<Heard>::default());
+    let worker = worker(&tokens, shim.module(), PATIENT).watched_by(Arc::<Heard>::clone(&heard));
+    let serials = [0, 1].map(|index| tokens.serial(index));
+    for serial in serials {
+        worker.log_in(serial, &PIN.into()).await.unwrap();
+    }
+    let copies = || {
+        let heard = std::mem::take(&mut *heard.0.lock().unwrap());
+        let copies = heard.into_iter().filter(|(_, operation, _)| *operation == Operation::CopyKey);
+        copies.map(|(serial, _, is_good)| (serial, is_good)).collect::<Vec<_>>()
+    };
+    let both = |is_good: bool| serials.map(|serial| (serial.to_owned(), is_good));
+    worker.generate_in_all(&serials, Replication::OaepTransfer, ID, "label").await.unwrap();
+    assert_eq!(copies(), both(true));
+    worker.destroy_in_all(&serials, ID).await;
+    shim.order("C_UnwrapKey", "fail 30");
+    assert!(worker.generate_in_all(&serials, Replication::OaepTransfer, ID, "label").await.is_err());
+    assert_eq!(copies(), both(false));
 }

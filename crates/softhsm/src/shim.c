@@ -24,6 +24,8 @@ enum { INITIALIZE = 0, SLOT_LIST = 4, TOKEN_INFO = 6, SET_PIN = 11, OPEN_SESSION
        FIND_INIT = 26, ENCRYPT_INIT = 29, ENCRYPT = 30, DECRYPT_INIT = 33, DECRYPT = 34, GENERATE_KEY = 58,
        UNWRAP_KEY = 61, RANDOM = 64 };
 #define CKM_AES_GCM 0x1087
+/* In what a token says of itself: behind four texts. */
+#define FLAGS_AT 96
 
 #define SLOTS_MAX 64
 #define SESSIONS_MAX 65536
@@ -108,9 +110,7 @@ static rv obey(const char *function, unsigned long session, int *own) {
 #define IN_SESSION(NAME, INDEX, PARAMETERS, ARGUMENTS) HAND_ON(NAME, INDEX, obey("C_" #NAME, a, NULL), PARAMETERS, ARGUMENTS)
 
 HAND_ON(Initialize, INITIALIZE, obey_file("C_Initialize", NULL), (void *a), (a))
-HAND_ON(GetTokenInfo, TOKEN_INFO, obey_facts(a), (unsigned long a, void *b), (a, b))
 IN_SESSION(SetPIN, SET_PIN, (unsigned long a, void *b, unsigned long c, void *d, unsigned long e), (a, b, c, d, e))
-IN_SESSION(Login, LOGIN, (unsigned long a, unsigned long b, void *c, unsigned long d), (a, b, c, d))
 IN_SESSION(GetAttributeValue, GET_ATTRIBUTES, (unsigned long a, unsigned long b, void *c, unsigned long d), (a, b, c, d))
 IN_SESSION(FindObjectsInit, FIND_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
 IN_SESSION(DecryptInit, DECRYPT_INIT, (unsigned long a, void *b, unsigned long c), (a, b, c))
@@ -120,6 +120,39 @@ IN_SESSION(UnwrapKey, UNWRAP_KEY,
            (unsigned long a, void *b, unsigned long c, void *d, unsigned long e, void *f, unsigned long g, void *h),
            (a, b, c, d, e, f, g, h))
 IN_SESSION(GenerateRandom, RANDOM, (unsigned long a, void *b, unsigned long c), (a, b, c))
+
+/* With a number in the file `token-flags`, every token has these flags too. */
+static rv GetTokenInfo(unsigned long slot, unsigned char *facts) {
+    rv (*on)(unsigned long, void *) = theirs.call[TOKEN_INFO];
+    rv done = obey_facts(slot);
+    if (done || (done = on(slot, facts))) return done;
+    char path[4096];
+    unsigned long flags, more = 0;
+    snprintf(path, sizeof path, "%s/token-flags", getenv("TRENT_SHIM_ORDERS"));
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    if (fscanf(file, "%lx", &more) != 1) more = 0;
+    fclose(file);
+    memcpy(&flags, facts + FLAGS_AT, sizeof flags);
+    flags |= more;
+    memcpy(facts + FLAGS_AT, &flags, sizeof flags);
+    return 0;
+}
+
+/* Every PIN that is tried is counted: a byte of the file `logins` for each, which is an `x` where it was wrong. */
+static rv Login(unsigned long session, unsigned long user, void *pin, unsigned long length) {
+    rv (*on)(unsigned long, unsigned long, void *, unsigned long) = theirs.call[LOGIN];
+    rv ordered = obey("C_Login", session, NULL);
+    if (ordered) return ordered;
+    rv done = on(session, user, pin, length);
+    char path[4096];
+    snprintf(path, sizeof path, "%s/logins", getenv("TRENT_SHIM_ORDERS"));
+    FILE *file = fopen(path, "a");
+    if (!file) abort();
+    fputc(done == 0xa0 ? 'x' : '.', file);
+    fclose(file);
+    return done;
+}
 
 static rv OpenSession(unsigned long slot, unsigned long flags, void *a, void *b, unsigned long *session) {
     rv (*on)(unsigned long, unsigned long, void *, void *, unsigned long *) = theirs.call[OPEN_SESSION];

@@ -59,6 +59,17 @@ impl Shim {
         self.order("forgets-slots", "");
     }
 
+    /// From now on, every token says that it has these flags (in hexadecimal digits), too.
+    pub fn flag_tokens(&self, flags: &str) {
+        self.order("token-flags", flags);
+    }
+
+    /// How many PINs were tried through it in all tokens, and how many of them were wrong.
+    pub fn tried_pins(&self) -> (usize, usize) {
+        let tries = fs::read(self.orders.join("logins")).unwrap_or_default();
+        (tries.len(), tries.iter().filter(|&&try_| try_ == b'x').count())
+    }
+
     /// From now on, `function` does as SoftHSM does.
     pub fn revoke(&self, function: &str) {
         fs::remove_file(self.orders.join(function)).expect("an order to revoke");

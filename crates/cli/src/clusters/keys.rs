@@ -84,7 +84,7 @@ impl Open {
         let worker = self.worker();
         // A worker that has died since has nobody logged in.
         for member in self.members().iter().filter(|member| serials.contains(&member.serial)) {
-            worker.log_in(&member.serial, &member.pin).await.map_err(|error| failure(&error))?;
+            self.log_in(&worker, member).await.map_err(|error| failure(&error))?;
         }
         let serials: Vec<_> = serials.iter().map(String::as_str).collect();
         let made = worker.generate_in_all(&serials, self.reached.replication, key.0, label).await;

@@ -1,6 +1,7 @@
 //! Logging in to the HSMs of a cluster.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use trent_domain::key_store::ClusterFailure;
 use trent_gate::TokenTarget;
@@ -12,6 +13,32 @@ use super::Reached;
 pub(super) struct Member {
     pub(super) serial: String,
     pub(super) pin: Pin,
+    /// Whether it has refused the PIN since.
+    is_refused: AtomicBool,
+}
+
+impl Member {
+    pub(super) const fn new(serial: String, pin: Pin) -> Self {
+        Self { serial, pin, is_refused: AtomicBool::new(false) }
+    }
+
+    /// Logs in with the PIN that it has let the user in with. One that was refused once is not tried again: each try counts
+    /// against the user.
+    pub(super) async fn log_in(&self, worker: &Worker) -> Result<(), Error> {
+        if self.is_refused.load(Ordering::Acquire) {
+            return Err(Error::Token(TokenError::PinIncorrect));
+        }
+        let answer = worker.log_in(&self.serial, &self.pin).await;
+        if answer.as_ref().is_err_and(is_refusal) {
+            self.is_refused.store(true, Ordering::Release);
+        }
+        answer
+    }
+
+    /// Lets the PIN be tried again.
+    pub(super) fn forgive(&self) {
+        self.is_refused.store(false, Ordering::Release);
+    }
 }
 
 /// What came of logging in to several HSMs.
@@ -36,7 +63,7 @@ pub(super) async fn to_all(reached: &Reached, tokens: &[TokenTarget]) -> Result<
                 continue;
             }
             match to_one(reached, &worker, token).await {
-                Ok(pin) => members.push(Member { serial: token.serial.clone(), pin }),
+                Ok(pin) => members.push(Member::new(token.serial.clone(), pin)),
                 Err(error) => {
                     tracing::warn!(token = token.serial, %error, "an HSM does not let `kmsuser` in");
                     if is_refusal(&error) {

@@ -25,7 +25,7 @@ use crate::config::{ClusterSection, HsmSection, KeyReplication};
 use crate::hsm_metrics::HsmMetrics;
 use crate::root_key::crash_point;
 use crate::token::{iv_mode, limits, program};
-use login::{Member, failure};
+use login::failure;
 use open::Open;
 
 pub(crate) use registry::registered;
@@ -141,12 +141,8 @@ impl HsmClusters {
         let mut last = ClusterFailure::Internal;
         for member in open.members() {
             let pin = open.reached.pin(new).ok_or(ClusterFailure::Internal)?;
-            match open.change_pin(&member, &pin).await {
-                Ok(()) => {
-                    crash_point("password-changed");
-                    have.push(member.serial.clone());
-                    open.rotation.replace(Member { serial: member.serial.clone(), pin });
-                }
+            match open.change_pin(&member, pin).await {
+                Ok(()) => have.push(member.serial.clone()),
                 Err(error) => {
                     tracing::error!(token = member.serial, %error, "an HSM did not take the new password");
                     last = failure(&error);

@@ -1,10 +1,11 @@
 //! A key store that is logged in to its HSMs: each call goes to one of them and, where that fails, to the next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, MutexGuard, RwLock};
 use trent_crypto::SecretBytes;
 use trent_domain::key_store::ClusterFailure;
 use trent_domain::quota::Bucket;
@@ -14,6 +15,7 @@ use super::Reached;
 use super::ask::{Ask, Random};
 use super::login::{Member, failure, is_refusal};
 use super::rotation::{Fault, Rotation};
+use crate::root_key::crash_point;
 
 /// How often a call is made again after the worker has died under it, and how long it waits before the second time; each
 /// next pause is twice as long. A worker that keeps dying is left alone for about as long.
@@ -25,23 +27,27 @@ pub(super) struct Open {
     pub(super) reached: Reached,
     worker: ArcSwap<Worker>,
     pub(super) rotation: Rotation,
+    /// By serial number, held by whoever logs in to an HSM or changes the PIN there, for as long as that takes.
+    logins: BTreeMap<String, Mutex<()>>,
     /// Shared by all calls, but for those that are made again after the worker has died: each of them is made alone, so that
     /// no other can be the cause should it die again.
-    beside: tokio::sync::RwLock<()>,
+    beside: RwLock<()>,
     /// Held by whoever makes a key or destroys one: what is destroyed has been made to its end.
-    pub(super) making: tokio::sync::Mutex<()>,
+    pub(super) making: Mutex<()>,
     pub(super) quota: Bucket,
 }
 
 impl Open {
     /// Nobody is logged in yet.
     pub(super) fn new(reached: Reached, worker: Worker, serials: impl IntoIterator<Item = String>) -> Self {
+        let serials: Vec<_> = serials.into_iter().collect();
         Self {
             reached,
             worker: ArcSwap::from_pointee(worker),
+            logins: serials.iter().map(|serial| (serial.clone(), Mutex::default())).collect(),
             rotation: Rotation::new(serials, Instant::now()),
-            beside: tokio::sync::RwLock::default(),
-            making: tokio::sync::Mutex::default(),
+            beside: RwLock::default(),
+            making: Mutex::default(),
             quota: Bucket::default(),
         }
     }
@@ -61,6 +67,32 @@ impl Open {
         self.rotation.members()
     }
 
+    /// The right to log in to an HSM, or to change the PIN there, while nobody else does.
+    pub(super) async fn login_of(&self, serial: &str) -> Option<MutexGuard<'_, ()>> {
+        match self.logins.get(serial) {
+            Some(login) => Some(login.lock().await),
+            None => None,
+        }
+    }
+
+    /// Logs in to an HSM for a call that needs it, where nobody is logged in any more or yet. Others that need it too wait, and
+    /// take note: a PIN that was wrong is tried once, however many calls there are.
+    pub(super) async fn log_in(&self, worker: &Worker, member: &Member) -> Result<(), Error> {
+        let serial = &member.serial;
+        let _alone = self.login_of(serial).await;
+        if !self.rotation.may_be_asked(serial) {
+            return Err(Error::Token(TokenError::TokenNotPresent));
+        }
+        // The PIN may be another one by now.
+        let known = self.rotation.member(serial);
+        let member = known.as_deref().unwrap_or(member);
+        let answer = member.log_in(worker).await;
+        if let Err(error) = &answer {
+            self.note(member, error);
+        }
+        answer
+    }
+
     /// Whether a call was refused for want of a login that another HSM has taken along with the worker, and the user is
     /// let in again: then it is worth another try.
     pub(super) async fn lets_in_again<T: Sync>(
@@ -70,18 +102,25 @@ impl Open {
         outcome: &Result<T, Error>,
     ) -> bool {
         matches!(outcome, Err(Error::Token(TokenError::NotLoggedIn)))
-            && worker.log_in(&member.serial, &member.pin).await.is_ok()
+            && self.log_in(worker, member).await.is_ok()
     }
 
     /// Gives the user another PIN in an HSM, unless it is that already.
-    pub(super) async fn change_pin(&self, member: &Member, pin: &Pin) -> Result<(), Error> {
-        if member.pin == *pin {
+    pub(super) async fn change_pin(&self, member: &Member, pin: Pin) -> Result<(), Error> {
+        if member.pin == pin {
             return Ok(());
         }
+        let _alone = self.login_of(&member.serial).await;
         let worker = self.worker();
-        let changed = worker.change_pin(&member.serial, &member.pin, pin).await;
-        if self.lets_in_again(&worker, member, &changed).await {
-            return worker.change_pin(&member.serial, &member.pin, pin).await;
+        let mut changed = worker.change_pin(&member.serial, &member.pin, &pin).await;
+        if matches!(changed, Err(Error::Token(TokenError::NotLoggedIn)))
+            && member.log_in(&worker).await.is_ok()
+        {
+            changed = worker.change_pin(&member.serial, &member.pin, &pin).await;
+        }
+        if changed.is_ok() {
+            crash_point("password-changed");
+            self.rotation.replace(Member::new(member.serial.clone(), pin));
         }
         changed
     }
@@ -97,7 +136,7 @@ impl Open {
             let worker = self.worker();
             let answer = if deaths == 0 {
                 let _beside = self.beside.read().await;
-                ask_one(&worker, what, &member).await
+                self.ask_one(&worker, what, &member).await
             } else {
                 self.ask_alone(&worker, what, &member).await
             };
@@ -149,12 +188,23 @@ impl Open {
             return Err(Error::Died);
         }
         let deaths = worker.deaths();
-        let answer = ask_one(worker, what, member).await;
+        let answer = self.ask_one(worker, what, member).await;
         if matches!(answer, Err(Error::Died)) && worker.deaths() != deaths {
             tracing::error!(token = member.serial, "an HSM takes its worker along, and is left alone");
             self.rotation.failed(&member.serial, Fault::Hung, Instant::now());
         }
         answer
+    }
+
+    async fn ask_one<A: Ask>(&self, worker: &Worker, what: &A, member: &Member) -> Result<A::Answer, Error> {
+        match what.ask(worker, &member.serial).await {
+            // Another HSM has taken the login along with the worker.
+            Err(Error::Token(TokenError::NotLoggedIn)) => {
+                self.log_in(worker, member).await?;
+                what.ask(worker, &member.serial).await
+            }
+            other => other,
+        }
     }
 
     pub(super) async fn random(&self, length: u64) -> Result<SecretBytes, ClusterFailure> {
@@ -196,17 +246,6 @@ impl Open {
                 false
             }
         }
-    }
-}
-
-async fn ask_one<A: Ask>(worker: &Worker, what: &A, member: &Member) -> Result<A::Answer, Error> {
-    match what.ask(worker, &member.serial).await {
-        // Another HSM has taken the login along with the worker.
-        Err(Error::Token(TokenError::NotLoggedIn)) => {
-            worker.log_in(&member.serial, &member.pin).await?;
-            what.ask(worker, &member.serial).await
-        }
-        other => other,
     }
 }
 

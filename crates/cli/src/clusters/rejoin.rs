@@ -63,12 +63,9 @@ impl Open {
                 scout = self.reached.worker()?;
             }
             match self.look_for_one(&scout, token).await {
-                Ok(Looked::LetIn(member)) => {
-                    let_in.push(member.serial.clone());
-                    self.rotation.joined(member);
-                }
-                Ok(Looked::Unseen(member)) => unseen.push(member),
-                Err(error) => self.is_still_away(token, &error),
+                Looked::LetIn(serial) => let_in.push(serial),
+                Looked::Unseen(member) => unseen.push(member),
+                Looked::Away => {}
             }
         }
         if !unseen.is_empty() {
@@ -83,21 +80,43 @@ impl Open {
         Ok(let_in)
     }
 
-    async fn look_for_one(&self, scout: &Worker, token: &TokenTarget) -> Result<Looked, Error> {
-        let serial = token.serial.clone();
+    /// Looks for one while nobody else logs in there.
+    async fn look_for_one(&self, scout: &Worker, token: &TokenTarget) -> Looked {
+        let serial = &token.serial;
+        let _alone = self.login_of(serial).await;
+        // A call may have found out meanwhile that it knows none of the passwords.
+        if !self.rotation.due(Instant::now()).contains(serial) {
+            return Looked::Away;
+        }
+        match self.is_let_in(scout, token).await {
+            Ok((member, true)) => {
+                self.rotation.joined(member);
+                Looked::LetIn(serial.clone())
+            }
+            Ok((member, false)) => Looked::Unseen(member),
+            Err(error) => {
+                self.is_still_away(token, &error);
+                Looked::Away
+            }
+        }
+    }
+
+    /// One that lets the user in, and whether it does so where calls go.
+    async fn is_let_in(&self, scout: &Worker, token: &TokenTarget) -> Result<(Member, bool), Error> {
+        let member = |pin| Member::new(token.serial.clone(), pin);
         let pin = match login::to_one(&self.reached, scout, token).await {
             Ok(pin) => pin,
             // It is there, and the user is in already: some let nobody in twice.
             Err(Error::Token(TokenError::UserTypeBusy)) => {
                 let pin = login::to_one(&self.reached, &self.worker(), token).await?;
-                return Ok(Looked::LetIn(Member { serial, pin }));
+                return Ok((member(pin), true));
             }
             Err(error) => return Err(error),
         };
-        match self.worker().log_in(&serial, &pin).await {
-            Ok(()) => Ok(Looked::LetIn(Member { serial, pin })),
+        match self.worker().log_in(&token.serial, &pin).await {
+            Ok(()) => Ok((member(pin), true)),
             Err(Error::Token(TokenError::TokenNotPresent | TokenError::Device(_))) => {
-                Ok(Looked::Unseen(Member { serial, pin }))
+                Ok((member(pin), false))
             }
             Err(error) => Err(error),
         }
@@ -107,7 +126,8 @@ impl Open {
     async fn take_over(&self, worker: Worker, unseen: Vec<Member>) -> bool {
         for member in self.members().iter().map(AsRef::as_ref).chain(&unseen) {
             // Who is logged in already stays so.
-            if let Err(error) = worker.log_in(&member.serial, &member.pin).await {
+            let _alone = self.login_of(&member.serial).await;
+            if let Err(error) = member.log_in(&worker).await {
                 tracing::warn!(token = member.serial, %error, "a new worker is not let in");
                 for member in &unseen {
                     self.rotation.is_still_away(&member.serial, Instant::now());
@@ -131,10 +151,12 @@ impl Open {
     }
 }
 
-/// An HSM that is there.
+/// What came of looking for an HSM.
 enum Looked {
     /// It has let the user in where calls go.
-    LetIn(Member),
+    LetIn(String),
     /// The worker that calls go to does not see it.
     Unseen(Member),
+    /// It is not there yet, or not to be looked for any more.
+    Away,
 }

@@ -88,6 +88,11 @@ impl Rotation {
         self.with(serial, |hsm| asked(hsm.state)).unwrap_or_default()
     }
 
+    /// One that has let the user in.
+    pub(super) fn member(&self, serial: &str) -> Option<Arc<Member>> {
+        self.with(serial, |hsm| hsm.member.clone()).flatten()
+    }
+
     /// Those that work.
     pub(super) fn members(&self) -> Vec<Arc<Member>> {
         let hsms = self.hsms.lock();
@@ -160,8 +165,13 @@ impl Rotation {
 
     /// Has those looked for again that know none of the passwords.
     pub(super) fn forgive(&self, now: Instant) {
-        for hsm in self.hsms.lock().iter_mut().filter(|hsm| hsm.state == State::Refuses) {
-            hsm.state = State::Away { until: now, is_harmful: false };
+        for hsm in self.hsms.lock().iter_mut() {
+            if let Some(member) = &hsm.member {
+                member.forgive();
+            }
+            if hsm.state == State::Refuses {
+                hsm.state = State::Away { until: now, is_harmful: false };
+            }
         }
     }
 
@@ -205,7 +215,7 @@ mod tests {
     use super::*;
 
     fn member(serial: &str) -> Member {
-        Member { serial: serial.to_owned(), pin: Pin::from("pin") }
+        Member::new(serial.to_owned(), Pin::from("pin"))
     }
 
     fn rotation(now: Instant) -> Rotation {

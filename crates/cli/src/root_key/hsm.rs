@@ -18,6 +18,7 @@ pub(crate) struct HsmKey {
     section: RootKeyPkcs11Section,
     limits: trent_hsm::Limits,
     pin: SecretSource,
+    spares_tries: bool,
 }
 
 /// The same, as far as it is right without asking the HSM.
@@ -37,7 +38,12 @@ impl HsmKey {
             file: section.pin_file.clone(),
             variable: variable.map(str::to_owned),
         };
-        Self { section, limits: limits(&config.hsm), pin }
+        Self { section, limits: limits(&config.hsm), pin, spares_tries: false }
+    }
+
+    /// The same for whoever only looks: no PIN is tried where a wrong one was tried last.
+    pub(crate) fn sparing_tries(self) -> Self {
+        Self { spares_tries: true, ..self }
     }
 
     /// Where the token is.
@@ -51,7 +57,7 @@ impl HsmKey {
     }
 
     fn checked(&self) -> Result<Checked> {
-        let Self { section, limits, pin } = self;
+        let Self { section, limits, pin, spares_tries } = self;
         let Some(module) = &section.module else {
             return Err(misuse(format!(
                 "the root key is in an HSM, and {SECTION}.module does not say which PKCS#11 library reaches it"
@@ -73,6 +79,7 @@ impl HsmKey {
             serial: section.token_serial.clone(),
             label: section.token_label.clone(),
             pin: pin.clone(),
+            spares_tries: *spares_tries,
             counted: None,
         };
         Ok(Checked { place, key, mode: iv_mode(section.gcm_iv) })

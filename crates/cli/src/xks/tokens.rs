@@ -69,6 +69,7 @@ pub(crate) fn place_of(config: &Config, section: &TokenSection) -> Result<TokenP
         label: section.token_label.clone(),
         pin: SecretSource { what: "PIN", file: Some(section.pin_file.clone()), ..SecretSource::default() },
         counted: None,
+        spares_tries: false,
     })
 }
 

@@ -21,6 +21,8 @@ mod hsm;
 #[cfg(test)]
 mod hsm_keys;
 #[cfg(test)]
+mod hsm_logins;
+#[cfg(test)]
 mod hsm_outages;
 #[cfg(test)]
 mod policy;

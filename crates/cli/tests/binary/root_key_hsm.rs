@@ -7,7 +7,7 @@ use std::process::Command;
 use trent_softhsm::{MODULE, Shim, Tokens};
 
 use crate::root_key::{Used, none, passphrase, rekeyed_until};
-use crate::support::{finish, misused, names_in};
+use crate::support::{finish, misused, names_in, trent};
 
 const PIN: &str = "1234-root";
 
@@ -214,4 +214,39 @@ fn a_crash_at_any_step_leaves_one_root_key_that_opens() {
         |command| inside(&config, command),
         |command| with(&config, command),
     );
+}
+
+#[test]
+fn the_doctor_tries_no_pin_where_a_wrong_one_was_tried_last() {
+    let world = World::new();
+    let shim = Shim::new(&world.tokens);
+    let config = world.write("trent.toml", shim.module(), "token_label = 'hsm-0'");
+    let used = Used::with(|command| inside(&config, command));
+    let doctor = |pin: &str| {
+        let mut command = trent(&["doctor", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg(used.dir.path()).arg("--config").arg(&config).env("TRENT_ROOT_PIN", pin);
+        let before = shim.tried_pins().0;
+        let (_, findings, _) = finish(&mut command);
+        let root_key = findings.lines().find(|line| line.contains("  root key: ")).unwrap().to_owned();
+        (shim.tried_pins().0 - before, root_key)
+    };
+    let (tries, well) = doctor(PIN);
+    assert!(tries == 1 && well.starts_with("ok ") && well.contains("opens this database"), "{tries} {well}");
+    let (tries, wrong) = doctor("4321-root");
+    assert!(tries == 1 && wrong.contains("does not take the PIN"), "{tries} {wrong}");
+    // From here on the token says that it has seen a wrong one.
+    for pin in ["4321-root", PIN] {
+        let (tries, spared) = doctor(pin);
+        assert!(
+            tries == 0 && spared.starts_with("WRONG ") && spared.contains("so none is tried"),
+            "{spared}"
+        );
+    }
+    used.is_readable(|command| with(&config, command));
+    assert_eq!(doctor(PIN).0, 1, "the server was let in");
+    for (flags, expected) in [("20000", "the next wrong PIN locks"), ("40000", "wrong PINs have locked")] {
+        shim.flag_tokens(flags);
+        let (tries, spared) = doctor(PIN);
+        assert!(tries == 0 && spared.starts_with("WRONG ") && spared.contains(expected), "{spared}");
+    }
 }

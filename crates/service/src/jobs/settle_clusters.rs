@@ -44,9 +44,33 @@ impl Service {
     /// them, else those that were away. One that comes back with an older password is given the one that the others have.
     pub(super) async fn rejoin(&self, store: &KeyStore) -> Result<(), KmsError> {
         let Some(cluster) = store.cluster() else { return Ok(()) };
-        if !self.gate.wants_cluster_login(&store.id) {
+        let caught_up = if self.gate.wants_cluster_login(&store.id) {
+            self.log_in_where_due(store, cluster).await
+        } else {
+            Vec::new()
+        };
+        // Calls may have found some, too. A restart is to try no password again.
+        let (attempt, refusing) = (store.attempt, self.gate.refusing_hsms(&store.id));
+        if caught_up.is_empty() && cluster.passwords.refusing.iter().eq(&refusing) {
             return Ok(());
         }
+        if !refusing.is_empty() {
+            let tokens = refusing.join(", ");
+            tracing::warn!(key_store = %store.id, tokens, "no password is tried in these HSMs until a person allows it");
+        }
+        let note = move |current: &mut KeyStore| {
+            let is_ours = current.attempt == attempt;
+            if is_ours {
+                current.caught_up(&caught_up);
+                current.keep_refusing(&refusing);
+            }
+            is_ours
+        };
+        self.change_key_store("note what HSMs have", &store.id, note).await.map(drop)
+    }
+
+    /// Answers the tokens that have caught up with the password.
+    async fn log_in_where_due(&self, store: &KeyStore, cluster: &Cluster) -> Vec<String> {
         let let_in = match self.way_to_cluster(store, cluster) {
             Ok(registered) => {
                 let let_in = self.gate.rejoin_cluster(store, &registered).await;
@@ -63,25 +87,11 @@ impl Service {
             tracing::info!(key_store = %store.id, tokens, "logged in to HSMs of a custom key store");
         }
         let is_behind = |serial| cluster.passwords.behind.contains_key(serial);
-        let caught_up = if let_in.iter().any(is_behind) {
-            // What goes wrong is in the log, and its password in the record.
-            self.gate.change_cluster_password(store, &store.sealed_secret).await.unwrap_or_default()
-        } else {
-            Vec::new()
-        };
-        let (attempt, refusing) = (store.attempt, self.gate.refusing_hsms(&store.id));
-        if caught_up.is_empty() && cluster.passwords.refusing.iter().eq(&refusing) {
-            return Ok(());
+        if !let_in.iter().any(is_behind) {
+            return Vec::new();
         }
-        let note = move |current: &mut KeyStore| {
-            let is_ours = current.attempt == attempt;
-            if is_ours {
-                current.caught_up(&caught_up);
-                current.keep_refusing(&refusing);
-            }
-            is_ours
-        };
-        self.change_key_store("note what HSMs have", &store.id, note).await.map(drop)
+        // What goes wrong is in the log, and its password in the record.
+        self.gate.change_cluster_password(store, &store.sealed_secret).await.unwrap_or_default()
     }
 
     fn way_to_cluster(

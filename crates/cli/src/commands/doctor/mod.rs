@@ -16,6 +16,7 @@ use crate::arguments::DoctorArguments;
 use crate::config::{Config, Environment, IdentityFile};
 use crate::hardening::harden;
 use crate::output::say;
+use crate::root_key::Given;
 
 /// What a check found.
 pub(super) struct Finding {
@@ -73,6 +74,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, environment: &Environme
     let mut findings = vec![configuration(arguments, config, environment)];
     findings.extend(certificate::check(&config.http));
     let given = arguments.serve.root_key.given(config, environment);
+    let given = Given { hsm: given.hsm.sparing_tries(), ..given };
     let (running, data) = data::check(config, &given);
     findings.extend(data);
     findings.extend(tokens::check(config, given.hsm_in_use(config)));

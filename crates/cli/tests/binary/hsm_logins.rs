@@ -1,0 +1,108 @@
+//! Logging in to HSMs again: each password that has become wrong is tried once, since the HSMs count that against the user.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use trent_softhsm::{SO_PIN, Shim};
+use trent_testkit::{Client, Signer};
+
+use crate::hsm::{PASSWORD, PATIENCE, World, connect, start};
+use crate::support::{ACCESS_KEY, Ask, SECRET, Server};
+
+const CALLERS: usize = 16;
+const SETTINGS: &str = "replication = 'oaep_transfer'\n[jobs]\ninterval_seconds = 1\n";
+
+/// The processes that a server has started.
+fn workers(server: &Server) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+    let children = tasks.flatten().map(|task| task.path().join("children"));
+    let listed: String = children.filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+    listed.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Kills all workers of a server, and waits until it has noticed.
+fn kill_workers(server: &Server) {
+    let running = workers(server);
+    assert!(!running.is_empty());
+    assert!(Command::new("kill").arg("-KILL").args(&running).status().unwrap().success());
+    let until = Instant::now() + PATIENCE;
+    while workers(server).iter().any(|worker| running.contains(worker)) {
+        assert!(Instant::now() < until, "{}", server.log());
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Encrypts with a key, so often at once, and answers the statuses.
+fn encrypt_at_once(server: &Server, key: &Value) -> Vec<u16> {
+    let (together, request) = (Barrier::new(CALLERS), json!({"KeyId": key, "Plaintext": "c2VjcmV0"}));
+    let kms = server.kms;
+    thread::scope(|scope| {
+        let call = || {
+            together.wait();
+            Client::new(kms, Signer::new(ACCESS_KEY, SECRET)).call("Encrypt", &request).unwrap().0
+        };
+        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(call)).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+    })
+}
+
+fn set_passwords(world: &World, password: &str) {
+    for index in 0..world.tokens.serials().len() {
+        let label = format!("hsm-{index}");
+        let officer = ["--token-label", &label, "--login", "--login-type", "so", "--so-pin", SO_PIN];
+        world.tokens.tool(&[&officer[..], &["--init-pin", "--new-pin", password]].concat());
+    }
+}
+
+#[test]
+fn a_password_that_was_changed_behind_trents_back_is_tried_once_however_many_ask() {
+    let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
+    let (shim, data) = (Shim::new(&world.tokens), tempfile::tempdir().unwrap());
+    let config = world.configure(shim.module(), SETTINGS);
+    let server = start(data.path(), &config);
+    let store = world.create(&server, PASSWORD);
+    assert_eq!(connect(&server, &store), "CONNECTED", "{}", server.log());
+    let made = server.ok("CreateKey", &json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store}));
+    let key = &made["KeyMetadata"]["KeyId"];
+    // Slow enough for all to come before the first has its answer.
+    shim.order("C_Login", "wait 300");
+
+    // A worker that dies takes all logins along: they log in again, and nobody fails.
+    kill_workers(&server);
+    assert_eq!(encrypt_at_once(&server, key), [200; CALLERS], "{}", server.log());
+    assert_eq!(shim.tried_pins().1, 0);
+
+    set_passwords(&world, "somebody's");
+    assert_eq!(encrypt_at_once(&server, key), [200; CALLERS], "who is logged in stays so");
+    kill_workers(&server);
+    assert_eq!(encrypt_at_once(&server, key), [400; CALLERS], "{}", server.log());
+    assert_eq!(shim.tried_pins().1, 2, "once in each token: {}", server.log());
+    assert_eq!(encrypt_at_once(&server, key), [400; CALLERS]);
+
+    // It is in the record, for the next start.
+    server.wait_for_log("no password is tried in these HSMs");
+    server.kill();
+    let server = start(data.path(), &config);
+    server.wait_for_log("HSMs of a custom key store cannot be used");
+    assert_eq!(encrypt_at_once(&server, key), [400; CALLERS]);
+    assert_eq!(shim.tried_pins().1, 2, "{}", server.log());
+
+    // Nobody but a person says that they are right now: then they are tried again.
+    let unlocked = Command::new(env!("CARGO_BIN_EXE_trent"))
+        .args(["admin", "key-store", "unlock", &store, "--data-dir"])
+        .arg(Path::new(data.path()))
+        .status();
+    assert!(unlocked.unwrap().success());
+    let until = Instant::now() + PATIENCE;
+    while shim.tried_pins().1 < 4 {
+        assert!(Instant::now() < until, "{}", server.log());
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(encrypt_at_once(&server, key), [400; CALLERS]);
+    assert_eq!(shim.tried_pins().1, 4, "{}", server.log());
+    server.stop();
+}
