@@ -87,6 +87,13 @@ impl Event {
         }
     }
 
+    /// The same of a member that is a list.
+    pub fn additional_texts(&self, name: &str, values: &[String]) {
+        if !self.off {
+            extend(&mut self.notes().additional, |members| members.member(name, &values.to_vec()));
+        }
+    }
+
     /// Notes for whom the answer is sealed: the id of an enclave or machine, and what was measured of it.
     pub fn recipient(&self, module_id: &str, measured: &[(String, &[u8])]) {
         if !self.off {

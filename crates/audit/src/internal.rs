@@ -41,14 +41,15 @@ impl Internal {
         Self::service("DeleteKey", key_arn, &[])
     }
 
-    /// The same of a key in HSMs, where it was destroyed or is left.
+    /// The same of a key in HSMs: those that have it no more, and those that it may be left in.
     pub fn delete_hsm_key(
         key_arn: String,
-        key_store: &str,
-        cluster: &str,
-        backing_key: &str,
+        place: &HsmKeyPlace<'_>,
         destroyed: bool,
+        gone_from: Vec<String>,
+        left_in: Vec<String>,
     ) -> Self {
+        let HsmKeyPlace { key_store, cluster, backing_key } = *place;
         let status = if destroyed { "SUCCESS" } else { "FAILURE" };
         let statuses = format!(r#"[{{"backingKeyId":"{backing_key}","deletionStatus":"{status}"}}]"#);
         let mut additional = Vec::new();
@@ -57,6 +58,11 @@ impl Internal {
             members.member("clusterId", cluster);
             members.member("backingKeys", &*backing_keys(backing_key));
             members.member("backingKeysDeletionStatus", &*statuses);
+            for (name, serials) in [("hsmSerials", gone_from), ("orphanedHsmSerials", left_in)] {
+                if !serials.is_empty() {
+                    members.member(name, &serials);
+                }
+            }
         });
         Self { additional, ..Self::delete_key(key_arn) }
     }
@@ -85,6 +91,17 @@ impl Internal {
     pub(crate) fn part_of_arn(&self, index: usize) -> &str {
         self.key_arn.split(':').nth(index).unwrap_or_default()
     }
+}
+
+/// Where a key in HSMs is, and what it is called there.
+#[derive(Debug, Clone, Copy)]
+pub struct HsmKeyPlace<'a> {
+    /// The id of the key store.
+    pub key_store: &'a str,
+    /// The id of the cluster.
+    pub cluster: &'a str,
+    /// The key's name in the HSMs.
+    pub backing_key: &'a str,
 }
 
 /// A rotation, as it is recorded.

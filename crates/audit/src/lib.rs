@@ -36,7 +36,7 @@ pub use event::Event;
 pub use files::{BeforeWrite, JournalFile, list};
 pub use find::{Query, find};
 pub use follow::{Follower, Lines, Place};
-pub use internal::{Internal, Rotation, backing_key, backing_keys};
+pub use internal::{HsmKeyPlace, Internal, Rotation, backing_key, backing_keys};
 pub use json::{Camel, Members, object};
 pub use lane::{Unwritten, Written};
 pub use notification::notifications;

@@ -5,7 +5,7 @@ use trent_domain::identifier::{AccountId, Region};
 use trent_domain::key_store::{
     Cluster, ClusterError, ClusterFailure, Hsm, KeyStore, KeyStoreId, RegisteredCluster, find_cluster,
 };
-use trent_keystore::{ClusterTarget, StoreError, TokenTarget};
+use trent_keystore::{ClusterTarget, FromHsm, StoreError, TokenTarget};
 
 use crate::account::AuthorizedAccount;
 use crate::actions::GenerateRandom;
@@ -24,7 +24,7 @@ impl AuthorizedAccount<'_, GenerateRandom> {
         &self,
         store: &KeyStore,
         length: usize,
-    ) -> Result<SecretBytes, ClusterFailure> {
+    ) -> Result<FromHsm<SecretBytes>, ClusterFailure> {
         self.gate.clusters.random(&store.id, length).await
     }
 }

@@ -18,6 +18,7 @@ pub struct NewHsmKey {
     clusters: Arc<dyn Clusters>,
     store: KeyStoreId,
     id: HsmKeyId,
+    hsms: Vec<String>,
     is_kept: bool,
 }
 
@@ -25,6 +26,11 @@ impl NewHsmKey {
     /// Where it is, for the record.
     pub fn place(&self) -> InStore {
         InStore::in_hsms(self.store.clone(), self.id)
+    }
+
+    /// The HSMs that it was made in, by the serial numbers of their tokens.
+    pub fn hsms(&self) -> &[String] {
+        &self.hsms
     }
 
     /// A record has it now.
@@ -57,6 +63,24 @@ pub struct HsmKeyDestruction {
     pub cluster: Option<String>,
     /// Success when none of the HSMs has it any more.
     pub outcome: Result<(), HsmFailure>,
+    /// The HSMs that have it no more, by the serial numbers of their tokens.
+    pub gone_from: Vec<String>,
+    /// Those that it may be left in.
+    pub left_in: Vec<String>,
+}
+
+impl HsmKeyDestruction {
+    fn of(cluster: Option<String>, outcomes: Vec<(String, Result<(), HsmFailure>)>) -> Self {
+        // Of no HSM it is known that it has no key.
+        let mut outcome = if outcomes.is_empty() { Err(HsmFailure::Unreachable) } else { Ok(()) };
+        let (mut gone_from, mut left_in) = (Vec::new(), Vec::new());
+        for (serial, destroyed) in outcomes {
+            let list = if destroyed.is_ok() { &mut gone_from } else { &mut left_in };
+            list.push(serial);
+            outcome = outcome.and(destroyed);
+        }
+        Self { cluster, outcome, gone_from, left_in }
+    }
 }
 
 impl FormerHsmKey {
@@ -91,11 +115,11 @@ impl FormerHsmKey {
     pub async fn destroy(&self, gate: &Gate) -> HsmKeyDestruction {
         let store = gate.key_store(&self.store).await.ok().flatten();
         let cluster = store.as_ref().and_then(|store| store.cluster()).map(|cluster| cluster.id.clone());
-        let outcome = match (&store, &cluster) {
+        let outcomes = match (&store, &cluster) {
             (Some(store), Some(cluster)) => gate.destroy_in_all(store, cluster, self.id).await,
-            _ => Err(HsmFailure::Unreachable),
+            _ => Vec::new(),
         };
-        HsmKeyDestruction { cluster, outcome }
+        HsmKeyDestruction::of(cluster, outcomes)
     }
 }
 
@@ -111,23 +135,29 @@ impl AuthorizedAccount<'_, CreateKey> {
         let serials = registered.hsms_for_a_key(&answering)?;
         let mut id = HsmKeyId([0; 16]);
         self.gate.random.fill(&mut id.0).map_err(StoreError::from)?;
-        let made = self.gate.clusters.generate_key(&store.id, serials, id, arn.to_string());
+        let made = self.gate.clusters.generate_key(&store.id, serials.clone(), id, arn.to_string());
         // From here on somebody is responsible for it, even if nobody waits for it any more.
         let clusters = Arc::clone(&self.gate.clusters);
-        let new = NewHsmKey { clusters, store: store.id.clone(), id, is_kept: false };
+        let new = NewHsmKey { clusters, store: store.id.clone(), id, hsms: serials, is_kept: false };
         made.await?;
         Ok(new)
     }
 }
 
 impl Gate {
-    async fn destroy_in_all(&self, store: &KeyStore, cluster: &str, id: HsmKeyId) -> Result<(), HsmFailure> {
-        let registered = self.find_cluster(cluster, store.account, store.region);
-        let registered = registered.map_err(|_| HsmFailure::Unreachable)?;
-        let serials = registered.active_hsms().map(|hsm| hsm.token_serial.clone()).collect();
+    async fn destroy_in_all(
+        &self,
+        store: &KeyStore,
+        cluster: &str,
+        id: HsmKeyId,
+    ) -> Vec<(String, Result<(), HsmFailure>)> {
+        let Ok(registered) = self.find_cluster(cluster, store.account, store.region) else {
+            return Vec::new();
+        };
+        let serials = registered.active_hsms().map(|hsm| hsm.token_serial.clone());
         if !store.is_connected() {
-            return Err(HsmFailure::Unreachable);
+            return serials.map(|serial| (serial, Err(HsmFailure::Unreachable))).collect();
         }
-        self.clusters.destroy_key(&store.id, serials, id).await
+        self.clusters.destroy_key(&store.id, serials.collect(), id).await
     }
 }

@@ -167,8 +167,9 @@ pub use system::{
 };
 pub use transfer::{Exported, Imported, MoveError, Selection};
 pub use trent_keystore::{
-    Behalf, ClusterAnswer, ClusterTarget, Clusters, ExternalCiphertext, ExternalProxies, HAS_SM2, HsmAnswer,
-    HsmCiphertext, NoClusters, NoProxies, ProxyAnswer, ProxyTarget, StoreError, TokenTarget,
+    Behalf, ClusterAnswer, ClusterTarget, Clusters, ExternalCiphertext, ExternalProxies, FromHsm, HAS_SM2,
+    HsmAnswer, HsmCiphertext, HsmOutcomes, NoClusters, NoProxies, ProxyAnswer, ProxyTarget, StoreError,
+    TokenTarget,
 };
 pub use trent_policy::Standing;
 pub use uses::*;

@@ -172,7 +172,10 @@ pub enum UseError {
     Proxy(ProxyFailure),
     /// The HSMs that the key is in, or is to be in, could not do it.
     #[error(transparent)]
-    Hsm(HsmFailure),
+    Hsm(#[from] HsmFailure),
+    /// The ciphertext does not open in the HSM whose token has this serial number.
+    #[error("the ciphertext is invalid")]
+    RefusedByHsm(String),
     /// The cluster that the key is to be in cannot take it.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -187,15 +190,6 @@ pub enum UseError {
 impl From<ProxyFailure> for UseError {
     fn from(failure: ProxyFailure) -> Self {
         Self::Proxy(failure)
-    }
-}
-
-impl From<HsmFailure> for UseError {
-    fn from(failure: HsmFailure) -> Self {
-        match failure {
-            HsmFailure::InvalidCiphertext => Self::InvalidCiphertext,
-            other => Self::Hsm(other),
-        }
     }
 }
 

@@ -16,6 +16,18 @@ pub type ClusterAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ClusterFai
 /// What HSMs answer when a key in them is made, used or destroyed.
 pub type HsmAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<T, HsmFailure>> + Send + 'a>>;
 
+/// What has become of a key in each of several HSMs, by the serial numbers of their tokens.
+pub type HsmOutcomes<'a> = Pin<Box<dyn Future<Output = Vec<(String, Result<(), HsmFailure>)>> + Send + 'a>>;
+
+/// What one of several HSMs has answered, and which.
+#[derive(Debug)]
+pub struct FromHsm<T> {
+    /// The answer.
+    pub answer: T,
+    /// The serial number of its token.
+    pub serial: String,
+}
+
 /// What an HSM makes of a plaintext.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HsmCiphertext {
@@ -70,7 +82,7 @@ pub trait Clusters: Send + Sync {
     ) -> ClusterAnswer<'a, Vec<String>>;
 
     /// Random bytes of one of the HSMs that a key store is logged in to.
-    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, SecretBytes>;
+    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, FromHsm<SecretBytes>>;
 
     /// Which of the HSMs that a key store is logged in to answer now, by the serial numbers of their tokens.
     fn answering<'a>(&'a self, store: &'a KeyStoreId) -> HsmAnswer<'a, Vec<String>>;
@@ -92,24 +104,25 @@ pub trait Clusters: Send + Sync {
         key: HsmKeyId,
         plaintext: &'a [u8],
         additional_data: &'a [u8],
-    ) -> HsmAnswer<'a, HsmCiphertext>;
+    ) -> HsmAnswer<'a, FromHsm<HsmCiphertext>>;
 
-    /// Decrypts in any of the HSMs.
+    /// Decrypts in any of the HSMs. Nothing comes of a ciphertext that it says is not what it was, or is bound to something
+    /// else.
     fn decrypt<'a>(
         &'a self,
         store: &'a KeyStoreId,
         key: HsmKeyId,
         ciphertext: HsmCiphertext,
         additional_data: &'a [u8],
-    ) -> HsmAnswer<'a, SecretBytes>;
+    ) -> HsmAnswer<'a, FromHsm<Option<SecretBytes>>>;
 
-    /// Destroys a key in these HSMs, as far as that is possible. Success means that none of them has it.
+    /// Destroys a key in these HSMs, as far as that is possible. Success means that this one has it no more.
     fn destroy_key<'a>(
         &'a self,
         store: &'a KeyStoreId,
         serials: Vec<String>,
         key: HsmKeyId,
-    ) -> HsmAnswer<'a, ()>;
+    ) -> HsmOutcomes<'a>;
 
     /// The same where nobody waits for it: of a key that was made for nothing, in whatever HSMs it is.
     fn discard_key(&self, store: &KeyStoreId, key: HsmKeyId);
@@ -152,7 +165,7 @@ impl Clusters for NoClusters {
         not_found()
     }
 
-    fn random<'a>(&'a self, _: &'a KeyStoreId, _: usize) -> ClusterAnswer<'a, SecretBytes> {
+    fn random<'a>(&'a self, _: &'a KeyStoreId, _: usize) -> ClusterAnswer<'a, FromHsm<SecretBytes>> {
         not_found()
     }
 
@@ -176,7 +189,7 @@ impl Clusters for NoClusters {
         _: HsmKeyId,
         _: &'a [u8],
         _: &'a [u8],
-    ) -> HsmAnswer<'a, HsmCiphertext> {
+    ) -> HsmAnswer<'a, FromHsm<HsmCiphertext>> {
         unreachable()
     }
 
@@ -186,12 +199,13 @@ impl Clusters for NoClusters {
         _: HsmKeyId,
         _: HsmCiphertext,
         _: &'a [u8],
-    ) -> HsmAnswer<'a, SecretBytes> {
+    ) -> HsmAnswer<'a, FromHsm<Option<SecretBytes>>> {
         unreachable()
     }
 
-    fn destroy_key<'a>(&'a self, _: &'a KeyStoreId, _: Vec<String>, _: HsmKeyId) -> HsmAnswer<'a, ()> {
-        unreachable()
+    fn destroy_key<'a>(&'a self, _: &'a KeyStoreId, serials: Vec<String>, _: HsmKeyId) -> HsmOutcomes<'a> {
+        let outcomes = serials.into_iter().map(|serial| (serial, Err(HsmFailure::Unreachable)));
+        Box::pin(std::future::ready(outcomes.collect()))
     }
 
     fn discard_key(&self, _: &KeyStoreId, _: HsmKeyId) {}

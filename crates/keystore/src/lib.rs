@@ -18,7 +18,8 @@ mod software;
 mod store;
 
 pub use clusters::{
-    ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext, NoClusters, TokenTarget,
+    ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes, NoClusters,
+    TokenTarget,
 };
 pub use external::{Behalf, ExternalCiphertext, ExternalProxies, NoProxies, ProxyAnswer, ProxyTarget};
 pub use keyring::{Keyring, NewRingKey, RingName};

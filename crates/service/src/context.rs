@@ -11,7 +11,9 @@ use trent_domain::key::Key;
 use trent_domain::operations::{Effect, rules};
 use trent_domain::time::Timestamp;
 use trent_domain::usage::LastUsage;
-use trent_gate::{Action, Authorized, Behalf, Connection, Facts, Gate, Parameters, Refusal, Standing};
+use trent_gate::{
+    Action, Authorized, Behalf, Connection, Decrypted, Facts, Gate, Parameters, Refusal, Standing, UseError,
+};
 use trent_protocol::{Operation, TrackedOperation};
 use uuid::Uuid;
 
@@ -138,6 +140,24 @@ impl<'a> Context<'a> {
             self.event.additional("destinationCustomKeyStoreId", place.store.as_str());
             place.external_key().iter().for_each(|id| self.event.additional("destinationXksKeyId", id));
         }
+    }
+
+    /// Notes which HSM has done something, if one has.
+    pub(crate) fn note_hsm(&self, member: &str, serial: Option<&str>) {
+        serial.iter().for_each(|serial| self.event.additional(member, serial));
+    }
+
+    /// Notes which HSM has decrypted, or refused to.
+    pub(crate) fn decrypted(&self, done: Result<Decrypted, UseError>) -> Result<Decrypted, KmsError> {
+        self.note_hsm(
+            "hsmSerial",
+            match &done {
+                Ok(opened) => opened.hsm.as_deref(),
+                Err(UseError::RefusedByHsm(serial)) => Some(serial),
+                Err(_) => None,
+            },
+        );
+        Ok(done?)
     }
 
     /// Notes the key that no permit was given for.

@@ -126,7 +126,9 @@ impl From<UseError> for KmsError {
             | UseError::DigestLength(_)
             | UseError::MessageType { .. } => Self::validation(error.to_string()),
             UseError::DryRun => Self::new(ErrorCode::DryRunOperation, error.to_string()),
-            UseError::InvalidCiphertext => Self::bare(ErrorCode::InvalidCiphertext),
+            UseError::InvalidCiphertext | UseError::RefusedByHsm(_) => {
+                Self::bare(ErrorCode::InvalidCiphertext)
+            }
             UseError::InvalidSignature => Self::bare(ErrorCode::KmsInvalidSignature),
             UseError::InvalidMac => Self::bare(ErrorCode::KmsInvalidMac),
             UseError::InvalidPublicKey => Self::bare(ErrorCode::Validation),

@@ -8,7 +8,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, HsmFailure, KeyStoreId};
-use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext, TokenTarget};
+use trent_gate::{
+    ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes, TokenTarget,
+};
 
 /// The HSMs of a test, by the serial numbers of their tokens.
 #[derive(Debug, Default)]
@@ -169,14 +171,17 @@ impl State {
         Ok(let_in.into_iter().filter(|serial| !self.failures.contains_key(serial)).collect())
     }
 
-    /// Whether a key can be used.
-    fn check(&self, store: &KeyStoreId, key: HsmKeyId) -> Result<(), HsmFailure> {
+    /// The HSM that a key can be used in.
+    fn find(&self, store: &KeyStoreId, key: HsmKeyId) -> Result<String, HsmFailure> {
         let answering = self.answering(store)?;
         match self.failing {
             Some(failure) => Err(failure),
             None if answering.is_empty() => Err(HsmFailure::Unreachable),
-            None if answering.iter().any(|serial| self.keys.contains_key(&(serial.clone(), key))) => Ok(()),
-            None => Err(HsmFailure::NoKey),
+            None => {
+                let mut having =
+                    answering.into_iter().filter(|serial| self.keys.contains_key(&(serial.clone(), key)));
+                having.next().ok_or(HsmFailure::NoKey)
+            }
         }
     }
 }
@@ -242,13 +247,15 @@ impl Clusters for TestClusters {
         Box::pin(std::future::ready(if have.is_empty() { Err(ClusterFailure::Internal) } else { Ok(have) }))
     }
 
-    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, SecretBytes> {
+    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, FromHsm<SecretBytes>> {
         let state = self.state();
         let let_in = state.open.get(store).cloned().unwrap_or_default();
         let works = |serial: &String| !state.failures.contains_key(serial);
-        let made = let_in.into_iter().find(works).map(|serial| serial.bytes().cycle().take(length).collect());
-        let made = made.map(|bytes: Vec<u8>| SecretBytes::from(bytes)).ok_or(ClusterFailure::Network);
-        Box::pin(std::future::ready(made))
+        let made = let_in.into_iter().find(works).map(|serial| {
+            let bytes: Vec<u8> = serial.bytes().cycle().take(length).collect();
+            FromHsm { answer: SecretBytes::from(bytes), serial }
+        });
+        Box::pin(std::future::ready(made.ok_or(ClusterFailure::Network)))
     }
 
     fn answering<'a>(&'a self, store: &'a KeyStoreId) -> HsmAnswer<'a, Vec<String>> {
@@ -284,10 +291,10 @@ impl Clusters for TestClusters {
         key: HsmKeyId,
         plaintext: &'a [u8],
         additional_data: &'a [u8],
-    ) -> HsmAnswer<'a, HsmCiphertext> {
+    ) -> HsmAnswer<'a, FromHsm<HsmCiphertext>> {
         Box::pin(async move {
             let mut state = self.state();
-            state.check(store, key)?;
+            let serial = state.find(store, key)?;
             state.encrypted += 1;
             let mut iv = [0; 12];
             iv[..4].copy_from_slice(&state.encrypted.to_be_bytes());
@@ -295,7 +302,7 @@ impl Clusters for TestClusters {
             cipher(key)
                 .seal_in_place_append_tag(nonce, Aad::from(additional_data), &mut ciphertext)
                 .expect("sealed");
-            Ok(HsmCiphertext { iv, ciphertext })
+            Ok(FromHsm { answer: HsmCiphertext { iv, ciphertext }, serial })
         })
     }
 
@@ -305,14 +312,13 @@ impl Clusters for TestClusters {
         key: HsmKeyId,
         ciphertext: HsmCiphertext,
         additional_data: &'a [u8],
-    ) -> HsmAnswer<'a, SecretBytes> {
+    ) -> HsmAnswer<'a, FromHsm<Option<SecretBytes>>> {
         Box::pin(async move {
-            self.state().check(store, key)?;
+            let serial = self.state().find(store, key)?;
             let HsmCiphertext { iv, mut ciphertext } = ciphertext;
             let nonce = Nonce::assume_unique_for_key(iv);
             let opened = cipher(key).open_in_place(nonce, Aad::from(additional_data), &mut ciphertext);
-            let opened = opened.map_err(|_| HsmFailure::InvalidCiphertext)?;
-            Ok(SecretBytes::from(opened.to_vec()))
+            Ok(FromHsm { answer: opened.ok().map(|opened| SecretBytes::from(opened.to_vec())), serial })
         })
     }
 
@@ -321,20 +327,19 @@ impl Clusters for TestClusters {
         store: &'a KeyStoreId,
         serials: Vec<String>,
         key: HsmKeyId,
-    ) -> HsmAnswer<'a, ()> {
-        Box::pin(async move {
-            let mut state = self.state();
-            let answering = state.answering(store)?;
-            let mut destroyed = Ok(());
-            for serial in serials {
-                if answering.contains(&serial) {
-                    state.keys.remove(&(serial, key));
-                } else {
-                    destroyed = Err(HsmFailure::Unreachable);
-                }
-            }
-            destroyed
-        })
+    ) -> HsmOutcomes<'a> {
+        let mut state = self.state();
+        let answering = state.answering(store).unwrap_or_default();
+        let destroyed = serials.into_iter().map(|serial| {
+            let destroyed = if answering.contains(&serial) {
+                state.keys.remove(&(serial.clone(), key));
+                Ok(())
+            } else {
+                Err(HsmFailure::Unreachable)
+            };
+            (serial, destroyed)
+        });
+        Box::pin(std::future::ready(destroyed.collect()))
     }
 
     fn discard_key(&self, _: &KeyStoreId, key: HsmKeyId) {

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use trent_domain::key_store::{ClusterFailure, HsmFailure, HsmState};
 use trent_protocol::Operation::{
     self, CancelKeyDeletion, CreateKey, Decrypt, DeleteCustomKeyStore, DisableKey, DisconnectCustomKeyStore,
-    EnableKey, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, ListKeys, ReEncrypt,
+    EnableKey, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom, ListKeys,
+    ReEncrypt,
 };
 use trent_protocol::Operation::{
     DeleteImportedKeyMaterial, DisableKeyRotation, EnableKeyRotation, GenerateDataKeyPair,
@@ -412,11 +413,12 @@ async fn a_deleted_key_is_destroyed_in_every_hsm_or_orphaned() {
     world.register(&kms);
     let store = world.connected(&kms).await;
     let key = kms.create_key_with(wanted(&store)).await;
-    let backing_key = additional(&kms, "CreateKey")["backingKey"].as_str().unwrap().to_owned();
+    let created = additional(&kms, "CreateKey");
+    assert_eq!(created["hsmSerials"], json!(SERIALS));
+    let backing_key = created["backingKey"].as_str().unwrap().to_owned();
     let id = backing_key.split('"').nth(3).unwrap();
     assert_eq!((backing_key.as_str(), id.len()), (&*format!("{{\"backingKeyId\":\"{id}\"}}"), 32));
     let blob = encrypt(&kms, &key, json!({})).await;
-    assert_eq!(additional(&kms, "Encrypt"), json!({"customKeyStoreId": store}));
     let place =
         json!({"customKeyStoreId": store, "clusterId": CLUSTER, "backingKeys": format!("[{backing_key}]")});
     let orphan = kms.create_key_with(wanted(&store)).await;
@@ -429,8 +431,8 @@ async fn a_deleted_key_is_destroyed_in_every_hsm_or_orphaned() {
     assert_eq!(hsm_keys(&kms), [[&*left], [&*left]]);
     let status =
         |what: &str, id: &str| format!("[{{\"backingKeyId\":\"{id}\",\"deletionStatus\":\"{what}\"}}]");
-    let deleted = with(place, json!({"backingKeysDeletionStatus": status("SUCCESS", id)}));
-    assert_eq!(additional(&kms, "DeleteKey"), deleted);
+    let statuses = json!({"backingKeysDeletionStatus": status("SUCCESS", id), "hsmSerials": SERIALS});
+    assert_eq!(additional(&kms, "DeleteKey"), with(place, statuses));
     // Its blob is one of no key any more.
     let decrypt = json!({"CiphertextBlob": blob});
     assert_eq!(code(&kms.refused(Decrypt, decrypt).await), "AccessDeniedException");
@@ -447,9 +449,96 @@ async fn a_deleted_key_is_destroyed_in_every_hsm_or_orphaned() {
     let deleted = additional(&kms, "DeleteKey");
     let id = deleted["backingKeys"].as_str().unwrap().split('"').nth(3).unwrap();
     assert_eq!(deleted["backingKeysDeletionStatus"], status("FAILURE", id));
+    assert_eq!((&deleted["hsmSerials"], &deleted["orphanedHsmSerials"]), (&Value::Null, &json!(SERIALS)));
     connect(&kms, &store).await;
     kms.settle_key_stores().await;
     assert_eq!(hsm_keys(&kms), [[&*left], [&*left]], "nobody tries again");
     disconnect(&kms, &store).await;
     kms.ok(DeleteCustomKeyStore, delete).await;
+}
+
+/// A connected key store, a key in it, and a key of trent's own, with a trail.
+async fn recorded() -> (World, TestKms, String, [String; 2]) {
+    let world = World::new();
+    let kms = world.kms().await.with_trail().await;
+    world.register(&kms);
+    let store = world.connected(&kms).await;
+    let keys = [kms.create_key_with(wanted(&store)).await, kms.create_key().await];
+    (world, kms, store, keys)
+}
+
+#[tokio::test]
+async fn the_trail_names_the_hsm_that_did_it() {
+    let (_world, kms, store, [key, _]) = recorded().await;
+    let [first, second] = SERIALS;
+    let by_first = json!({"customKeyStoreId": store, "hsmSerial": first});
+    let uses = [
+        (Encrypt, json!({"KeyId": key, "Plaintext": base64(b"x")})),
+        (GenerateDataKey, json!({"KeyId": key, "KeySpec": "AES_256"})),
+        (GenerateDataKeyWithoutPlaintext, json!({"KeyId": key, "KeySpec": "AES_256"})),
+    ];
+    for (operation, request) in &uses {
+        kms.ok(*operation, request.clone()).await;
+        assert_eq!(additional(&kms, operation.name()), by_first);
+    }
+    let blob = encrypt(&kms, &key, json!({})).await;
+    let decrypt = json!({"CiphertextBlob": blob});
+    kms.ok(Decrypt, decrypt.clone()).await;
+    assert_eq!(additional(&kms, "Decrypt"), by_first);
+    // That a ciphertext is invalid is what an HSM says; of one that is none no HSM is asked.
+    let invalid = "InvalidCiphertextException";
+    let other = with(decrypt.clone(), json!({"EncryptionContext": {"a": "b"}}));
+    assert_eq!(kms.refused(Decrypt, other).await, invalid);
+    assert_eq!(additional(&kms, "Decrypt"), by_first);
+    let cut = json!({"CiphertextBlob": base64(&bytes(&blob)[..40])});
+    assert_eq!(kms.refused(Decrypt, cut).await, invalid);
+    assert_eq!(additional(&kms, "Decrypt"), Value::Null);
+    let random = json!({"NumberOfBytes": 20, "CustomKeyStoreId": store});
+    kms.ok(GenerateRandom, random.clone()).await;
+    assert_eq!(additional(&kms, "GenerateRandom"), json!({"hsmSerial": first}));
+
+    // With one of them away it is the other.
+    kms.clusters.fail(first, Some(ClusterFailure::NoHsm));
+    for (operation, request) in [&uses[..], &[(Decrypt, decrypt), (GenerateRandom, random)]].concat() {
+        kms.ok(operation, request).await;
+        assert_eq!(additional(&kms, operation.name())["hsmSerial"], second, "{operation:?}");
+    }
+    // Nobody did what failed.
+    kms.clusters.fail_keys(Some(HsmFailure::TimedOut));
+    let (operation, request) = uses[0].clone();
+    kms.refused(operation, request).await;
+    assert_eq!(additional(&kms, "Encrypt"), json!({"customKeyStoreId": store}));
+}
+
+#[tokio::test]
+async fn the_trail_names_both_hsms_of_a_re_encryption_and_where_a_key_was_destroyed() {
+    let (_world, kms, store, [key, plain]) = recorded().await;
+    let [first, second] = SERIALS;
+    let blob = encrypt(&kms, &key, json!({})).await;
+    let re_encrypt = |blob: &Value, to: &str| json!({"CiphertextBlob": blob, "DestinationKeyId": to});
+    let plain_blob = kms.ok(ReEncrypt, re_encrypt(&blob, &plain)).await["CiphertextBlob"].take();
+    let of_re_encrypt = |kms: &TestKms| {
+        let mut members = additional(kms, "ReEncrypt");
+        ["customKeyStoreId", "hsmSerial", "destinationHsmSerial"].map(|name| members[name].take())
+    };
+    assert_eq!(of_re_encrypt(&kms), [json!(store), json!(first), Value::Null]);
+    kms.ok(ReEncrypt, re_encrypt(&plain_blob, &key)).await;
+    assert_eq!(of_re_encrypt(&kms), [json!(store), Value::Null, json!(first)]);
+    kms.ok(ReEncrypt, re_encrypt(&blob, &key)).await;
+    assert_eq!(of_re_encrypt(&kms), [json!(store), json!(first), json!(first)]);
+
+    // It is destroyed where that is possible.
+    kms.clusters.fail(first, Some(ClusterFailure::NoHsm));
+    kms.schedule_deletion(&key).await;
+    kms.clock.advance_days(8);
+    assert_eq!(kms.run_jobs().await.deleted, 1);
+    kms.settle_key_stores().await;
+    let deleted = additional(&kms, "DeleteKey");
+    assert_eq!(
+        (&deleted["hsmSerials"], &deleted["orphanedHsmSerials"]),
+        (&json!([second]), &json!([first])),
+        "{deleted}"
+    );
+    kms.ok(Encrypt, json!({"KeyId": plain, "Plaintext": base64(b"x")})).await;
+    assert_eq!(additional(&kms, "Encrypt").get("hsmSerial"), None);
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from server import ACCOUNT, REGION, Server, until
 from softhsm import MODULE, Tokens, run
+from trail import records
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "crates/crypto/testdata"))
 
@@ -45,7 +47,8 @@ class World:
         self.store = made["CustomKeyStoreId"]
         self.connect()
 
-    def configuration(self):
+    def serials(self):
+        """The serial numbers of the tokens, by label."""
         slots = run(["softhsm2-util", "--show-slots"], env=self.tokens.environment())
         serials, serial = {}, None
         for line in slots.splitlines():
@@ -54,6 +57,10 @@ class World:
                 serial = value
             elif name == "Label":
                 serials[value] = serial
+        return {label: serials[label] for label in LABELS}
+
+    def configuration(self):
+        serials = self.serials()
         zones = list(zip("ab", LABELS, strict=True))
         hsms = ", ".join(
             f'{{ id = "{label}", availability_zone = "{zone}", token_serial = "{serials[label]}" }}'
@@ -61,6 +68,8 @@ class World:
         )
         subnets = ", ".join(f'{{ id = "{zone}", availability_zone = "{zone}" }}' for zone, _ in zones)
         return f"""
+[log]
+level = "info,trent_hsm::audit=debug"
 [jobs]
 interval_seconds = 1
 [[hsm.cluster]]
@@ -96,6 +105,16 @@ subnets = [{subnets}]
     def give_back(self):
         self.kms.update_custom_key_store(CustomKeyStoreId=self.store, KeyStorePassword=PASSWORD)
         self.connect()
+
+    def recorded(self, name):
+        """What the records of these events say beside request and answer."""
+        found = records(self.directory / "trent-data/audit")
+        return [record.get("additionalEventData") for record in found if record["eventName"] == name]
+
+    def logged(self, operation):
+        """The tokens that have done something, one after the other, as the log has it."""
+        lines = [line for line in self.server.log().splitlines() if f'operation="{operation}" result="OK"' in line]
+        return [re.search('token="([^"]+)"', line)[1] for line in lines]
 
     def ask(self, *questions):
         """What the other client answers."""
@@ -197,3 +216,31 @@ def test_a_key_is_in_every_token_opens_there_and_is_gone_when_it_was_deleted(wor
     assert left[0][orphan_arn]["ID"] in line[0] and orphan_arn in line[0]
     world.kms.delete_custom_key_store(CustomKeyStoreId=world.store)
     assert world.keys() == left
+
+
+def test_the_trail_names_the_token_that_did_it(world):
+    serials = world.serials()
+    one, two = serials.values()
+    key, arn = world.create_key()
+    assert [made["hsmSerials"] for made in world.recorded("CreateKey")] == [[one, two]]
+    blobs = [world.kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"] for _ in range(4)]
+    for blob in blobs:
+        assert world.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"secret"
+    world.kms.generate_random(NumberOfBytes=8, CustomKeyStoreId=world.store)
+    named = {name: [each["hsmSerial"] for each in world.recorded(name)] for name in ["Encrypt", "Decrypt", "GenerateRandom"]}
+    assert named["Encrypt"] == world.logged("encrypt") and sorted(named["Encrypt"]) == sorted([one, two] * 2)
+    assert named["Decrypt"] == world.logged("decrypt") and set(named["Decrypt"]) == {one, two}
+    assert named["GenerateRandom"] == world.logged("random") and len(named["GenerateRandom"]) == 1
+
+    # With the key in the second token alone, nobody else can have done it.
+    world.open_tokens()
+    id = json.loads(world.recorded("CreateKey")[0]["backingKey"])["backingKeyId"]
+    world.tokens.tool("one", "--delete-object", "--type", "secrkey", "--id", id)
+    world.give_back()
+    for blob in blobs:
+        assert world.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"secret"
+        assert refusal(world.kms.decrypt, CiphertextBlob=blob, EncryptionContext=CONTEXT) == "InvalidCiphertextException"
+    assert [each["hsmSerial"] for each in world.recorded("Decrypt")[4:]] == [two] * 8
+    world.make_due(key)
+    (deleted,) = until(lambda: world.recorded("DeleteKey"))
+    assert deleted["hsmSerials"] == [one, two] and "SUCCESS" in deleted["backingKeysDeletionStatus"]

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
-use trent_hsm::{Error, IvMode, Sealed, Worker};
+use trent_hsm::{Error, IvMode, Sealed, TokenError, Worker};
 
 /// Something to ask one of several HSMs.
 pub(super) trait Ask: Sync {
@@ -51,10 +51,14 @@ pub(super) struct Decrypt<'a> {
 }
 
 impl Ask for Decrypt<'_> {
-    type Answer = SecretBytes;
+    /// Nothing where the HSM says that the ciphertext is invalid: another one would say so too.
+    type Answer = Option<SecretBytes>;
 
     async fn ask(&self, worker: &Worker, serial: &str) -> Result<Self::Answer, Error> {
-        let plaintext = worker.decrypt(serial, self.key.0, self.mode, self.sealed.clone(), self.aad).await?;
-        Ok(SecretBytes::from(plaintext.to_vec()))
+        match worker.decrypt(serial, self.key.0, self.mode, self.sealed.clone(), self.aad).await {
+            Ok(plaintext) => Ok(Some(SecretBytes::from(plaintext.to_vec()))),
+            Err(Error::Token(TokenError::InvalidCiphertext)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -6,7 +6,7 @@ use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{HsmFailure, KeyStoreId};
 use trent_domain::time::Clock;
-use trent_gate::HsmCiphertext;
+use trent_gate::{FromHsm, HsmCiphertext};
 use trent_hsm::{Error, Replication, Sealed, TokenError};
 
 use super::HsmClusters;
@@ -46,7 +46,7 @@ impl HsmClusters {
 
     /// Destroys a key that was made for nothing, once whoever makes it has come to an end.
     pub(super) fn discard(&self, store: &KeyStoreId, key: HsmKeyId) {
-        let orphaned = |error: &dyn std::fmt::Display| {
+        let orphaned = move |error: &dyn std::fmt::Display| {
             tracing::error!(hsm_key = %key, %error, "a key that was made for nothing may be left in HSMs");
         };
         let open = match self.logged_in(store) {
@@ -54,9 +54,11 @@ impl HsmClusters {
             Err(error) => return orphaned(&error),
         };
         let discarded = async move {
-            let serials: Vec<_> = open.members().iter().map(|member| member.serial.clone()).collect();
-            if let Err(error) = open.destroy(&serials, key).await {
-                tracing::error!(hsm_key = %key, %error, "a key that was made for nothing may be left in HSMs");
+            let serials = open.members().iter().map(|member| member.serial.clone()).collect();
+            for (_, destroyed) in open.destroy(serials, key).await {
+                if let Err(error) = destroyed {
+                    orphaned(&error);
+                }
             }
         };
         match tokio::runtime::Handle::try_current() {
@@ -104,10 +106,11 @@ impl Open {
         key: HsmKeyId,
         plaintext: &[u8],
         aad: &[u8],
-    ) -> Result<HsmCiphertext, HsmFailure> {
+    ) -> Result<FromHsm<HsmCiphertext>, HsmFailure> {
         let what = Encrypt { key, mode: self.reached.iv_mode, plaintext, aad };
-        let Sealed { iv, ciphertext } = self.in_any(&what).await.map_err(|error| failure(&error))?;
-        Ok(HsmCiphertext { iv, ciphertext })
+        let FromHsm { answer: Sealed { iv, ciphertext }, serial } =
+            self.in_any(&what).await.map_err(|error| failure(&error))?;
+        Ok(FromHsm { answer: HsmCiphertext { iv, ciphertext }, serial })
     }
 
     /// Decrypts in one of the HSMs.
@@ -116,31 +119,35 @@ impl Open {
         key: HsmKeyId,
         ciphertext: HsmCiphertext,
         aad: &[u8],
-    ) -> Result<SecretBytes, HsmFailure> {
+    ) -> Result<FromHsm<Option<SecretBytes>>, HsmFailure> {
         let HsmCiphertext { iv, ciphertext } = ciphertext;
         let what = Decrypt { key, mode: self.reached.iv_mode, sealed: Sealed { iv, ciphertext }, aad };
         self.in_any(&what).await.map_err(|error| failure(&error))
     }
 
     /// Destroys a key in these HSMs, after whoever makes it has come to an end.
-    pub(super) async fn destroy(&self, serials: &[String], key: HsmKeyId) -> Result<(), HsmFailure> {
+    pub(super) async fn destroy(
+        &self,
+        serials: Vec<String>,
+        key: HsmKeyId,
+    ) -> Vec<(String, Result<(), HsmFailure>)> {
         let _alone = self.making.lock().await;
         let members = self.members();
-        let mut left = Ok(());
+        let mut outcomes = Vec::new();
         for serial in serials {
-            let member = members.iter().find(|member| member.serial == *serial);
+            let member = members.iter().find(|member| member.serial == serial);
             let destroyed = match member {
                 Some(member) => self.destroy_in(member, key).await,
                 // One that was away loses it with the others, if they share their keys.
                 None if self.reached.replication == Replication::Shared && !members.is_empty() => Ok(()),
                 None => Err(Error::Token(TokenError::TokenNotPresent)),
             };
-            if let Err(error) = destroyed {
+            if let Err(error) = &destroyed {
                 tracing::warn!(token = serial, hsm_key = %key, %error, "a key could not be destroyed in an HSM");
-                left = Err(failure(&error));
             }
+            outcomes.push((serial, destroyed.map_err(|error| failure(&error))));
         }
-        left
+        outcomes
     }
 
     async fn destroy_in(&self, member: &Member, key: HsmKeyId) -> Result<(), Error> {
@@ -164,7 +171,6 @@ impl Open {
 fn failure(error: &Error) -> HsmFailure {
     match error {
         Error::Token(error) => match error {
-            TokenError::InvalidCiphertext => HsmFailure::InvalidCiphertext,
             TokenError::KeyNotFound
             | TokenError::KeyAmbiguous
             | TokenError::KeyNotPermitted

@@ -18,7 +18,7 @@ use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, KeyStoreId};
 use trent_domain::quota::Rate;
-use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, HsmAnswer, HsmCiphertext};
+use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes};
 use trent_hsm::{Error, IvMode, Limits, Observer, Pin, Program, Replication, Worker};
 
 use crate::config::{ClusterSection, HsmSection, KeyReplication};
@@ -181,7 +181,7 @@ impl Clusters for HsmClusters {
         Box::pin(async move { self.change(store, &new).await })
     }
 
-    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, SecretBytes> {
+    fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, FromHsm<SecretBytes>> {
         Box::pin(async move {
             let open = self.open.lock().get(store).cloned().ok_or(ClusterFailure::NoHsm)?;
             open.random(length as u64).await
@@ -208,7 +208,7 @@ impl Clusters for HsmClusters {
         key: HsmKeyId,
         plaintext: &'a [u8],
         additional_data: &'a [u8],
-    ) -> HsmAnswer<'a, HsmCiphertext> {
+    ) -> HsmAnswer<'a, FromHsm<HsmCiphertext>> {
         Box::pin(async move { self.within_quota(store)?.encrypt(key, plaintext, additional_data).await })
     }
 
@@ -218,7 +218,7 @@ impl Clusters for HsmClusters {
         key: HsmKeyId,
         ciphertext: HsmCiphertext,
         additional_data: &'a [u8],
-    ) -> HsmAnswer<'a, SecretBytes> {
+    ) -> HsmAnswer<'a, FromHsm<Option<SecretBytes>>> {
         Box::pin(async move { self.within_quota(store)?.decrypt(key, ciphertext, additional_data).await })
     }
 
@@ -227,8 +227,13 @@ impl Clusters for HsmClusters {
         store: &'a KeyStoreId,
         serials: Vec<String>,
         key: HsmKeyId,
-    ) -> HsmAnswer<'a, ()> {
-        Box::pin(async move { self.logged_in(store)?.destroy(&serials, key).await })
+    ) -> HsmOutcomes<'a> {
+        Box::pin(async move {
+            match self.logged_in(store) {
+                Ok(open) => open.destroy(serials, key).await,
+                Err(failure) => serials.into_iter().map(|serial| (serial, Err(failure))).collect(),
+            }
+        })
     }
 
     fn discard_key(&self, store: &KeyStoreId, key: HsmKeyId) {

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, MutexGuard, RwLock};
 use trent_crypto::SecretBytes;
 use trent_domain::key_store::ClusterFailure;
 use trent_domain::quota::Bucket;
+use trent_gate::FromHsm;
 use trent_hsm::{Error, Pin, TokenError, Worker};
 
 use super::Reached;
@@ -125,8 +126,8 @@ impl Open {
         changed
     }
 
-    /// Asks the HSMs, which take turns, until one has an answer that another one would not change.
-    pub(super) async fn in_any<A: Ask>(&self, what: &A) -> Result<A::Answer, Error> {
+    /// Asks the HSMs, which take turns, until one has an answer.
+    pub(super) async fn in_any<A: Ask>(&self, what: &A) -> Result<FromHsm<A::Answer>, Error> {
         let mut waiting: VecDeque<_> = self.rotation.in_turn().into();
         let (mut failed, mut lacking, mut deaths) = (None, None, 0);
         while let Some(member) = waiting.pop_front() {
@@ -143,11 +144,7 @@ impl Open {
             let error = match answer {
                 Ok(answer) => {
                     self.well(&member);
-                    return Ok(answer);
-                }
-                Err(error @ Error::Token(TokenError::InvalidCiphertext)) => {
-                    self.well(&member);
-                    return Err(error);
+                    return Ok(FromHsm { answer, serial: member.serial.clone() });
                 }
                 Err(error) => error,
             };
@@ -207,7 +204,7 @@ impl Open {
         }
     }
 
-    pub(super) async fn random(&self, length: u64) -> Result<SecretBytes, ClusterFailure> {
+    pub(super) async fn random(&self, length: u64) -> Result<FromHsm<SecretBytes>, ClusterFailure> {
         self.in_any(&Random(length)).await.map_err(|error| failure(&error))
     }
 

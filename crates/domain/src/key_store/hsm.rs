@@ -14,9 +14,6 @@ pub enum HsmFailure {
     /// No HSM that answers has the key, or has it so that it can be used.
     #[error("The key material of this KMS key cannot be used in your CloudHSM cluster.")]
     NoKey,
-    /// An HSM says that the ciphertext, or what is bound to it, is not what it was.
-    #[error("the ciphertext is invalid")]
-    InvalidCiphertext,
     /// More is asked of one key store than may be.
     #[error("too many requests for one key store")]
     OverQuota,
@@ -30,7 +27,6 @@ impl HsmFailure {
     pub const fn while_using(self) -> ErrorCode {
         match self {
             Self::Unreachable | Self::TimedOut | Self::NoKey => ErrorCode::KmsInvalidState,
-            Self::InvalidCiphertext => ErrorCode::InvalidCiphertext,
             Self::OverQuota => ErrorCode::Throttling,
             Self::Busy => ErrorCode::KmsInternal,
         }

@@ -21,6 +21,8 @@ pub struct Encrypted {
     pub blob: Vec<u8>,
     /// The material that made it, of symmetric keys that trent has alone.
     pub material: Option<MaterialId>,
+    /// The HSM that made it, by the serial number of its token.
+    pub hsm: Option<String>,
 }
 
 /// What decrypting gives.
@@ -29,6 +31,8 @@ pub struct Decrypted {
     pub plaintext: SecretBytes,
     /// The material that had made the ciphertext, of symmetric keys that trent has alone.
     pub material: Option<MaterialId>,
+    /// The HSM that opened it, by the serial number of its token.
+    pub hsm: Option<String>,
 }
 
 impl<A: MayEncrypt> Authorized<'_, A> {
@@ -42,24 +46,23 @@ impl<A: MayEncrypt> Authorized<'_, A> {
     ) -> Result<Encrypted, UseError> {
         self.check_encrypt(plaintext.len(), algorithm, context)?;
         if let Some(id) = self.entry.key.hsm_key() {
-            let context = canonical(context);
-            let blob = Box::pin(self.encrypt_in_hsms(id, plaintext, &context)).await?;
-            return Ok(Encrypted { blob, material: None });
+            return Box::pin(self.encrypt_in_hsms(id, plaintext, &canonical(context))).await;
         }
         match self.open_current().await? {
             OpenedKey::Inner(key) => {
                 let context = canonical(context);
                 // In a box: the futures of all other keys would be as large as this one.
                 let blob = Box::pin(self.encrypt_outside(&*key, plaintext, &context, behalf)).await?;
-                Ok(Encrypted { blob, material: None })
+                Ok(Encrypted { blob, material: None, hsm: None })
             }
             OpenedKey::Symmetric(key) => {
                 let blob = key.encrypt(plaintext, &canonical(context))?;
-                Ok(Encrypted { blob, material: Some(self.current_material()?.id) })
+                Ok(Encrypted { blob, material: Some(self.current_material()?.id), hsm: None })
             }
             opened => {
                 let key = opened_as!(opened, Decryption, self.entry.key.spec)?;
-                Ok(Encrypted { blob: key.encrypt(plaintext, algorithm).await?, material: None })
+                let blob = key.encrypt(plaintext, algorithm).await?;
+                Ok(Encrypted { blob, material: None, hsm: None })
             }
         }
     }
@@ -100,13 +103,12 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         self.check_algorithm(algorithm, context)?;
         if algorithm != EncryptionAlgorithm::SymmetricDefault {
             let key = opened_as!(self.open_current().await?, Decryption, self.entry.key.spec)?;
-            return Ok(Decrypted { plaintext: key.decrypt(ciphertext, algorithm).await?, material: None });
+            let plaintext = key.decrypt(ciphertext, algorithm).await?;
+            return Ok(Decrypted { plaintext, material: None, hsm: None });
         }
         let key = &self.entry.key;
         if let Some(id) = key.hsm_key() {
-            let context = canonical(context);
-            let plaintext = Box::pin(self.decrypt_in_hsms(id, ciphertext, &context)).await?;
-            return Ok(Decrypted { plaintext, material: None });
+            return Box::pin(self.decrypt_in_hsms(id, ciphertext, &canonical(context))).await;
         }
         let material = self.made_by.and_then(|id| key.material(&id)).ok_or(UseError::InvalidCiphertext)?;
         let is_current = key.current_material().is_some_and(|current| current.id == material.id);
@@ -118,10 +120,10 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         let context = canonical(context);
         if let OpenedKey::Inner(key) = opened {
             let plaintext = Box::pin(self.decrypt_outside(&*key, ciphertext, &context, behalf)).await?;
-            return Ok(Decrypted { plaintext, material: None });
+            return Ok(Decrypted { plaintext, material: None, hsm: None });
         }
         let plaintext = opened_as!(opened, Symmetric, key.spec)?.decrypt(ciphertext, &context)?;
-        Ok(Decrypted { plaintext, material: Some(material.id) })
+        Ok(Decrypted { plaintext, material: Some(material.id), hsm: None })
     }
 
     /// How long the plaintext is that decrypting would give. Nothing outside trent is asked: of a key in a custom key store

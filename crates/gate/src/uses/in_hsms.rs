@@ -1,30 +1,31 @@
 //! Keys in HSMs: whatever is done with them is done there, with a permit, after all that is to be said of the request here.
 
+use trent_crypto::CanonicalContext;
 use trent_crypto::ciphertext::hsm::{HsmBlob, HsmKey};
-use trent_crypto::{CanonicalContext, SecretBytes};
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::HsmFailure;
-use trent_keystore::HsmCiphertext;
+use trent_keystore::{FromHsm, HsmCiphertext};
 
-use super::{MayDecrypt, MayEncrypt, UseError};
+use super::{Decrypted, Encrypted, MayDecrypt, MayEncrypt, UseError};
 use crate::actions::Action;
 use crate::authorize::Authorized;
 
 impl<A: MayEncrypt> Authorized<'_, A> {
-    /// Encrypts in the HSMs; gives the ciphertext blob.
+    /// Encrypts in the HSMs.
     pub(super) async fn encrypt_in_hsms(
         &self,
         id: HsmKeyId,
         plaintext: &[u8],
         context: &CanonicalContext,
-    ) -> Result<Vec<u8>, UseError> {
+    ) -> Result<Encrypted, UseError> {
         const GONE: UseError = UseError::Hsm(HsmFailure::Unreachable);
         let store = self.connected_store().await?.ok_or(GONE)?;
         let key = self.in_blobs(id);
         let data = key.additional_data(context);
-        let HsmCiphertext { iv, ciphertext } =
+        let FromHsm { answer: HsmCiphertext { iv, ciphertext }, serial } =
             self.gate.clusters.encrypt(&store.id, id, plaintext, &data).await?;
-        Ok(HsmBlob { key, iv, ciphertext: &ciphertext }.write())
+        let blob = HsmBlob { key, iv, ciphertext: &ciphertext }.write();
+        Ok(Encrypted { blob, material: None, hsm: Some(serial) })
     }
 }
 
@@ -35,13 +36,17 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         id: HsmKeyId,
         blob: &[u8],
         context: &CanonicalContext,
-    ) -> Result<SecretBytes, UseError> {
+    ) -> Result<Decrypted, UseError> {
         const GONE: UseError = UseError::Hsm(HsmFailure::Unreachable);
         let HsmBlob { key, iv, ciphertext } = self.hsm_blob(id, blob)?;
         let store = self.connected_store().await?.ok_or(GONE)?;
         let ciphertext = HsmCiphertext { iv, ciphertext: ciphertext.to_vec() };
         let data = key.additional_data(context);
-        Ok(self.gate.clusters.decrypt(&store.id, id, ciphertext, &data).await?)
+        let FromHsm { answer, serial } = self.gate.clusters.decrypt(&store.id, id, ciphertext, &data).await?;
+        match answer {
+            Some(plaintext) => Ok(Decrypted { plaintext, material: None, hsm: Some(serial) }),
+            None => Err(UseError::RefusedByHsm(serial)),
+        }
     }
 
     /// A blob of this key in its parts.

@@ -4,7 +4,7 @@
 //! part of the job that deletes keys. Nobody tries again: what is left is told in the log and in the trail, for whoever
 //! runs the HSMs.
 
-use trent_audit::Internal;
+use trent_audit::{HsmKeyPlace, Internal};
 use trent_domain::time::Timestamp;
 use trent_gate::{FormerHsmKey, HsmKeyDestruction};
 
@@ -41,7 +41,7 @@ impl Service {
     }
 
     async fn destroy_hsm_key(&self, former: &FormerHsmKey) -> Result<(), KmsError> {
-        let HsmKeyDestruction { cluster, outcome } = former.destroy(&self.gate).await;
+        let HsmKeyDestruction { cluster, outcome, gone_from, left_in } = former.destroy(&self.gate).await;
         let cluster = cluster.as_deref().unwrap_or_default();
         let (key, key_store, hsm_key) = (former.arn(), former.store(), former.id());
         match outcome {
@@ -51,7 +51,8 @@ impl Service {
             }
         }
         let [key, hsm_key] = [key.to_string(), hsm_key.to_string()];
-        let event = Internal::delete_hsm_key(key, key_store.as_str(), cluster, &hsm_key, outcome.is_ok());
+        let place = HsmKeyPlace { key_store: key_store.as_str(), cluster, backing_key: &hsm_key };
+        let event = Internal::delete_hsm_key(key, &place, outcome.is_ok(), gone_from, left_in);
         self.record(&event).await
     }
 }

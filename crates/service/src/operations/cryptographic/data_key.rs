@@ -56,6 +56,7 @@ pub(super) async fn generate<A: MayGenerateDataKey>(
             ctx.behalf_with(key.key()),
         )
         .await?;
+    ctx.note_hsm("hsmSerial", sealed.hsm.as_deref());
     ctx.record_usage(&key, operation)?;
     Ok(DataKey { plaintext, sealed, key_arn: key.arn_text().to_owned(), recipient })
 }

@@ -42,7 +42,8 @@ impl Handle for DecryptRequest {
             key.try_decrypt(blob, algorithm, &context, ctx.behalf_with(key.key())).await?;
             return Err(UseError::DryRun.into());
         }
-        let opened = key.decrypt(blob, algorithm, &context, ctx.behalf_with(key.key())).await?;
+        let opened =
+            ctx.decrypted(key.decrypt(blob, algorithm, &context, ctx.behalf_with(key.key())).await)?;
         ctx.record_usage(&key, TrackedOperation::Decrypt)?;
         let answer = recipient.answer(&opened.plaintext, ctx)?;
         Ok(DecryptResponse {

@@ -26,6 +26,7 @@ impl Handle for EncryptRequest {
         if let Some(material) = sealed.material {
             ctx.event.additional("keyMaterialId", &material.to_string());
         }
+        ctx.note_hsm("hsmSerial", sealed.hsm.as_deref());
         ctx.record_usage(&key, TrackedOperation::Encrypt)?;
         Ok(EncryptResponse {
             // The material's id is not told: Encrypt is the one operation that leaves it out.

@@ -22,8 +22,10 @@ impl Handle for GenerateRandomRequest {
         let bytes = if let Some(store) = self.custom_key_store_id {
             let store = find(&store, permit.account(), permit.region(), ctx).await?;
             check(&store)?;
-            let bytes = permit.random_bytes_of(&store, count).await;
-            bytes.map_err(|_| KmsError::new(ErrorCode::KmsInternal, UNREACHABLE))?
+            let made = permit.random_bytes_of(&store, count).await;
+            let made = made.map_err(|_| KmsError::new(ErrorCode::KmsInternal, UNREACHABLE))?;
+            ctx.note_hsm("hsmSerial", Some(&made.serial));
+            made.answer
         } else {
             permit.random_bytes(count)?
         };

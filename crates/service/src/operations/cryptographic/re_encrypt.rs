@@ -56,9 +56,10 @@ impl Handle for ReEncryptRequest {
             destination.check_encrypt(bytes, to, &destination_context)?;
             return Err(UseError::DryRun.into());
         }
-        let opened = source.decrypt(blob, from, &source_context, from_behalf).await?;
+        let opened = ctx.decrypted(source.decrypt(blob, from, &source_context, from_behalf).await)?;
         let sealed =
             destination.encrypt(opened.plaintext.expose(), to, &destination_context, to_behalf).await?;
+        ctx.note_hsm("destinationHsmSerial", sealed.hsm.as_deref());
         ctx.record_usage(&source, TrackedOperation::ReEncrypt)?;
         ctx.record_usage(&destination, TrackedOperation::ReEncrypt)?;
         Ok(ReEncryptResponse {

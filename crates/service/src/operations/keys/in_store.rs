@@ -62,6 +62,7 @@ impl Wanted {
             }
             (Origin::AwsCloudhsm, Backing::CloudHsm(cluster), None) => {
                 let made = permit.make_hsm_key(&store, key.arn()).await.map_err(unmade)?;
+                ctx.event.additional_texts("hsmSerials", made.hsms());
                 Ok(Found { place: made.place(), hsm_key: Some(made), cluster: Some(cluster.id.clone()) })
             }
             (origin, ..) => Err(unfit(origin, store.kind())),
