@@ -252,6 +252,7 @@ impl Plan {
             },
             limits: http.limits(),
             path_prefix: http.path_prefix.clone(),
+            trusted_proxies: http.trusted_proxies.0.clone(),
             clock: Some(Arc::new(SystemClock)),
             faults: None,
             credentials: self.credentials(service)?,

@@ -171,5 +171,5 @@ pub use trent_keystore::{
     HsmAnswer, HsmCiphertext, HsmOutcomes, NoClusters, NoProxies, ProxyAnswer, ProxyTarget, StoreError,
     TokenTarget,
 };
-pub use trent_policy::Standing;
+pub use trent_policy::{Network, Standing};
 pub use uses::*;

@@ -120,7 +120,7 @@ impl Wanted {
             }
             Wanted::Bool(all) => boolean(value).is_some_and(|v| all.contains(&v)),
             Wanted::Binary(all) => all.iter().any(|wanted| **wanted == *value),
-            Wanted::Ip(all) => all.iter().any(|network| network.contains(value)),
+            Wanted::Ip(all) => all.iter().any(|network| network.contains_text(value)),
             Wanted::Arn(all) => all.iter().any(|arn| arn.matches(value, keys)),
             Wanted::Null(_) => false,
         }

@@ -45,3 +45,4 @@ pub use principal::{Directory, Named, PrincipalError};
 pub use render::{default_key_policy, managed_key_policy};
 pub use standing::{Attached, ResourceControl, Standing};
 pub use statement::Miss;
+pub use value::Network;

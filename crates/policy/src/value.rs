@@ -96,14 +96,15 @@ fn digits(text: &str, length: usize) -> Option<i64> {
 
 /// A range of addresses. IPv4 is kept in its IPv6-mapped form, so both spellings of it are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
+pub struct Network {
     bits: u128,
     mask: u128,
 }
 
 impl Network {
     /// Reads `address` or `address/length`; bits past the length do not matter.
-    pub(crate) fn parse(text: &str) -> Option<Network> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Network> {
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),
@@ -119,8 +120,13 @@ impl Network {
     }
 
     /// Whether the address lies inside; what is not an address never does.
-    pub(crate) fn contains(&self, address: &str) -> bool {
-        let Ok(address) = address.parse() else { return false };
+    pub(crate) fn contains_text(&self, address: &str) -> bool {
+        address.parse().is_ok_and(|address| self.contains(address))
+    }
+
+    /// Whether the address lies inside.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
         let bits = mapped(address);
         // `::/0` means all of IPv6, not IPv4 as well.
         is_v4(bits) == is_v4(self.bits) && bits & self.mask == self.bits
@@ -229,7 +235,7 @@ mod tests {
 
     #[test]
     fn networks_hold_their_own_family() {
-        let holds = |network: &str, address: &str| Network::parse(network).unwrap().contains(address);
+        let holds = |network: &str, address: &str| Network::parse(network).unwrap().contains_text(address);
         assert!(holds("10.0.0.0/8", "10.255.255.255"));
         assert!(holds("10.1.2.3/8", "10.0.0.0"));
         assert!(!holds("10.0.0.0/8", "11.0.0.0"));

@@ -3,6 +3,7 @@
 //! Path and method, size of the body, target; then who sent it; then the operation. Nothing is parsed for
 //! strangers but the head.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -23,6 +24,7 @@ use crate::date::Dates;
 use crate::dispatch::dispatch;
 use crate::endpoint::{Answer, EncryptedWith, Endpoint, Origin};
 use crate::faults::Faults;
+use crate::forwarded::TrustedProxies;
 use crate::guard::{Failure, guarded};
 use crate::limits::Limits;
 use crate::metrics::{ConnectionMetrics, DoingLabel, Ended, Metrics, Shard};
@@ -41,6 +43,7 @@ pub(crate) struct Api {
     pub(crate) limits: Limits,
     /// Without a slash at its end; mostly empty.
     pub(crate) path_prefix: String,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) metrics: Metrics,
 }
 
@@ -72,6 +75,8 @@ pub(crate) struct Progress {
     pub(crate) started: Instant,
     pub(crate) now: Timestamp,
     pub(crate) request_id: Uuid,
+    /// The address of the client, which a proxy may have told.
+    pub(crate) source: IpAddr,
     /// Known once the head was understood.
     operation: Option<Operation>,
     /// What is asked of STS, known once the form was read.
@@ -85,6 +90,7 @@ impl Endpoint for Kms {
             started: Instant::now(),
             now: self.api.clock.now(),
             request_id: self.request_ids.next(service),
+            source: self.api.trusted_proxies.client(origin.source, request.headers()),
             operation: None,
             sts: None,
         };
@@ -123,7 +129,7 @@ impl Kms {
         let through = self.api.service.endpoint(origin.endpoint.as_deref())?;
         let call = self.call(&head, &body, (origin, through.as_deref()), exchange)?;
         let service = &*self.api.service;
-        let recorded = Exchange::begin(service, &self.recorder, operation, &call, client(&head, origin))?;
+        let recorded = Exchange::begin(service, &self.recorder, operation, &call, client(&head, origin, exchange.source))?;
         let admitted = match recorded.admit() {
             Ok(()) => self.meet_faults(operation, &body, &call, deadline).await,
             Err(throttled) => Err(throttled.into()),
@@ -187,7 +193,7 @@ impl Kms {
         );
         let Authenticated { identity, region } =
             authenticated.inspect_err(|error| self.record_refused(head, origin, exchange, error.code()))?;
-        let connection = connection(head, origin, through);
+        let connection = connection(head, (origin, exchange.source), through);
         let (caller, standing) = match &identity.service {
             None => (Arc::clone(&identity.caller), Arc::clone(&identity.standing)),
             Some(_) => self.api.service.spoken_for(&identity, spoken(head), region)?,
@@ -207,7 +213,7 @@ impl Kms {
             region: claimed_region(head),
             request_id: exchange.request_id,
             at: exchange.now,
-            client: client(head, origin),
+            client: client(head, origin, exchange.source),
             code,
             unrecorded: 0,
         };
@@ -239,12 +245,12 @@ fn spoken(head: &Parts) -> Spoken<'_> {
 /// How a request came, as policies may ask.
 pub(crate) fn connection<'h>(
     head: &'h Parts,
-    origin: &Origin,
+    (origin, source): (&Origin, IpAddr),
     through: Option<&'h PrivateEndpoint>,
 ) -> Connection<'h> {
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     Connection {
-        source: Some(origin.source),
+        source: Some(source),
         tls: origin.tls.is_some(),
         user_agent: text(header::USER_AGENT),
         referer: text(header::REFERER),
@@ -261,7 +267,7 @@ fn count_timeout(refusal: &Refusal, metrics: &ConnectionMetrics) {
 }
 
 /// What the record of a request tells of its client.
-pub(crate) fn client<'h>(head: &'h Parts, origin: &'h Origin) -> Client<'h> {
+pub(crate) fn client<'h>(head: &'h Parts, origin: &'h Origin, source: IpAddr) -> Client<'h> {
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     let host = || head.uri.authority().map(http::uri::Authority::as_str).or_else(|| text(header::HOST));
     let tls = |tls: EncryptedWith| Tls {
@@ -271,7 +277,7 @@ pub(crate) fn client<'h>(head: &'h Parts, origin: &'h Origin) -> Client<'h> {
         host: host(),
     };
     Client {
-        source: Some(origin.source),
+        source: Some(source),
         user_agent: text(header::USER_AGENT),
         tls: origin.tls.map(tls),
         endpoint: origin.endpoint.as_deref(),

@@ -14,6 +14,7 @@ use crate::authenticate::Credentials;
 use crate::body::Bodies;
 use crate::core;
 use crate::faults::Faults;
+use crate::forwarded::TrustedProxies;
 use crate::http::{Api, Kms};
 use crate::limits::Limits;
 use crate::metrics::{ConnectionMetrics, Metrics};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub limits: Limits,
     /// A path before that of the API, such as `/kms`; it is part of what clients sign. Default: none.
     pub path_prefix: String,
+    /// The proxies that are believed when they say whose request it is. Default: none.
+    pub trusted_proxies: TrustedProxies,
     /// Whom to believe.
     pub credentials: Credentials,
     /// The clock that signatures are judged by and `Date` tells, where it is not the service's: clients sign by the
@@ -68,6 +71,7 @@ impl Default for Settings {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
             path_prefix: String::new(),
+            trusted_proxies: TrustedProxies::default(),
             credentials: Credentials::default(),
             clock: None,
             faults: None,
@@ -109,8 +113,17 @@ impl Server {
     /// # Errors
     /// A listener cannot be bound, or a thread not be started; nothing is left running then.
     pub fn start(settings: Settings, service: Arc<Service>, metrics: &Metrics) -> Result<Self, StartError> {
-        let Settings { listeners, operations, cores, limits, path_prefix, credentials, clock, faults } =
-            settings;
+        let Settings {
+            listeners,
+            operations,
+            cores,
+            limits,
+            path_prefix,
+            trusted_proxies,
+            credentials,
+            clock,
+            faults,
+        } = settings;
         let tls = listeners.iter().filter_map(|listen| listen.tls.clone()).collect();
         let bound = listeners.iter().map(bind_api).collect::<Result<Vec<_>, _>>()?;
         let draining = Arc::new(AtomicBool::new(false));
@@ -134,6 +147,7 @@ impl Server {
             bodies: Bodies::new(&limits),
             limits: limits.clone(),
             path_prefix: path_prefix.trim_end_matches('/').to_owned(),
+            trusted_proxies,
             metrics: metrics.clone(),
         });
         let api = Pool::start("api", bound, cores, &limits, &metrics.connections, || Kms::new(&api))

@@ -129,10 +129,10 @@ impl Kms {
             (None, DEFAULT_REGION.parse().map_err(|_| Refused::Failure)?)
         };
         let through = self.api.service.endpoint(origin.endpoint.as_deref()).map_err(Refused::Endpoint)?;
-        let connection = connection(&head, origin, through.as_deref());
+        let connection = connection(&head, (origin, progress.source), through.as_deref());
         let call = StsCall { signer, region, request_id: progress.request_id, connection };
         // Boxed, so that it is no part of every connection.
-        let to = (&self.recorder, client(&head, origin));
+        let to = (&self.recorder, client(&head, origin, progress.source));
         let answering = Box::pin(self.api.service.sts(action, &form, &call, to));
         Ok(guarded(deadline, answering).await.map_err(|_| Refused::Failure)??)
     }

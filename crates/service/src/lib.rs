@@ -41,4 +41,6 @@ pub use seed::{SeedError, SeedKey, SeedMember, SeedReport};
 pub use sts::{Fetch, Form, NAMESPACE, StsAction, StsCall, StsCode, StsError, Xml};
 pub use trail::{KnownTrail, StoppedTrail};
 pub use trent_attestation::{Freshness, RootError, Roots};
-pub use trent_gate::{CacheBounds, Connection, Endpoint, Gate, OpenError, Parts, Registry, Standing};
+pub use trent_gate::{
+    CacheBounds, Connection, Endpoint, Gate, Network, OpenError, Parts, Registry, Standing,
+};

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de::Error};
-use trent_server::Limits;
+use trent_server::{Limits, TrustedProxies};
+use trent_service::Network;
 
 use super::bounded::Bounded;
 use super::setting::{Default as D, Section, Setting};
@@ -20,6 +21,7 @@ pub(crate) struct HttpSection {
     pub(crate) client_certificates: ClientCertificates,
     #[serde(deserialize_with = "path_prefix")]
     pub(crate) path_prefix: String,
+    pub(crate) trusted_proxies: Proxies,
     pub(crate) threads: Bounded<0, 1024>,
     pub(crate) drain_seconds: Bounded<0, 3600>,
     handshake_seconds: Bounded<1, 600>,
@@ -47,6 +49,7 @@ impl Default for HttpSection {
             client_ca: None,
             client_certificates: ClientCertificates::Optional,
             path_prefix: String::new(),
+            trusted_proxies: Proxies::default(),
             threads: Bounded::new(0),
             drain_seconds: Bounded::new(30),
             handshake_seconds: Bounded::new(10),
@@ -122,6 +125,22 @@ impl<'de> Deserialize<'de> for Addresses {
     }
 }
 
+/// The networks of the proxies that are believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Proxies(pub(crate) TrustedProxies);
+
+impl<'de> Deserialize<'de> for Proxies {
+    fn deserialize<De: Deserializer<'de>>(deserializer: De) -> Result<Self, De::Error> {
+        let network = |text: &String| {
+            let network = Network::parse(text);
+            let problem = "is neither an address nor a network such as 10.0.0.0/8";
+            network.ok_or_else(|| De::Error::custom(format!("`{text}` {problem}")))
+        };
+        let networks = Vec::<String>::deserialize(deserializer)?.iter().map(network).collect();
+        networks.map(|networks| Self(TrustedProxies::new(networks)))
+    }
+}
+
 /// Nothing, or a path as clients send it: another one would never match, and every request be refused.
 fn path_prefix<'de, De: Deserializer<'de>>(deserializer: De) -> Result<String, De::Error> {
     let prefix = String::deserialize(deserializer)?;
@@ -174,6 +193,13 @@ pub(super) const SECTION: Section = Section {
             name: "path_prefix",
             default: D::Is("\"\""),
             comment: "A path before that of the API, such as \"/kms\". Clients sign it.",
+        },
+        Setting {
+            name: "trusted_proxies",
+            default: D::Is("[]"),
+            comment: "Addresses, or networks such as \"10.0.0.0/8\", of the proxies in front. What they say in `X-Forwarded-For`\n\
+                      is the address of the client, for `aws:SourceIp` and the audit trail. Without it they are not to be\n\
+                      told from their clients; whoever else sends the header is not heard.",
         },
         Setting {
             name: "threads",
@@ -258,6 +284,19 @@ mod tests {
         assert_eq!((one.listen.0.len(), more.listen.0.len()), (1, 2));
         assert!(toml::from_str::<HttpSection>("listen = []").is_err());
         assert!(toml::from_str::<HttpSection>("listen = 'localhost'").is_err());
+    }
+
+    #[test]
+    fn trusted_proxies_are_addresses_and_networks() {
+        let proxies = |text: &str| toml::from_str::<HttpSection>(&format!("trusted_proxies = [{text}]"));
+        let read = proxies("'10.0.0.1', '192.168.0.0/16', 'fd00::/8'").unwrap().trusted_proxies;
+        let networks = ["10.0.0.1", "192.168.0.0/16", "fd00::/8"].map(|text| Network::parse(text).unwrap());
+        assert_eq!(read, Proxies(TrustedProxies::new(networks.to_vec())));
+        for wrong in ["'10.0.0.0/33'", "'proxy.example.com'", "'10.0.0.1:80'", "''", "10"] {
+            assert!(proxies(wrong).is_err(), "{wrong}");
+        }
+        let told = proxies("'10.0.0.0/33'").unwrap_err();
+        assert!(told.message().contains("`10.0.0.0/33` is neither an address nor a network"), "{told}");
     }
 
     #[test]
