@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use trent_database::{Database, DatabaseError, Observer, ReadJob, WriteJob};
 
-/// Passes everything on to another database, but for the writes that are to fail.
+/// Passes everything on to another database, but for what is to fail.
 pub struct FaultyDatabase {
     inner: Arc<dyn Database>,
     state: Mutex<State>,
@@ -13,6 +13,7 @@ pub struct FaultyDatabase {
 #[derive(Default)]
 struct State {
     failing: Vec<&'static str>,
+    reads_to_fail: usize,
     written: Vec<&'static str>,
 }
 
@@ -27,6 +28,11 @@ impl FaultyDatabase {
         self.with(|state| state.failing.push(name));
     }
 
+    /// Makes the next read fail, in the same way.
+    pub fn fail_next_read(&self) {
+        self.with(|state| state.reads_to_fail += 1);
+    }
+
     /// How many writes of this name were passed on.
     pub fn written(&self, name: &str) -> usize {
         self.with(|state| state.written.iter().filter(|written| **written == name).count())
@@ -39,7 +45,16 @@ impl FaultyDatabase {
 
 impl Database for FaultyDatabase {
     fn submit_read(&self, job: Box<dyn ReadJob>) {
-        self.inner.submit_read(job);
+        let fails = self.with(|state| {
+            let fails = state.reads_to_fail > 0;
+            state.reads_to_fail -= usize::from(fails);
+            fails
+        });
+        if fails {
+            job.fail(DatabaseError::Busy);
+        } else {
+            self.inner.submit_read(job);
+        }
     }
 
     fn submit_write(&self, job: Box<dyn WriteJob>) {

@@ -5,7 +5,7 @@ use trent_crypto::ciphertext::double::Double;
 use trent_domain::key_store::ProxyFailure;
 use trent_protocol::Operation::{
     self, Decrypt, DescribeKey, Encrypt, GenerateDataKey, GenerateDataKeyPair,
-    GenerateDataKeyPairWithoutPlaintext, GenerateDataKeyWithoutPlaintext, ReEncrypt,
+    GenerateDataKeyPairWithoutPlaintext, GenerateDataKeyWithoutPlaintext, ReEncrypt, UpdateCustomKeyStore,
 };
 use trent_testkit::{Asked, TestKms, base64, bytes};
 
@@ -367,4 +367,31 @@ async fn the_trail_names_store_and_external_key_and_nothing_of_the_proxy() {
     let metadata = &created["responseElements"]["keyMetadata"];
     assert_eq!(metadata["customKeyStoreId"], json!(store), "{metadata}");
     assert_eq!(metadata["xksKeyConfiguration"]["id"], "foo", "{metadata}");
+}
+
+/// The store of the destination is looked at again when it is its turn, and by then it is not in memory any more.
+#[tokio::test]
+async fn a_store_that_cannot_be_looked_at_again_is_told_as_what_the_database_says() {
+    let (kms, faults) = TestKms::with_faults().await;
+    let (one, two) = (connected(&kms, "one").await, connected(&kms, "two").await);
+    let (from, to) = (kms.create_key_in(&one, "foo").await, kms.create_key_in(&two, "bar").await);
+    let blob = encrypt(&kms, &from, json!({})).await;
+    let request = json!({"CiphertextBlob": blob, "DestinationKeyId": to});
+    kms.ok(ReEncrypt, request.clone()).await;
+    kms.proxies.take_asked();
+    kms.proxies.stall(true);
+    let interfere = async {
+        while kms.proxies.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let renamed = json!({"CustomKeyStoreId": two, "NewCustomKeyStoreName": "three"});
+        kms.ok(UpdateCustomKeyStore, renamed).await;
+        faults.fail_next_read();
+        kms.proxies.stall(false);
+    };
+    let (refused, ()) = tokio::join!(kms.refused(ReEncrypt, request.clone()), interfere);
+    assert_eq!(code(&refused), "ThrottlingException", "{refused}");
+    let asked: Vec<_> = kms.proxies.take_asked().iter().map(|asked| asked.api).collect();
+    assert_eq!(asked, ["decrypt"], "the other proxy is not asked");
+    kms.ok(ReEncrypt, request).await;
 }
