@@ -131,9 +131,9 @@ impl RootKeyArguments {
             what: "passphrase",
             descriptor: self.passphrase_fd,
             file: config.root_key.passphrase_file.clone(),
-            variable: environment.get("TRENT_ROOT_PASSPHRASE").map(str::to_owned),
+            variable: environment.secret("TRENT_ROOT_PASSPHRASE"),
         };
-        Given { passphrase, hsm: HsmKey::of(config, environment.get("TRENT_ROOT_PIN")) }
+        Given { passphrase, hsm: HsmKey::of(config, environment.secret("TRENT_ROOT_PIN")) }
     }
 }
 
@@ -284,7 +284,8 @@ impl RekeyArguments {
 
     /// The key in an HSM that the new root key is encrypted by.
     pub(crate) fn new_hsm(&self, config: &Config, environment: &Environment) -> Result<HsmKey> {
-        let variable = environment.get("TRENT_NEW_ROOT_PIN").or(environment.get("TRENT_ROOT_PIN"));
+        let variable =
+            environment.secret("TRENT_NEW_ROOT_PIN").or_else(|| environment.secret("TRENT_ROOT_PIN"));
         let hsm = match &self.new_config {
             Some(file) => HsmKey::of(&load(Some(file), environment)?, variable),
             None => HsmKey::of(config, variable),
@@ -298,7 +299,7 @@ impl RekeyArguments {
             what: "passphrase",
             descriptor: self.new_passphrase_fd,
             file: self.new_passphrase_file.clone(),
-            variable: environment.get("TRENT_NEW_ROOT_PASSPHRASE").map(str::to_owned),
+            variable: environment.secret("TRENT_NEW_ROOT_PASSPHRASE"),
         }
     }
 }

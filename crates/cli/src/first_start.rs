@@ -1,6 +1,7 @@
 //! The first start: an account, its administrator, an access key, and the file that has it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use trent_crypto::{Random, SecretBytes};
@@ -20,24 +21,23 @@ const SECRET_CHARACTERS_MAX: usize = 128;
 #[derive(Default)]
 pub(crate) struct FirstAccessKey {
     id: Option<String>,
-    secret: Option<String>,
+    secret: Option<Arc<SecretBytes>>,
 }
 
 impl FirstAccessKey {
     /// What `TRENT_BOOTSTRAP_…` say. Checked at every start, so that a mistake shows before it matters.
     pub(crate) fn of(environment: &Environment) -> Result<Self> {
         let id = environment.get("TRENT_BOOTSTRAP_ACCESS_KEY_ID").map(str::to_owned);
-        let secret = environment.get("TRENT_BOOTSTRAP_SECRET_ACCESS_KEY").map(str::to_owned);
+        let secret = environment.secret("TRENT_BOOTSTRAP_SECRET_ACCESS_KEY");
         if id.as_ref().is_some_and(|id| !is_access_key_id(id)) {
             return Err(misuse(
                 "TRENT_BOOTSTRAP_ACCESS_KEY_ID is no access key id: 16 to 128 of A-Z a-z 0-9 _",
             ));
         }
-        let is_secret = |secret: &String| {
-            (16..=SECRET_CHARACTERS_MAX).contains(&secret.len())
-                && secret.bytes().all(|byte| byte.is_ascii_graphic())
+        let is_secret = |secret: &[u8]| {
+            (16..=SECRET_CHARACTERS_MAX).contains(&secret.len()) && secret.iter().all(u8::is_ascii_graphic)
         };
-        if secret.as_ref().is_some_and(|secret| !is_secret(secret)) {
+        if secret.as_ref().is_some_and(|secret| !is_secret(secret.expose())) {
             return Err(misuse("TRENT_BOOTSTRAP_SECRET_ACCESS_KEY must be 16 to 128 printable characters"));
         }
         Ok(Self { id, secret })
@@ -45,7 +45,10 @@ impl FirstAccessKey {
 
     /// The key of `trent dev`, whose form no other key may have.
     pub(crate) fn test() -> Self {
-        Self { id: Some(TEST.to_owned()), secret: Some(TEST.to_owned()) }
+        Self {
+            id: Some(TEST.to_owned()),
+            secret: Some(Arc::new(SecretBytes::from(TEST.as_bytes().to_vec()))),
+        }
     }
 
     fn is_fixed(&self) -> bool {
@@ -86,14 +89,12 @@ pub(crate) fn prepare(
         None => format!("AKIA{}", draw(random, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)?),
     };
     let secret = match &key.secret {
-        Some(secret) => secret.clone(),
-        None => draw(
-            random,
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-            SECRET_CHARACTERS,
-        )?,
+        Some(secret) => SecretBytes::from(secret.expose().clone()),
+        None => {
+            const BASE_64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+            SecretBytes::from(draw(random, BASE_64, SECRET_CHARACTERS)?.into_bytes())
+        }
     };
-    let secret = SecretBytes::from(secret.into_bytes());
     let text = credentials(&access_key_id, &secret);
     let file = credentials_file(data_dir);
     write_durably(&file, text.expose()).with_context(|| format!("{} cannot be written", file.display()))?;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use trent_crypto::SecretBytes;
@@ -22,8 +23,8 @@ pub(crate) struct SecretSource {
     pub(crate) descriptor: Option<u32>,
     /// A file.
     pub(crate) file: Option<PathBuf>,
-    /// The value of a variable.
-    pub(crate) variable: Option<String>,
+    /// The value of a variable. Shared, since it is not copied.
+    pub(crate) variable: Option<Arc<SecretBytes>>,
 }
 
 impl fmt::Debug for SecretSource {
@@ -48,7 +49,7 @@ impl SecretSource {
         if let Some(file) = &self.file {
             return self.read_file(file, &format!("the file {}", file.display())).map(Some);
         }
-        let value = self.variable.as_ref().map(|value| self.trimmed(value.as_bytes(), "the environment"));
+        let value = self.variable.as_ref().map(|value| self.trimmed(value.expose(), "the environment"));
         value.transpose()
     }
 
@@ -88,6 +89,7 @@ impl SecretSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Environment;
 
     fn of_file(content: &[u8]) -> Result<Vec<u8>, String> {
         let dir = tempfile::tempdir().unwrap();
@@ -114,7 +116,8 @@ mod tests {
 
     #[test]
     fn what_is_printed_has_no_secret() {
-        let source = SecretSource { variable: Some("hunter2".to_owned()), ..SecretSource::default() };
+        let secret = Environment::of([("PIN", "hunter2")]).secret("PIN").unwrap();
+        let source = SecretSource { variable: Some(secret), ..SecretSource::default() };
         assert!(!format!("{source:?}").contains("hunter2"));
     }
 

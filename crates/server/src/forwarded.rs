@@ -86,7 +86,10 @@ mod tests {
 
     #[test]
     fn several_headers_are_one_list_in_their_order() {
-        assert_eq!(client("10.0.0.1", &[b"198.51.100.1", b"203.0.113.7, 10.0.0.2", b"10.0.0.3"]), "203.0.113.7");
+        assert_eq!(
+            client("10.0.0.1", &[b"198.51.100.1", b"203.0.113.7, 10.0.0.2", b"10.0.0.3"]),
+            "203.0.113.7"
+        );
     }
 
     #[test]
@@ -94,7 +97,8 @@ mod tests {
         assert_eq!(client("192.0.2.1", &[b"203.0.113.7"]), "192.0.2.1");
         assert_eq!(client("192.0.2.1", &[b"10.0.0.1"]), "192.0.2.1");
         let nobody = TrustedProxies::default();
-        let headers = HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_static("203.0.113.7"))]);
+        let headers =
+            HeaderMap::from_iter([(HEADER.parse().unwrap(), HeaderValue::from_static("203.0.113.7"))]);
         assert_eq!(nobody.client("10.0.0.1".parse().unwrap(), &headers).to_string(), "10.0.0.1");
     }
 

@@ -129,7 +129,13 @@ impl Kms {
         let through = self.api.service.endpoint(origin.endpoint.as_deref())?;
         let call = self.call(&head, &body, (origin, through.as_deref()), exchange)?;
         let service = &*self.api.service;
-        let recorded = Exchange::begin(service, &self.recorder, operation, &call, client(&head, origin, exchange.source))?;
+        let recorded = Exchange::begin(
+            service,
+            &self.recorder,
+            operation,
+            &call,
+            client(&head, origin, exchange.source),
+        )?;
         let admitted = match recorded.admit() {
             Ok(()) => self.meet_faults(operation, &body, &call, deadline).await,
             Err(throttled) => Err(throttled.into()),

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use anyhow::Result;
 use toml::{Table, Value};
+use trent_crypto::SecretBytes;
 
 use super::Config;
 use super::setting::names;
@@ -14,9 +16,10 @@ use crate::failure::misuse;
 
 const PREFIX: &str = "TRENT_";
 
-/// The variables of a process, or made-up ones in tests.
+/// The variables of a process, or made-up ones in tests. There are secrets among them, so that all are wiped; what the
+/// system keeps of them is out of reach.
 #[derive(Clone, Default)]
-pub(crate) struct Environment(BTreeMap<String, String>);
+pub(crate) struct Environment(BTreeMap<String, Arc<SecretBytes>>);
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,25 +32,32 @@ impl Environment {
     /// Those of this process; what is not UTF-8 is not there.
     pub(crate) fn of_process() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
+            Some((name.into_string().ok()?, secret(value.into_string().ok()?)))
         };
         Self(std::env::vars_os().filter_map(text).collect())
     }
 
     #[cfg(test)]
     pub(crate) fn of<const N: usize>(variables: [(&str, &str); N]) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), secret(value.to_owned()));
+        Self(variables.into_iter().map(owned).collect())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.get(name).and_then(|value| std::str::from_utf8(value.expose()).ok())
+    }
+
+    /// A passphrase or a PIN.
+    pub(crate) fn secret(&self, name: &str) -> Option<Arc<SecretBytes>> {
+        self.0.get(name).cloned()
     }
 
     /// Puts the settings among the variables into `table`.
     pub(super) fn override_settings(&self, table: &mut Table) -> Result<()> {
-        for (variable, text) in self.0.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
+        for variable in self.0.keys().filter(|name| name.starts_with(PREFIX)) {
             match setting_of(variable) {
                 Some(path) => {
+                    let text = self.get(variable).unwrap_or_default();
                     let (section, name) = known(variable, &path)?;
                     let value = typed(variable, section, name, text)?;
                     insert(table, section, name, value);
@@ -57,6 +67,10 @@ impl Environment {
         }
         Ok(())
     }
+}
+
+fn secret(text: String) -> Arc<SecretBytes> {
+    Arc::new(SecretBytes::from(text.into_bytes()))
 }
 
 /// `http.listen` of `TRENT_HTTP__LISTEN`; nothing of variables that have not this form.

@@ -136,8 +136,9 @@ impl<'de> Deserialize<'de> for Proxies {
             let problem = "is neither an address nor a network such as 10.0.0.0/8";
             network.ok_or_else(|| De::Error::custom(format!("`{text}` {problem}")))
         };
-        let networks = Vec::<String>::deserialize(deserializer)?.iter().map(network).collect();
-        networks.map(|networks| Self(TrustedProxies::new(networks)))
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        let networks = texts.iter().map(network).collect::<Result<_, De::Error>>()?;
+        Ok(Self(TrustedProxies::new(networks)))
     }
 }
 

@@ -1,8 +1,10 @@
 //! A root key that a key in an HSM encrypts: made here, encrypted there, and there alone decrypted again.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use trent_crypto::root::{WRAPPED_ROOT_KEY_AAD, WrappedRootKey};
-use trent_crypto::{Key256, Random};
+use trent_crypto::{Key256, Random, SecretBytes};
 use trent_hsm::{Attributes, Error, IvMode, KEY_ID_BYTES, KeyName, Sealed, TokenError};
 
 use crate::config::{Config, RootKeyPkcs11Section};
@@ -30,14 +32,9 @@ struct Checked {
 
 impl HsmKey {
     /// That of a configuration; the PIN may be in `variable` too.
-    pub(crate) fn of(config: &Config, variable: Option<&str>) -> Self {
+    pub(crate) fn of(config: &Config, variable: Option<Arc<SecretBytes>>) -> Self {
         let section = config.root_key_pkcs11.clone();
-        let pin = SecretSource {
-            what: "PIN",
-            descriptor: None,
-            file: section.pin_file.clone(),
-            variable: variable.map(str::to_owned),
-        };
+        let pin = SecretSource { what: "PIN", descriptor: None, file: section.pin_file.clone(), variable };
         Self { section, limits: limits(&config.hsm), pin, spares_tries: false }
     }
 
