@@ -25,6 +25,7 @@ mod identifiers;
 mod identities;
 mod isolation;
 mod kinds;
+mod mfa;
 mod paging;
 mod permissions;
 mod quotas;

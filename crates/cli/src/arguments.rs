@@ -23,8 +23,9 @@ pub(crate) use audit::{AuditCommand, AuditPlace, FindArguments, VerifyArguments}
 pub(crate) use clusters::ClusterCommand;
 pub(crate) use dev::{ClockCommand, FaultCommand};
 pub(crate) use identities::{
-    AccessKeyCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand, PrincipalCommand,
-    RecordCommand, RightsCommand, RoleCommand, SessionKeyCommand, TokenCommand, UserCommand,
+    AccessKeyCommand, GroupCommand, MfaDeviceCommand, Named, OidcProviderCommand, PolicyCommand,
+    PrincipalCommand, RecordCommand, RightsCommand, RoleCommand, SessionKeyCommand, TokenCommand,
+    UserCommand,
 };
 pub(crate) use policy::{CheckArguments, ExplainArguments, PolicyWords};
 pub(crate) use transfer::{ExportArguments, ImportArguments};
@@ -367,6 +368,9 @@ pub(crate) enum AdminCommand {
     /// Access keys.
     #[command(subcommand)]
     AccessKey(AccessKeyCommand),
+    /// Devices for one-time codes, the second factor of users.
+    #[command(subcommand)]
+    MfaDevice(MfaDeviceCommand),
     /// The key that seals session tokens.
     #[command(subcommand)]
     SessionKey(SessionKeyCommand),

@@ -35,6 +35,8 @@ pub mod label {
     pub const KEY_MATERIAL: &str = "key-material";
     /// The secret of an access key, under the ring's key `access-keys`. Field: `access-key`.
     pub const ACCESS_KEY_SECRET: &str = "access-key-secret";
+    /// The key of a device for one-time codes, under the ring's key `access-keys`. Field: `mfa-device`.
+    pub const MFA_DEVICE_KEY: &str = "mfa-device-key";
     /// The secret that trent shows to what is behind a custom key store, under the domain key of its account and Region.
     /// Fields: `account`, `region`, `key-store`.
     pub const KEY_STORE_SECRET: &str = "key-store-secret";

@@ -25,6 +25,7 @@ pub mod material_id;
 pub mod random;
 pub mod root;
 pub mod secret;
+pub mod totp;
 pub mod transfer;
 
 mod der;
@@ -44,3 +45,4 @@ pub use mac::{InvalidMac, InvalidMacKey, MacKey, MacSpec};
 pub use message::SealError;
 pub use random::{Random, RandomError, SystemRandom};
 pub use secret::{Key256, Secret, SecretBytes};
+pub use totp::TotpKey;

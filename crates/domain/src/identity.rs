@@ -1,6 +1,7 @@
 //! Accounts, users, roles, access keys: who there is, and who is calling.
 
 mod caller;
+mod mfa;
 mod names;
 mod records;
 mod tokens;
@@ -13,9 +14,11 @@ use crate::identifier::AccountId;
 use crate::time::Timestamp;
 
 pub use caller::{Caller, Organization, Principal, Session, Source, Via};
+pub use mfa::{MfaDevice, mfa_device_arn};
 pub use names::{
-    iam_arn, is_access_key_id, is_group_name, is_path, is_policy_name, is_principal_name, is_service_name,
-    is_session_name, is_unique_id, parse_role_arn, provider_arn, provider_name, root_arn, session_arn,
+    iam_arn, is_access_key_id, is_group_name, is_mfa_device_name, is_path, is_policy_name, is_principal_name,
+    is_service_name, is_session_name, is_unique_id, parse_role_arn, provider_arn, provider_name, root_arn,
+    session_arn,
 };
 pub use records::{
     Group, InlinePolicy, Kind, ManagedPolicy, OidcProvider, ProviderKeys, Record, RecordName, Rights, Role,

@@ -32,6 +32,10 @@ pub const IMPORTED_MATERIAL_DAYS_MAX: u32 = 365;
 pub const IMPORT_PARAMETERS_HOURS: u32 = 24;
 /// Access keys that one user may have.
 pub const ACCESS_KEYS_PER_USER_MAX: usize = 2;
+/// Devices for one-time codes that one user may have.
+pub const MFA_DEVICES_PER_USER_MAX: usize = 8;
+/// Characters of the name of a device for one-time codes.
+pub const MFA_DEVICE_NAME_CHARACTERS_MAX: usize = 226;
 /// Characters of the name of a user or a role.
 pub const PRINCIPAL_NAME_CHARACTERS_MAX: usize = 64;
 /// Characters of the name of a group.

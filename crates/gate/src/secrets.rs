@@ -29,6 +29,18 @@ impl Gate {
         self.keyring.open(RingName::AccessKeys, &Purpose::new(label::ACCESS_KEY_SECRET, &owner), sealed)
     }
 
+    /// Seals the key of a device for one-time codes.
+    pub fn seal_mfa_device_key(&self, arn: &str, key: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let owner = [("mfa-device", arn.as_bytes())];
+        self.keyring.seal(RingName::AccessKeys, &Purpose::new(label::MFA_DEVICE_KEY, &owner), key)
+    }
+
+    /// Opens the key of a device for one-time codes.
+    pub fn open_mfa_device_key(&self, arn: &str, sealed: &[u8]) -> Result<SecretBytes, StoreError> {
+        let owner = [("mfa-device", arn.as_bytes())];
+        self.keyring.open(RingName::AccessKeys, &Purpose::new(label::MFA_DEVICE_KEY, &owner), sealed)
+    }
+
     /// The token of a session that begins, and the secret of its access key.
     pub fn seal_session(&self, access_key_id: &str, contents: &[u8]) -> Result<SealedSession, StoreError> {
         let unknown = || StoreError::UnknownRingKey("sessions".to_owned());

@@ -29,8 +29,9 @@ pub use error::KmsError;
 pub use identity::file as identity_file;
 pub use identity::{
     CertificateMark, ClientCertificate, Configured, ConfiguredAccessKey, ConfiguredAccount,
-    ConfiguredCertificate, ConfiguredEndpoint, ConfiguredOrganization, ConfiguredService, IdentityPlaces,
-    IdentityProblem, NamedDocument, ServiceEntry, SessionError, Shown, SigningIdentity, Spoken,
+    ConfiguredCertificate, ConfiguredEndpoint, ConfiguredMfaDevice, ConfiguredOrganization,
+    ConfiguredService, IdentityPlaces, IdentityProblem, NamedDocument, ServiceEntry, SessionError, Shown,
+    SigningIdentity, Spoken,
 };
 pub use jobs::JobReport;
 pub use open::{Bootstrap, Options, ReloadError, Service, Started};

@@ -27,7 +27,7 @@ use crate::identity::{
 };
 use crate::jobs::{HealthChecks, Settling};
 use crate::quotas::{Desk as QuotaDesk, QuotaRules, Throttled};
-use crate::sts::{Fetch, ProviderKeyCache};
+use crate::sts::{Fetch, MfaAttempts, ProviderKeyCache};
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
@@ -128,6 +128,7 @@ pub struct Service {
     // committed must not replace the directory after it, or an access key that was disabled would sign again.
     pub(crate) configured: Mutex<Arc<Configured>>,
     pub(crate) provider_keys: ProviderKeyCache,
+    pub(crate) mfa_attempts: MfaAttempts,
     /// The way to the network, where there is one.
     pub(crate) fetch: OnceLock<Arc<dyn Fetch>>,
     pub(crate) key_stores_wanted: Notify,
@@ -161,6 +162,7 @@ impl Service {
             directory: ArcSwap::default(),
             configured: Mutex::default(),
             provider_keys: ProviderKeyCache::default(),
+            mfa_attempts: MfaAttempts::default(),
             fetch: OnceLock::new(),
             key_stores_wanted: Notify::new(),
             settling: Settling::default(),

@@ -61,9 +61,12 @@ def behind(tmp_path):
             threading.Thread(target=proxy.serve_forever, daemon=True).start()
             started.append(proxy)
             made = server.client(service=service, endpoint_url=f"http://127.0.0.1:{proxy.server_address[1]}")
+
+            def claim(request, **_):
+                request.headers["X-Forwarded-For"] = own
+
             if own is not None:
-                add = lambda request, **_: request.headers.add_header("X-Forwarded-For", own)  # noqa: E731
-                made.meta.events.register("before-send.*.*", add)
+                made.meta.events.register("before-send.*.*", claim)
             return made
 
         started.append(server)

@@ -276,6 +276,23 @@ pub(crate) enum AccessKeyCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum MfaDeviceCommand {
+    /// Show all devices, and whose codes they make.
+    List,
+    /// Make a device and print its key, this once. An app that has the key makes codes from then on.
+    #[command(alias = "create")]
+    Add {
+        #[command(flatten)]
+        device: Named,
+        /// The user that it is for; the root of the account without one.
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Delete a device. Sessions that were begun with it go on.
+    Delete(Named),
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum SessionKeyCommand {
     /// Have another key seal session tokens from now on. Those before it open what they sealed until that is over.
     Rotate,

@@ -50,6 +50,7 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
             tell(ask(dir, &Command::RotateSessionKey {})?, json, text)?
         }
         AdminCommand::Token(words) => tell(ask(dir, &identities::token(words))?, json, text)?,
+        AdminCommand::MfaDevice(words) => tell(ask(dir, &identities::mfa_device(words))?, json, text)?,
         AdminCommand::AccessKey(words) => tell(ask(dir, &identities::access_key(words))?, json, text)?,
     };
     io::stdout().write_all(text.as_bytes())?;
@@ -89,14 +90,19 @@ fn text(reply: Reply) -> String {
         Reply::AccessKeys { access_keys } => table(
             ["ACCESS KEY", "ACCOUNT", "OWNER", "STATUS", "MANAGED BY"],
             access_keys.into_iter().map(|line| {
-                let owner = match line.owner {
-                    Owner::Root => "root".to_owned(),
-                    Owner::User(name) => format!("user {name}"),
-                };
                 let (account, status) = (line.account.to_string(), line.status.to_string());
-                [line.id, account, owner, status, line.managed.to_string()]
+                [line.id, account, owner(&line.owner), status, line.managed.to_string()]
             }),
         ),
+        Reply::MfaDevices { devices } => table(
+            ["SERIAL NUMBER", "OWNER", "MANAGED BY"],
+            devices
+                .into_iter()
+                .map(|line| [line.serial_number, owner(&line.owner), line.managed.to_string()]),
+        ),
+        Reply::NewMfaDevice { serial_number, key, uri } => {
+            format!("mfa_serial = {serial_number}\nkey = {key}\n{uri}\nThe key is not shown again.\n")
+        }
         Reply::NewAccessKey { id, secret } => format!(
             "aws_access_key_id = {id}\naws_secret_access_key = {secret}\nThe secret is not shown again.\n"
         ),
@@ -116,6 +122,13 @@ fn text(reply: Reply) -> String {
         }
         Reply::Done => "Done.\n".to_owned(),
         Reply::Refused { problem } => format!("{problem}\n"),
+    }
+}
+
+fn owner(owner: &Owner) -> String {
+    match owner {
+        Owner::Root => "root".to_owned(),
+        Owner::User(name) => format!("user {name}"),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use trent_domain::identity::{
-    AccessKey, Account, ApiToken, Group, InlinePolicy, ManagedPolicy, OidcProvider, Owner, ProviderKeys,
-    Record, Rights, Role, Status, TokenHolder, User,
+    AccessKey, Account, ApiToken, Group, InlinePolicy, ManagedPolicy, MfaDevice, OidcProvider, Owner,
+    ProviderKeys, Record, Rights, Role, Status, TokenHolder, User,
 };
 use trent_domain::time::Timestamp;
 
@@ -46,6 +46,13 @@ fn records() -> Vec<Record> {
             unique_id: "AGPAADMINS".to_owned(),
             created,
             rights: rights(),
+        }),
+        Record::MfaDevice(MfaDevice {
+            account: of,
+            name: "phone".to_owned(),
+            owner: Owner::User("alice".to_owned()),
+            created,
+            sealed_key: "c2VhbGVk".to_owned(),
         }),
         Record::OidcProvider(provider),
         Record::Policy(ManagedPolicy {

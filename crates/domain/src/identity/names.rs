@@ -2,8 +2,9 @@
 
 use crate::identifier::AccountId;
 use crate::limits::{
-    GROUP_NAME_CHARACTERS_MAX, POLICY_NAME_CHARACTERS_MAX, PRINCIPAL_NAME_CHARACTERS_MAX,
-    PRINCIPAL_PATH_CHARACTERS_MAX, SESSION_NAME_CHARACTERS_MAX, SESSION_NAME_CHARACTERS_MIN,
+    GROUP_NAME_CHARACTERS_MAX, MFA_DEVICE_NAME_CHARACTERS_MAX, POLICY_NAME_CHARACTERS_MAX,
+    PRINCIPAL_NAME_CHARACTERS_MAX, PRINCIPAL_PATH_CHARACTERS_MAX, SESSION_NAME_CHARACTERS_MAX,
+    SESSION_NAME_CHARACTERS_MIN,
 };
 
 /// The full name of an account's root, `arn:aws:iam::<account>:root`.
@@ -54,6 +55,11 @@ pub fn is_group_name(name: &str) -> bool {
 /// Whether `name` may be that of a policy: 1 to 128 of `[\w+=,.@-]`.
 pub fn is_policy_name(name: &str) -> bool {
     has_characters(name, 1, POLICY_NAME_CHARACTERS_MAX)
+}
+
+/// Whether `name` may be that of a device for one-time codes: 1 to 226 of `[\w+=,.@-]`.
+pub fn is_mfa_device_name(name: &str) -> bool {
+    has_characters(name, 1, MFA_DEVICE_NAME_CHARACTERS_MAX)
 }
 
 /// Whether `name` may be that of a role's session: 2 to 64 of `[\w+=,.@-]`.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::names::{iam_arn, provider_arn};
-use super::{ADMINISTRATOR_ACCESS, ApiToken, Status};
+use super::{ADMINISTRATOR_ACCESS, ApiToken, MfaDevice, Status};
 use crate::identifier::AccountId;
 use crate::limits::ROLE_SESSION_SECONDS_DEFAULT;
 use crate::time::Timestamp;
@@ -28,6 +28,8 @@ pub enum Record {
     OidcProvider(OidcProvider),
     /// A token of somebody who cannot sign.
     ApiToken(ApiToken),
+    /// A device for one-time codes.
+    MfaDevice(MfaDevice),
 }
 
 /// The kinds of records.
@@ -46,6 +48,8 @@ pub enum Kind {
     OidcProvider,
     /// A token of somebody who cannot sign.
     ApiToken,
+    /// A device for one-time codes.
+    MfaDevice,
 }
 
 impl Kind {
@@ -58,17 +62,18 @@ impl Kind {
             Self::Policy => "policy",
             Self::OidcProvider => "oidc-provider",
             Self::ApiToken => "api-token",
+            Self::MfaDevice => "mfa-device",
         }
     }
 
-    /// What its unique ids begin with; providers and tokens have none.
+    /// What its unique ids begin with; providers, tokens and devices have none.
     pub const fn unique_id_prefix(self) -> &'static str {
         match self {
             Self::User => "AIDA",
             Self::Group => "AGPA",
             Self::Role => "AROA",
             Self::Policy => "ANPA",
-            Self::OidcProvider | Self::ApiToken => "",
+            Self::OidcProvider | Self::ApiToken | Self::MfaDevice => "",
         }
     }
 }
@@ -100,18 +105,19 @@ impl Record {
             Self::Policy(policy) => (policy.account, Kind::Policy, &policy.name),
             Self::OidcProvider(provider) => (provider.account, Kind::OidcProvider, &provider.url),
             Self::ApiToken(token) => (token.account, Kind::ApiToken, &token.id),
+            Self::MfaDevice(device) => (device.account, Kind::MfaDevice, &device.name),
         };
         RecordName { account, kind, name: name.clone() }
     }
 
-    /// Its unique id; providers and tokens have none.
+    /// Its unique id; providers, tokens and devices have none.
     pub fn unique_id(&self) -> Option<&str> {
         match self {
             Self::User(user) => Some(&user.unique_id),
             Self::Group(group) => Some(&group.unique_id),
             Self::Role(role) => Some(&role.unique_id),
             Self::Policy(policy) => Some(&policy.unique_id),
-            Self::OidcProvider(_) | Self::ApiToken(_) => None,
+            Self::OidcProvider(_) | Self::ApiToken(_) | Self::MfaDevice(_) => None,
         }
     }
 
@@ -124,6 +130,7 @@ impl Record {
             Self::Policy(policy) => policy.arn(),
             Self::OidcProvider(provider) => provider.arn(),
             Self::ApiToken(token) => token.arn(),
+            Self::MfaDevice(device) => device.arn(),
         }
     }
 }

@@ -43,14 +43,8 @@ impl Service {
         let (status, created) = (Status::Active, self.now());
         let key = AccessKey { id: id.clone(), account, owner, status, created, sealed_secret };
         self.change_identities("add access key", move |transaction, configured| {
-            if let Owner::User(name) = &key.owner {
-                let name = RecordName { account, kind: Kind::User, name: name.clone() };
-                if configured.has_record(&name) {
-                    return Err(managed(name));
-                }
-            }
-            check_account(transaction, account)?;
-            check_owner(transaction, &key)?;
+            check_user(transaction, configured, account, &key.owner)?;
+            check_count(transaction, &key)?;
             Ok(transaction.put_access_key(&key)?)
         })
         .await?;
@@ -96,15 +90,25 @@ fn known(transaction: &dyn Transaction, configured: &Configured, id: &str) -> Re
     })
 }
 
-fn check_owner(transaction: &dyn Transaction, key: &AccessKey) -> Result<(), Refused> {
-    if let Owner::User(name) = &key.owner {
-        let record = RecordName { account: key.account, kind: Kind::User, name: name.clone() };
-        if find(transaction, &record)?.is_none() {
-            let account = key.account;
-            let text = format!("account {account} has no user `{name}`; add it with `trent admin user add`");
-            return Err(Refused::new(text));
-        }
+/// Whether an account and its user are in the database, and so may be given something there.
+pub(super) fn check_user(
+    transaction: &dyn Transaction,
+    configured: &Configured,
+    account: AccountId,
+    owner: &Owner,
+) -> Result<(), Refused> {
+    let Owner::User(name) = owner else { return check_account(transaction, account) };
+    let record = RecordName { account, kind: Kind::User, name: name.clone() };
+    if configured.has_record(&record) {
+        return Err(managed(record));
     }
+    check_account(transaction, account)?;
+    find(transaction, &record)?.map(drop).ok_or_else(|| {
+        Refused::new(format!("account {account} has no user `{name}`; add it with `trent admin user add`"))
+    })
+}
+
+fn check_count(transaction: &dyn Transaction, key: &AccessKey) -> Result<(), Refused> {
     let keys = transaction.access_keys()?;
     let has = keys.iter().filter(|known| known.account == key.account && known.owner == key.owner).count();
     if has >= ACCESS_KEYS_PER_USER_MAX {

@@ -234,6 +234,17 @@ pub enum Command {
         /// Its id.
         id: String,
     },
+    /// All devices for one-time codes, without their keys.
+    ListMfaDevices {},
+    /// A new device for one-time codes of a user, or of the account's root.
+    AddMfaDevice {
+        /// The account.
+        account: AccountId,
+        /// The user; absent for the root.
+        user: Option<String>,
+        /// Its name.
+        name: String,
+    },
     /// Whether somebody may do something, and why.
     Explain {
         /// Who, and what.
@@ -322,6 +333,7 @@ impl Command {
             Self::ListAccounts {}
                 | Self::ListUsers {}
                 | Self::ListAccessKeys {}
+                | Self::ListMfaDevices {}
                 | Self::ListTokens {}
                 | Self::ListRecords { .. }
                 | Self::ShowRecord { .. }
@@ -367,6 +379,20 @@ pub enum Reply {
         id: String,
         /// Its secret.
         secret: String,
+    },
+    /// Devices for one-time codes.
+    MfaDevices {
+        /// One line each.
+        devices: Vec<MfaDeviceLine>,
+    },
+    /// A new device for one-time codes. Its key is shown this once.
+    NewMfaDevice {
+        /// Its full name, which requests tell.
+        serial_number: String,
+        /// Its key, in base 32.
+        key: String,
+        /// The same as apps read it, from a QR code or not.
+        uri: String,
     },
     /// A new custom key store.
     KeyStore {
@@ -490,6 +516,17 @@ pub struct AccessKeyLine {
     pub owner: Owner,
     /// Whether it is accepted.
     pub status: Status,
+    /// Who manages it.
+    pub managed: Managed,
+}
+
+/// A device for one-time codes in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MfaDeviceLine {
+    /// Its full name, which requests tell.
+    pub serial_number: String,
+    /// Whose codes it makes.
+    pub owner: Owner,
     /// Who manages it.
     pub managed: Managed,
 }

@@ -11,6 +11,7 @@ mod accounts;
 mod command;
 mod explain;
 mod key_stores;
+mod mfa_devices;
 mod records;
 mod tokens;
 
@@ -28,7 +29,8 @@ use crate::open::{ReloadError, Service};
 use tokens::Wanted;
 
 pub use command::{
-    AccessKeyLine, AccountLine, Command, Managed, RecordLine, Reply, Rights, Secret, TokenLine, UserLine,
+    AccessKeyLine, AccountLine, Command, Managed, MfaDeviceLine, RecordLine, Reply, Rights, Secret,
+    TokenLine, UserLine,
 };
 pub use explain::{Explained, GrantLine, NearLine, PolicyLine, Question};
 pub use key_stores::NewKeyStore;
@@ -114,6 +116,8 @@ impl Service {
             Command::EnableAccessKey { id } => self.set_access_key(id, Status::Active).await,
             Command::DisableAccessKey { id } => self.set_access_key(id, Status::Inactive).await,
             Command::DeleteAccessKey { id } => self.delete_access_key(id).await,
+            Command::ListMfaDevices {} => self.list_mfa_devices().await,
+            Command::AddMfaDevice { account, user, name } => self.add_mfa_device(account, user, name).await,
             Command::Explain { question } => self.explain(&question).await,
             Command::RotateSessionKey {} => self.rotate_session_key().await,
             Command::ListTokens {} => self.list_tokens().await,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use trent_database::{DatabaseError, Records, Transaction};
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::{
-    Group, InlinePolicy, Kind, ManagedPolicy, OidcProvider, Owner, Record, RecordName, Rights, Role, Status,
-    User,
+    Group, InlinePolicy, Kind, ManagedPolicy, MfaDevice, OidcProvider, Owner, Record, RecordName, Rights,
+    Role, Status, User,
 };
 
 use super::{
@@ -208,6 +208,14 @@ impl Service {
                 let keys = transaction.access_keys()?.into_iter();
                 let keys = keys.filter(|key| key.account == name.account && key.owner == owner);
                 keys.map(|key| key.id).try_for_each(|id| transaction.delete_access_key(&id))?;
+                let is_its = |device: &MfaDevice| device.account == name.account && device.owner == owner;
+                let devices = transaction.identities()?.into_iter().filter_map(|record| match record {
+                    Record::MfaDevice(device) if is_its(&device) => {
+                        Some(Record::MfaDevice(device).record_name())
+                    }
+                    _ => None,
+                });
+                devices.into_iter().try_for_each(|device| transaction.delete_identity(&device))?;
             }
             Ok(transaction.delete_identity(&name)?)
         })
@@ -270,7 +278,7 @@ impl Service {
             Record::User(user) => change(&mut user.rights),
             Record::Group(group) => change(&mut group.rights),
             Record::Role(role) => change(&mut role.rights),
-            Record::Policy(_) | Record::OidcProvider(_) | Record::ApiToken(_) => {
+            Record::Policy(_) | Record::OidcProvider(_) | Record::ApiToken(_) | Record::MfaDevice(_) => {
                 Err(Refused::new("policies are given to users, groups and roles"))
             }
         })

@@ -20,6 +20,7 @@ use super::configured::{
 };
 use super::directory::{AccountEntry, Directory, RoleEntry, ServiceEntry, SigningIdentity, UserEntry};
 use super::documents::compile;
+use super::mfa;
 use super::problem::IdentityProblem;
 use super::unsigned::Unsigned;
 
@@ -55,6 +56,7 @@ pub(crate) fn assemble(stored: &Stored, configured: &Configured, gate: &Gate) ->
     }
     configured.services.iter().try_for_each(|service| assembly.service(service))?;
     let mut directory = assembly.directory;
+    directory.mfa_devices = mfa::open(&stored.records, configured, gate)?;
     directory.unsigned = Unsigned::of(&directory, &stored.records, &configured.certificates);
     Ok(directory)
 }
@@ -64,6 +66,7 @@ fn put_together(stored: &Stored, configured: &Configured) -> Assembled<Assembly>
     assembly.accounts(stored, configured)?;
     let records: Vec<&Record> = stored.records.iter().chain(&configured.records).collect();
     check_names(&records)?;
+    mfa::check(&stored.records, configured)?;
     records.iter().try_for_each(|record| check(record))?;
     records.iter().try_for_each(|record| assembly.policy(record))?;
     records.iter().try_for_each(|record| assembly.group(record))?;
@@ -174,7 +177,7 @@ impl Assembly {
                 self.directory.providers.insert(at, Arc::new(provider.clone()));
                 Ok(())
             }
-            Record::Group(_) | Record::Policy(_) | Record::ApiToken(_) => Ok(()),
+            Record::Group(_) | Record::Policy(_) | Record::ApiToken(_) | Record::MfaDevice(_) => Ok(()),
         }
     }
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use trent_domain::identity::{
-    OidcProvider, ProviderKeys, Record, Rights, Role, User, is_group_name, is_path, is_policy_name,
-    is_principal_name,
+    OidcProvider, ProviderKeys, Record, Rights, Role, User, is_group_name, is_mfa_device_name, is_path,
+    is_policy_name, is_principal_name,
 };
 use trent_domain::limits::{
     ATTACHED_POLICIES_MAX, CLIENT_IDS_PER_PROVIDER_MAX, GROUP_INLINE_CHARACTERS_MAX, GROUPS_PER_USER_MAX,
@@ -21,6 +21,7 @@ use super::problem::IdentityProblem;
 
 const PRINCIPAL_NAME: &str = "is no name: 1 to 64 of A-Z a-z 0-9 + = , . @ - _";
 const LONG_NAME: &str = "is no name: 1 to 128 of A-Z a-z 0-9 + = , . @ - _";
+pub(crate) const DEVICE_NAME: &str = "is no name: 1 to 226 of A-Z a-z 0-9 + = , . @ - _";
 
 /// Checks one record.
 pub(crate) fn check(record: &Record) -> Result<(), IdentityProblem> {
@@ -35,6 +36,7 @@ pub(crate) fn check(record: &Record) -> Result<(), IdentityProblem> {
             .and_then(|()| at_most("the policy", &policy.document, MANAGED_POLICY_CHARACTERS_MAX)),
         Record::OidcProvider(provider) => check_provider(provider),
         Record::ApiToken(_) => Ok(()),
+        Record::MfaDevice(device) => check_name(&device.name, is_mfa_device_name, DEVICE_NAME),
     };
     found.map_err(|text| IdentityProblem::new(record.record_name(), text))
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use trent_crypto::SecretBytes;
+use trent_crypto::{SecretBytes, TotpKey};
 use trent_domain::identifier::{AccountId, Region};
-use trent_domain::identity::{Account, Owner, Record, RecordName, Status};
+use trent_domain::identity::{Account, Kind, Owner, Record, RecordName, Status};
 
 /// An access key of the file, its secret in clear.
 pub struct ConfiguredAccessKey {
@@ -16,6 +16,18 @@ pub struct ConfiguredAccessKey {
     pub secret: SecretBytes,
     /// Whether it is accepted.
     pub status: Status,
+}
+
+/// A device for one-time codes of the file.
+pub struct ConfiguredMfaDevice {
+    /// Its name.
+    pub name: String,
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Whose codes it makes.
+    pub owner: Owner,
+    /// Its key.
+    pub key: TotpKey,
 }
 
 /// A policy document and where it came from.
@@ -121,6 +133,8 @@ pub struct Configured {
     pub records: Vec<Record>,
     /// The access keys of the accounts' users.
     pub access_keys: Vec<(AccountId, Owner, ConfiguredAccessKey)>,
+    /// The devices of the accounts' users.
+    pub mfa_devices: Vec<ConfiguredMfaDevice>,
     /// The services.
     pub services: Vec<ConfiguredService>,
     /// The certificates of clients that cannot sign.
@@ -138,7 +152,9 @@ impl Configured {
 
     /// Whether something that an account has by name is in the file.
     pub(crate) fn has_record(&self, name: &RecordName) -> bool {
+        let is_it = |device: &ConfiguredMfaDevice| device.account == name.account && device.name == name.name;
         self.records.iter().any(|record| record.record_name() == *name)
+            || (name.kind == Kind::MfaDevice && self.mfa_devices.iter().any(is_it))
     }
 
     /// Where the objects stand in the file.

@@ -15,6 +15,7 @@ use trent_domain::time::Timestamp;
 use trent_gate::Endpoint;
 use trent_policy::{Attached, Document, ResourceControl, Standing, managed_policy};
 
+use super::mfa::MfaDeviceEntry;
 use super::session::SessionCache;
 use super::unsigned::Unsigned;
 
@@ -84,6 +85,8 @@ pub(crate) struct Directory {
     pub(super) roles: HashMap<String, Arc<RoleEntry>>,
     pub(super) providers: HashMap<(AccountId, String), Arc<OidcProvider>>,
     pub(super) policies: HashMap<String, Attached>,
+    /// By serial number.
+    pub(super) mfa_devices: HashMap<String, MfaDeviceEntry>,
     pub(super) services: HashMap<String, Arc<ServiceEntry>>,
     pub(super) resource_control: Arc<ResourceControl>,
     pub(super) sessions: SessionCache,
@@ -153,6 +156,11 @@ impl Directory {
     /// The provider of an account with this URL.
     pub(crate) fn provider(&self, account: AccountId, url: &str) -> Option<&Arc<OidcProvider>> {
         self.providers.get(&(account, url.to_owned()))
+    }
+
+    /// The device for one-time codes with this serial number.
+    pub(crate) fn mfa_device(&self, serial_number: &str) -> Option<&MfaDeviceEntry> {
+        self.mfa_devices.get(serial_number)
     }
 
     /// The managed policy with this ARN, one of the account's or a built-in one.

@@ -10,6 +10,7 @@ mod configured;
 mod directory;
 mod documents;
 pub mod file;
+mod mfa;
 mod on_behalf;
 mod principals;
 mod problem;
@@ -18,7 +19,8 @@ mod unsigned;
 
 pub use configured::{
     CertificateMark, Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredCertificate,
-    ConfiguredEndpoint, ConfiguredOrganization, ConfiguredService, IdentityPlaces, NamedDocument,
+    ConfiguredEndpoint, ConfiguredMfaDevice, ConfiguredOrganization, ConfiguredService, IdentityPlaces,
+    NamedDocument,
 };
 pub use directory::{ServiceEntry, SigningIdentity};
 pub use on_behalf::Spoken;
@@ -27,6 +29,7 @@ pub use session::SessionError;
 pub use unsigned::{ClientCertificate, Shown};
 
 pub(crate) use assemble::{Stored, assemble, fits};
-pub(crate) use checks::check_tags;
+pub(crate) use checks::{DEVICE_NAME, check_tags};
 pub(crate) use directory::{Directory, RoleEntry};
+pub(crate) use mfa::sealed as sealed_mfa_device_key;
 pub(crate) use session::{Contents, Holder, with};

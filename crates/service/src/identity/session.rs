@@ -51,6 +51,9 @@ pub(crate) struct Contents {
     pub(crate) provider: Option<String>,
     #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) claims: BTreeMap<String, String>,
+    /// When the caller has shown a second factor.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mfa: Option<Timestamp>,
 }
 
 /// Whose session it is, by unique id.
@@ -153,7 +156,7 @@ impl Directory {
         let tags = with(tags, &contents.tags);
         let session = Session {
             issued: contents.issued,
-            mfa: None,
+            mfa: contents.mfa,
             source_identity: contents.source_identity.as_deref().map(Arc::from),
             provider: contents.provider.as_deref().map(Arc::from),
             claims: contents.claims.clone(),

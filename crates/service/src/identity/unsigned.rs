@@ -138,6 +138,7 @@ impl Directory {
             source_identity: None,
             provider: None,
             claims: BTreeMap::new(),
+            mfa: None,
         };
         let (caller, standing) = self.holder(&contents, &token.id).ok()?;
         let sha256 = Key256::new(trent_audit::from_hex(token.sha256.as_bytes())?);

@@ -48,7 +48,7 @@ impl Keys {
     }
 
     /// Adds those that tell who asks.
-    pub(super) fn add_caller(&mut self, caller: &Caller) {
+    pub(super) fn add_caller(&mut self, caller: &Caller, now: Timestamp) {
         let is_service = caller.service_name().is_some();
         self.put("aws:PrincipalArn", caller.policy_arn());
         self.put("aws:PrincipalIsAWSService", if is_service { "true" } else { "false" });
@@ -77,13 +77,22 @@ impl Keys {
         }
         if let Some(session) = &caller.session {
             self.put("aws:TokenIssueTime", session.issued.to_text());
-            self.put("aws:MultiFactorAuthPresent", if session.mfa.is_some() { "true" } else { "false" });
+            match session.mfa {
+                Some(at) => self.add_second_factor(now.seconds().saturating_sub(at.seconds())),
+                None => self.put("aws:MultiFactorAuthPresent", "false"),
+            }
             self.put_some("aws:SourceIdentity", session.source_identity.as_deref());
             self.put_some("aws:FederatedProvider", session.provider.as_deref());
             for (key, value) in &session.claims {
                 self.put(key, value.as_str());
             }
         }
+    }
+
+    /// Adds those that tell of a second factor, and how long ago it was shown.
+    pub(super) fn add_second_factor(&mut self, seconds: i64) {
+        self.put("aws:MultiFactorAuthPresent", "true");
+        self.put("aws:MultiFactorAuthAge", seconds.to_string());
     }
 
     /// Adds a key.

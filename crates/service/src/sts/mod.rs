@@ -7,6 +7,7 @@
 mod assume_role;
 mod error;
 mod keys;
+mod mfa;
 mod provider_keys;
 mod query;
 mod record;
@@ -36,6 +37,7 @@ pub use provider_keys::Fetch;
 pub use query::Form;
 pub use xml::{NAMESPACE, Xml};
 
+pub(crate) use mfa::MfaAttempts;
 pub(crate) use provider_keys::ProviderKeyCache;
 
 /// The version of the API.
@@ -151,9 +153,9 @@ impl Service {
         let request = Request { service: self, form, call, now: self.now(), notes };
         let result = match action {
             StsAction::GetCallerIdentity => caller_identity(request.signer()?),
-            StsAction::AssumeRole => request.assume_role()?,
+            StsAction::AssumeRole => request.assume_role().await?,
             StsAction::AssumeRoleWithWebIdentity => request.assume_role_with_web_identity().await?,
-            StsAction::GetSessionToken => request.session_token()?,
+            StsAction::GetSessionToken => request.session_token().await?,
             StsAction::GetFederationToken => request.federation_token()?,
         };
         let name = action.name();

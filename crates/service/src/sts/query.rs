@@ -86,9 +86,12 @@ pub(super) struct Constraints(Vec<String>);
 pub(super) struct TextRule {
     pub(super) min: usize,
     pub(super) max: usize,
-    /// The characters beside letters and digits; `None` for any.
-    pub(super) characters: Option<&'static str>,
+    /// Which characters, of those that may not be any.
+    pub(super) characters: Option<Pattern>,
 }
+
+/// Characters, and the pattern that says so.
+pub(super) type Pattern = (fn(char) -> bool, &'static str);
 
 impl TextRule {
     /// A text of this length, of any characters.
@@ -98,7 +101,8 @@ impl TextRule {
 
     /// A name of this length: `[\w+=,.@-]`.
     pub(super) const fn name(min: usize, max: usize) -> Self {
-        Self { min, max, characters: Some("_+=,.@-") }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+        Self { min, max, characters: Some((allowed, r"[\w+=,.@-]*")) }
     }
 }
 
@@ -137,9 +141,10 @@ impl Constraints {
         if length > max {
             self.add(&shown, name, format_args!("Member must have length less than or equal to {max}"));
         }
-        let fits = |c: char| characters.is_none_or(|more| c.is_ascii_alphanumeric() || more.contains(c));
-        if !value.chars().all(fits) {
-            self.add(&shown, name, r"Member must satisfy regular expression pattern: [\w+=,.@-]*");
+        let Some((allowed, pattern)) = characters else { return };
+        if !value.chars().all(allowed) {
+            let constraint = format!("Member must satisfy regular expression pattern: {pattern}");
+            self.add(&shown, name, constraint);
         }
     }
 

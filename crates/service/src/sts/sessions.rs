@@ -13,17 +13,18 @@ use trent_policy::{Target, decide};
 use super::assume_role::add_tags;
 use super::error::StsError;
 use super::keys::Keys;
+use super::mfa::Factor;
 use super::query::{Constraints, TextRule};
 use super::session_policy::Narrowing;
 use super::{Answer, Request, put_packed};
 use crate::identity::{Contents, Holder, SigningIdentity};
 
 impl Request<'_> {
-    pub(super) fn session_token(&self) -> Result<Answer, StsError> {
+    pub(super) async fn session_token(&self) -> Result<Answer, StsError> {
         let mut constraints = Constraints::default();
         let duration = constraints.duration(self.form, SESSION_SECONDS_MIN, USER_SESSION_SECONDS_MAX);
+        let factor = Factor::read(self.form, &mut constraints);
         constraints.finish()?;
-        self.refuse_mfa()?;
         let signer = self.signer()?;
         let holder = match &signer.caller.principal {
             Principal::Root if signer.caller.session.is_none() => Holder::Root,
@@ -32,7 +33,9 @@ impl Request<'_> {
             }
             _ => return Err(StsError::denied("Cannot call GetSessionToken with session credentials")),
         };
-        let begun = self.begin(&self.user_session(signer, holder, duration, &Narrowing::default()))?;
+        let mfa = self.second_factor(factor).await?;
+        let contents = self.user_session(signer, holder, duration, &Narrowing::default());
+        let begun = self.begin(&Contents { mfa, ..contents })?;
         Ok(Box::new(move |xml| begun.put(xml)))
     }
 
@@ -77,7 +80,7 @@ impl Request<'_> {
     /// Identity policies alone decide: there is nothing that has a policy of its own.
     fn may_federate(&self, signer: &SigningIdentity, action: &str, arn: &str, narrowing: &Narrowing) -> bool {
         let mut keys = Keys::of_request(&self.call.connection, self.call.region, self.now);
-        keys.add_caller(&signer.caller);
+        keys.add_caller(&signer.caller, self.now);
         add_tags(&mut keys, narrowing);
         let request = trent_policy::Request {
             action,
@@ -112,6 +115,7 @@ impl Request<'_> {
             source_identity: None,
             provider: None,
             claims: BTreeMap::new(),
+            mfa: None,
         }
     }
 }

@@ -8,8 +8,8 @@ use trent_domain::identity::{Kind, ProviderKeys, RecordName};
 use trent_service::admin::Command;
 
 use crate::arguments::{
-    AccessKeyCommand, AccountCommand, GroupCommand, Named, OidcProviderCommand, PolicyCommand,
-    PrincipalCommand, RecordCommand, RightsCommand, RoleCommand, TokenCommand, UserCommand,
+    AccessKeyCommand, AccountCommand, GroupCommand, MfaDeviceCommand, Named, OidcProviderCommand,
+    PolicyCommand, PrincipalCommand, RecordCommand, RightsCommand, RoleCommand, TokenCommand, UserCommand,
 };
 use crate::failure::misuse;
 
@@ -29,6 +29,16 @@ pub(super) fn access_key(words: AccessKeyCommand) -> Command {
         AccessKeyCommand::Disable { id } => Command::DisableAccessKey { id },
         AccessKeyCommand::Enable { id } => Command::EnableAccessKey { id },
         AccessKeyCommand::Delete { id } => Command::DeleteAccessKey { id },
+    }
+}
+
+pub(super) fn mfa_device(words: MfaDeviceCommand) -> Command {
+    match words {
+        MfaDeviceCommand::List => Command::ListMfaDevices {},
+        MfaDeviceCommand::Add { device: Named { name, account }, user } => {
+            Command::AddMfaDevice { account, user, name }
+        }
+        MfaDeviceCommand::Delete(device) => record(Kind::MfaDevice, RecordCommand::Delete(device)),
     }
 }
 

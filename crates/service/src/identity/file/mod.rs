@@ -12,18 +12,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
-use trent_crypto::{SecretBytes, kdf};
+use trent_crypto::{SecretBytes, TotpKey, kdf};
 use trent_domain::identifier::AccountId;
 use trent_domain::identity::{
     self as domain, Group, InlinePolicy, Kind, ManagedPolicy, OidcProvider, Owner, ProviderKeys, Record,
-    RecordName, Rights, Role, User, is_access_key_id, is_path, is_unique_id,
+    RecordName, Rights, Role, User, is_access_key_id, is_mfa_device_name, is_path, is_unique_id,
 };
 use trent_domain::limits::ROLE_SESSION_SECONDS_DEFAULT;
 use trent_domain::time::Timestamp;
 
+use super::checks::DEVICE_NAME;
 use super::configured::{
     CertificateMark, Configured, ConfiguredAccessKey, ConfiguredAccount, ConfiguredCertificate,
-    ConfiguredEndpoint, ConfiguredOrganization, ConfiguredService, IdentityPlaces, NamedDocument,
+    ConfiguredEndpoint, ConfiguredMfaDevice, ConfiguredOrganization, ConfiguredService, IdentityPlaces,
+    NamedDocument,
 };
 use super::documents::explain;
 
@@ -164,6 +166,9 @@ impl Reader<'_> {
             let owner = Owner::User(name.clone());
             let key = self.access_key(key)?;
             self.configured.access_keys.push((account, owner, key));
+        }
+        for device in section.mfa_devices {
+            self.mfa_device(account, Owner::User(name.clone()), device)?;
         }
         let user = User {
             path,
@@ -333,22 +338,39 @@ impl Reader<'_> {
             return Err(self.problem(span, text));
         }
         self.place(format!("access key `{id}`"), span)?;
-        let (span, source) = (section.secret.span(), section.secret.into_inner().0);
-        let secret = if let Some(name) = source.strip_prefix("env:") {
-            self.sources.variable(name)
-        } else if let Some(path) = source.strip_prefix("file:") {
-            self.sources.file(path)
-        } else {
-            Ok(SecretBytes::from(source.into_bytes()))
-        };
-        let problem =
-            |text: String| self.problem(span.clone(), format!("secret of access key `{id}`: {text}"));
-        let secret = secret.map_err(problem)?;
-        let secret = SecretBytes::from(secret.expose().trim_ascii().to_vec());
+        let (secret, _) = self.secret(section.secret, &format!("secret of access key `{id}`"))?;
+        Ok(ConfiguredAccessKey { id, secret, status: section.status })
+    }
+
+    fn mfa_device(&mut self, account: AccountId, owner: Owner, section: sections::MfaDevice) -> Result1<()> {
+        let (span, name) = (section.name.span(), section.name.into_inner());
+        if !is_mfa_device_name(&name) {
+            return Err(self.problem(span, format!("`{name}` {DEVICE_NAME}")));
+        }
+        let object = RecordName { account, kind: Kind::MfaDevice, name: name.clone() }.to_string();
+        self.place(object.clone(), span)?;
+        let what = format!("key of {object}");
+        let (text, span) = self.secret(section.key, &what)?;
+        let key = TotpKey::from_base32(text.expose());
+        let no_key = || self.problem(span, format!("{what}: it is not base 32 of 16 bytes or more"));
+        let key = key.ok_or_else(no_key)?;
+        self.configured.mfa_devices.push(ConfiguredMfaDevice { name, account, owner, key });
+        Ok(())
+    }
+
+    /// A secret from where it is said to be.
+    fn secret(
+        &self,
+        source: Spanned<sections::SecretSource>,
+        what: &str,
+    ) -> Result1<(SecretBytes, Range<usize>)> {
+        let (span, source) = (source.span(), source.into_inner());
+        let problem = |text: String| self.problem(span.clone(), format!("{what}: {text}"));
+        let secret = source.read(self.sources).map_err(problem)?;
         if secret.expose().is_empty() {
             return Err(problem("it is empty".to_owned()));
         }
-        Ok(ConfiguredAccessKey { id, secret, status: section.status })
+        Ok((secret, span))
     }
 
     fn documents(

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use toml::Spanned;
+use trent_crypto::SecretBytes;
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::Status;
+
+use super::Sources;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +106,15 @@ pub(super) struct User {
     pub(super) tags: BTreeMap<String, String>,
     #[serde(default, rename = "access_key")]
     pub(super) access_keys: Vec<AccessKey>,
+    #[serde(default, rename = "mfa_device")]
+    pub(super) mfa_devices: Vec<MfaDevice>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MfaDevice {
+    pub(super) name: Spanned<String>,
+    pub(super) key: Spanned<SecretSource>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,7 +128,30 @@ pub(super) struct AccessKey {
 
 /// `env:NAME`, `file:PATH`, or the secret itself.
 #[derive(Deserialize)]
-pub(super) struct SecretSource(pub(super) String);
+#[serde(from = "String")]
+pub(super) struct SecretSource(SecretBytes);
+
+impl From<String> for SecretSource {
+    fn from(text: String) -> Self {
+        Self(SecretBytes::from(text.into_bytes()))
+    }
+}
+
+impl SecretSource {
+    /// The secret, without white space around it.
+    pub(super) fn read(&self, sources: &dyn Sources) -> Result<SecretBytes, String> {
+        let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let source = self.0.expose();
+        let secret = if let Some(variable) = source.strip_prefix(b"env:") {
+            sources.variable(&name(variable))?
+        } else if let Some(path) = source.strip_prefix(b"file:") {
+            sources.file(&name(path))?
+        } else {
+            return Ok(SecretBytes::from(source.trim_ascii().to_vec()));
+        };
+        Ok(SecretBytes::from(secret.expose().trim_ascii().to_vec()))
+    }
+}
 
 // The secret itself may be in it.
 impl std::fmt::Debug for SecretSource {
