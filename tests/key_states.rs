@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use trent_domain::operations::{On, rules};
 use trent_protocol::Operation;
-use trent_testkit::{ImportParameters, Subject, TestKms, fresh_material, request, told};
+use trent_testkit::{HsmWorld, ImportParameters, Subject, TestKms, fresh_material, request, told};
 
 /// The table as it is in the file.
 struct Table {
     states: Vec<String>,
     answers: BTreeMap<String, Option<String>>,
     rows: BTreeMap<String, Vec<String>>,
+    /// Answers of another name, by row, to a key that is disabled beside being unavailable.
+    of_disabled: BTreeMap<String, String>,
 }
 
 impl Table {
@@ -32,6 +34,18 @@ impl Table {
         Self::parse(include_str!("data/key_states_in_stores.json"))
     }
 
+    /// The same of keys in CloudHSM key stores, of which some is told in other words.
+    fn of_hsm_keys() -> Self {
+        let text = include_str!("data/key_states_in_stores.json");
+        let mut file: Value = serde_json::from_str(text).expect("JSON");
+        let own: BTreeMap<_, _> =
+            serde_json::from_value(file["answers_in_hsms"].take()).expect("answers by name");
+        let mut table = Self::of_stored_keys();
+        assert!(own.keys().all(|name| table.answers.contains_key(name)));
+        table.answers.extend(own);
+        table
+    }
+
     fn parse(text: &str) -> Self {
         let mut file: Value = serde_json::from_str(text).expect("JSON");
         let mut part = |name: &str| file[name].take();
@@ -39,6 +53,7 @@ impl Table {
             states: serde_json::from_value(part("states")).expect("a list of states"),
             answers: serde_json::from_value(part("answers")).expect("answers by name"),
             rows: serde_json::from_value(part("operations")).expect("rows by operation"),
+            of_disabled: serde_json::from_value(part("unavailable_and_disabled")).unwrap_or_default(),
         }
     }
 }
@@ -208,43 +223,83 @@ async fn every_cell_of_multi_region_keys_is_answered_as_the_table_says_and_a_ref
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[tokio::test]
-async fn every_cell_of_keys_in_key_stores_is_answered_as_the_table_says_and_a_refusal_changes_nothing() {
-    let (kms, table) = (TestKms::new().await, Table::of_stored_keys());
-    let store = kms.connected_store("store").await;
+/// How a key of a key store comes into a state: what is done with it, and whether the store is disconnected then. What is
+/// shown is the same whichever way it came.
+fn ways_into(state: &str) -> &[(&str, bool)] {
+    match state {
+        "Enabled" => &[("Enabled", false)],
+        "Disabled" => &[("Disabled", false)],
+        "PendingDeletion" => &[("PendingDeletion", false), ("PendingDeletion", true)],
+        "Unavailable" => &[("Enabled", true), ("Disabled", true)],
+        _ => panic!("no way into state {state}"),
+    }
+}
+
+/// Runs the table on keys that `make` makes in a connected key store.
+async fn check_stored(kms: &TestKms, table: &Table, store: &str, mut make: impl AsyncFnMut() -> String) {
     let mut wrong = Vec::new();
-    for (number, (row, answers)) in table.rows.iter().enumerate() {
+    for (row, answers) in &table.rows {
         for (state, answer) in table.states.iter().zip(answers) {
-            let key = kms.create_key_in(&store, &format!("{state}-{number}")).await;
-            let (subject, other) = (Subject::of_key(&kms, key).await, Subject::new(&kms).await);
-            let request = match row.as_str() {
-                // There is nothing to import into such a key.
-                "ImportKeyMaterial" => request(operation(row), &subject),
-                _ => request_of(&kms, row, &subject, &other).await,
-            };
-            match state.as_str() {
-                "Unavailable" => kms.disconnect_store(&store).await,
-                _ => bring_into(&kms, state, &subject.key).await,
-            }
-            let before = kms.metadata(&subject.key).await;
-            assert_eq!(&before["KeyState"], state);
-            let expected = table.answers[answer].as_ref().map(|answer| {
-                answer.replace("{key}", &kms.arn(&subject.key)).replace("{operation}", operation(row).name())
-            });
-            let answered = kms.call(operation(row), request).await;
-            let answered = answered.err().as_ref().map(told);
-            if answered != expected {
-                wrong.push(format!("{row} on {state}: expected {expected:?}, answered {answered:?}"));
-            }
-            if answered.is_some() && kms.metadata(&subject.key).await != before {
-                wrong.push(format!("{row} on {state}: something has changed"));
-            }
-            if state == "Unavailable" {
-                kms.connect_store(&store).await;
+            for (base, is_disconnected) in ways_into(state) {
+                let key = make().await;
+                let (subject, other) = (Subject::of_key(kms, key).await, Subject::new(kms).await);
+                let request = match row.as_str() {
+                    // There is nothing to import into such a key.
+                    "ImportKeyMaterial" => request(operation(row), &subject),
+                    _ => request_of(kms, row, &subject, &other).await,
+                };
+                bring_into(kms, base, &subject.key).await;
+                if *is_disconnected {
+                    kms.disconnect_store(store).await;
+                }
+                let cell = format!("{row} on {state} ({base}, disconnected: {is_disconnected})");
+                let before = kms.metadata(&subject.key).await;
+                assert_eq!(
+                    (&before["KeyState"], &before["Enabled"]),
+                    (&json!(state), &json!(state == "Enabled"))
+                );
+                let own = table.of_disabled.get(row).filter(|_| *base == "Disabled" && *is_disconnected);
+                let expected = table.answers[own.unwrap_or(answer)].as_ref().map(|answer| {
+                    let answer = answer.replace("{key}", &kms.arn(&subject.key));
+                    answer.replace("{operation}", operation(row).name())
+                });
+                let answered = kms.call(operation(row), request).await;
+                let answered = answered.err().as_ref().map(told);
+                if answered != expected {
+                    wrong.push(format!("{cell}: expected {expected:?}, answered {answered:?}"));
+                }
+                if answered.is_some() && kms.metadata(&subject.key).await != before {
+                    wrong.push(format!("{cell}: something has changed"));
+                }
+                if *is_disconnected {
+                    kms.connect_store(store).await;
+                }
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_cell_of_keys_in_external_key_stores_is_answered_as_the_table_says_and_a_refusal_changes_nothing()
+ {
+    let kms = TestKms::new().await;
+    let store = kms.connected_store("store").await;
+    let mut number = 0;
+    let make = async || {
+        number += 1;
+        kms.create_key_in(&store, &format!("key-{number}")).await
+    };
+    check_stored(&kms, &Table::of_stored_keys(), &store, make).await;
+}
+
+#[tokio::test]
+async fn every_cell_of_keys_in_hsms_is_answered_as_the_table_says_and_a_refusal_changes_nothing() {
+    let world = HsmWorld::new();
+    let kms = world.kms().await;
+    let store = world.connected(&kms).await;
+    let make = async || kms.create_hsm_key_in(&store).await;
+    check_stored(&kms, &Table::of_hsm_keys(), &store, make).await;
 }
 
 #[test]

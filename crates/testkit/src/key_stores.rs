@@ -1,4 +1,4 @@
-//! External key stores, and keys in them.
+//! Key stores that tests share, and keys in them.
 
 use serde_json::{Value, json};
 use trent_protocol::Operation;
@@ -41,6 +41,11 @@ impl TestKms {
         let request =
             json!({"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store, "XksKeyId": external_key});
         self.create_key_with(request).await
+    }
+
+    /// Creates a key in the HSMs behind a key store.
+    pub async fn create_hsm_key_in(&self, store: &str) -> String {
+        self.create_key_with(json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store})).await
     }
 }
 

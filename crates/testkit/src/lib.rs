@@ -10,6 +10,7 @@ mod clusters;
 mod dice;
 mod faults;
 pub mod frames;
+mod hsm_cluster;
 mod import;
 mod key_stores;
 mod kms;
@@ -23,6 +24,7 @@ pub use clock::TestClock;
 pub use clusters::TestClusters;
 pub use dice::Dice;
 pub use faults::FaultyDatabase;
+pub use hsm_cluster::{CLUSTER, HSM_PASSWORD, HsmWorld, SERIALS, trust_anchor};
 pub use import::{ImportParameters, fresh_material};
 pub use kms::{ACCOUNT, Answer, REGION, TestKms, attached, base64, bytes, told};
 pub use process::{

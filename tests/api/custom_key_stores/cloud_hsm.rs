@@ -1,112 +1,18 @@
 //! CloudHSM key stores: what a cluster must be, and how a key store comes to be connected to one.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
-use trent_domain::key_store::{ClusterFailure, ClusterState, Hsm, HsmState, RegisteredCluster, Subnet};
+use trent_domain::key_store::{ClusterFailure, ClusterState, HsmState, RegisteredCluster};
 use trent_protocol::Operation::{
     ConnectCustomKeyStore, CreateCustomKeyStore, DeleteCustomKeyStore, DescribeCustomKeyStores,
     DisconnectCustomKeyStore, GenerateRandom, UpdateCustomKeyStore,
 };
+use trent_service::Options;
 use trent_service::admin::{Command, Reply};
-use trent_service::{Options, Registry};
-use trent_testkit::{ACCOUNT, REGION, TestKms};
+use trent_testkit::{CLUSTER, HSM_PASSWORD, HsmWorld, SERIALS, TestKms, trust_anchor as anchor};
 
 use super::{code, connect, create, disconnect, external, shown, state, with};
 
-pub(super) const CLUSTER: &str = "cluster-234abcdefABC";
-const PASSWORD: &str = "kmsPswd1";
-pub(super) const SERIALS: [&str; 2] = ["f9d13346100831c2", "80fc1e06e7bef617"];
-
-/// A certificate that could be a trust anchor.
-fn anchor() -> (String, Vec<u8>) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-    (made.pem(), made.der().to_vec())
-}
-
-/// A cluster in good order, and what its trust anchor is.
-pub(super) struct World {
-    pub(super) cluster: RegisteredCluster,
-    pem: String,
-}
-
-impl World {
-    pub(super) fn new() -> Self {
-        let (pem, trust_anchor) = anchor();
-        let zone = |index: usize| format!("us-east-1{}", ["a", "b"][index]);
-        let subnet = |index: usize| Subnet {
-            id: format!("subnet-{index}"),
-            availability_zone: zone(index),
-            free_addresses: 1,
-            deleted: false,
-        };
-        let hsm = |index: usize| Hsm {
-            id: format!("hsm-{index}"),
-            availability_zone: zone(index),
-            token_serial: SERIALS[index].to_owned(),
-            state: HsmState::Active,
-        };
-        let cluster = RegisteredCluster {
-            id: CLUSTER.to_owned(),
-            account: ACCOUNT.parse().unwrap(),
-            region: REGION.parse().unwrap(),
-            state: ClusterState::Active,
-            trust_anchor,
-            lineage: [7; 32],
-            security_group_ok: true,
-            subnets: vec![subnet(0), subnet(1)],
-            hsms: vec![hsm(0), hsm(1)],
-            failed_logins_max: 5,
-        };
-        Self { cluster, pem }
-    }
-
-    pub(super) async fn kms(&self) -> TestKms {
-        let kms = TestKms::new().await;
-        self.register(&kms);
-        for serial in SERIALS {
-            kms.clusters.set_password(serial, PASSWORD);
-        }
-        kms
-    }
-
-    pub(super) fn register(&self, kms: &TestKms) {
-        register(kms, vec![self.cluster.clone()]);
-    }
-
-    /// Registers the cluster with something changed.
-    pub(super) fn change(&self, kms: &TestKms, change: impl FnOnce(&mut RegisteredCluster)) {
-        let mut cluster = self.cluster.clone();
-        change(&mut cluster);
-        register(kms, vec![cluster]);
-    }
-
-    fn request(&self) -> Value {
-        json!({
-            "CustomKeyStoreName": "hsm",
-            "CloudHsmClusterId": CLUSTER,
-            "TrustAnchorCertificate": self.pem,
-            "KeyStorePassword": PASSWORD,
-        })
-    }
-
-    pub(super) async fn create(&self, kms: &TestKms) -> String {
-        let created = kms.ok(CreateCustomKeyStore, self.request()).await;
-        created["CustomKeyStoreId"].as_str().unwrap().to_owned()
-    }
-
-    pub(super) async fn connected(&self, kms: &TestKms) -> String {
-        let id = self.create(kms).await;
-        connect(kms, &id).await;
-        assert_eq!(state(kms, &id).await, "CONNECTED");
-        id
-    }
-}
-
-fn register(kms: &TestKms, clusters: Vec<RegisteredCluster>) {
-    kms.service.register(Registry { clusters, ..Registry::default() });
-}
+const PASSWORD: &str = HSM_PASSWORD;
 
 fn named(id: &str) -> Value {
     json!({"CustomKeyStoreId": id})
@@ -120,7 +26,7 @@ async fn refused(kms: &TestKms, request: Value) -> String {
 
 #[tokio::test]
 async fn a_store_shows_its_cluster_and_never_its_password() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     let shown = shown(&kms, &id).await;
@@ -140,10 +46,10 @@ async fn a_store_shows_its_cluster_and_never_its_password() {
 
 #[tokio::test]
 async fn a_cluster_must_be_as_aws_demands() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let create = async || refused(&kms, world.request()).await;
-    register(&kms, Vec::new());
+    HsmWorld::register_all(&kms, Vec::new());
     assert_eq!(create().await, "CloudHsmClusterNotFoundException");
     world.change(&kms, |it| it.account = "999988887777".parse().unwrap());
     assert_eq!(create().await, "CloudHsmClusterNotFoundException");
@@ -171,10 +77,10 @@ async fn a_cluster_must_be_as_aws_demands() {
 
 #[tokio::test]
 async fn a_cluster_is_behind_one_store_of_an_account_and_its_relatives_behind_none() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let related = RegisteredCluster { id: "cluster-restoredfrom".to_owned(), ..world.cluster.clone() };
-    register(&kms, vec![world.cluster.clone(), related]);
+    HsmWorld::register_all(&kms, vec![world.cluster.clone(), related]);
     let id = world.create(&kms).await;
     let create = async |members: Value| {
         let refused = kms.refused(CreateCustomKeyStore, with(world.request(), members)).await;
@@ -191,7 +97,7 @@ async fn a_cluster_is_behind_one_store_of_an_account_and_its_relatives_behind_no
 
 #[tokio::test]
 async fn creating_again_with_the_same_values_answers_the_same_store() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     for number in 0..9 {
@@ -217,7 +123,7 @@ async fn with_name(kms: &TestKms, name: &str) -> String {
 
 #[tokio::test]
 async fn connecting_changes_the_password_in_every_hsm() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     kms.ok(ConnectCustomKeyStore, named(&id)).await;
@@ -245,7 +151,7 @@ async fn connecting_changes_the_password_in_every_hsm() {
 #[tokio::test]
 async fn a_failure_says_why() {
     use ClusterFailure as Failure;
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     let attempt = async || {
@@ -270,7 +176,7 @@ async fn a_failure_says_why() {
     for serial in SERIALS {
         kms.clusters.fail(serial, None);
     }
-    register(&kms, Vec::new());
+    HsmWorld::register_all(&kms, Vec::new());
     assert_eq!(attempt().await, "FAILED CLUSTER_NOT_FOUND");
     world.change(&kms, |it| it.state = ClusterState::Deleted);
     assert_eq!(attempt().await, "FAILED CLUSTER_NOT_FOUND");
@@ -292,7 +198,7 @@ async fn a_failure_says_why() {
 
 #[tokio::test]
 async fn what_is_known_without_an_attempt_is_told_at_once() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     let connect = async || {
@@ -315,7 +221,7 @@ async fn what_is_known_without_an_attempt_is_told_at_once() {
 
 #[tokio::test]
 async fn a_wrong_password_is_told_and_five_of_them_lock_out() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let wrong = with(world.request(), json!({"KeyStorePassword": "wrong-password"}));
     let created = kms.ok(CreateCustomKeyStore, wrong).await;
@@ -365,7 +271,7 @@ async fn a_wrong_password_is_told_and_five_of_them_lock_out() {
 #[tokio::test]
 async fn a_change_that_was_broken_off_is_brought_to_an_end() {
     for after in [0, 1] {
-        let world = World::new();
+        let world = HsmWorld::new();
         let kms = world.kms().await;
         let id = world.create(&kms).await;
         kms.clusters.break_off_after(Some(after));
@@ -392,7 +298,7 @@ async fn a_change_that_was_broken_off_is_brought_to_an_end() {
 
 #[tokio::test]
 async fn an_hsm_that_was_away_catches_up() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     let again = async || {
@@ -421,7 +327,7 @@ async fn an_hsm_that_was_away_catches_up() {
 
 #[tokio::test]
 async fn a_connection_that_was_given_up_is_never_connected() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     kms.ok(ConnectCustomKeyStore, named(&id)).await;
@@ -442,7 +348,7 @@ async fn a_connection_that_was_given_up_is_never_connected() {
 
 #[tokio::test]
 async fn hsms_that_hang_keep_nobody_waiting() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let (hung, other, key) = (world.create(&kms).await, create(&kms, "other").await, kms.create_key().await);
     kms.ok(ConnectCustomKeyStore, named(&hung)).await;
@@ -476,7 +382,7 @@ async fn hsms_that_hang_keep_nobody_waiting() {
 
 #[tokio::test]
 async fn an_attempt_ends_when_its_time_is_over() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = TestKms::with_options(Options { cluster_connect_seconds: 0, ..Options::default() }).await;
     world.register(&kms);
     let id = world.create(&kms).await;
@@ -487,7 +393,7 @@ async fn an_attempt_ends_when_its_time_is_over() {
 
 #[tokio::test]
 async fn a_connected_store_is_logged_in_again_after_a_restart() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.connected(&kms).await;
     let password = kms.clusters.password(SERIALS[0]);
@@ -506,7 +412,7 @@ async fn a_connected_store_is_logged_in_again_after_a_restart() {
 
 #[tokio::test]
 async fn an_hsm_that_comes_back_is_logged_in_to_and_catches_up() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     kms.clusters.fail(SERIALS[1], Some(ClusterFailure::NoHsm));
@@ -545,7 +451,7 @@ async fn an_hsm_that_comes_back_is_logged_in_to_and_catches_up() {
 
 #[tokio::test]
 async fn wrong_passwords_are_tried_once_until_somebody_unlocks() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.connected(&kms).await;
     let password = kms.clusters.password(SERIALS[1]);
@@ -577,7 +483,7 @@ async fn wrong_passwords_are_tried_once_until_somebody_unlocks() {
 
 #[tokio::test]
 async fn random_bytes_come_from_the_hsms_of_a_connected_store() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let id = world.create(&kms).await;
     let request = |store: &str| json!({"NumberOfBytes": 20, "CustomKeyStoreId": store});
@@ -601,7 +507,7 @@ async fn random_bytes_come_from_the_hsms_of_a_connected_store() {
 
 #[tokio::test]
 async fn a_store_moves_to_a_related_cluster_while_it_is_disconnected() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let related = RegisteredCluster { id: "cluster-restoredfrom".to_owned(), ..world.cluster.clone() };
     let unrelated =
@@ -611,7 +517,7 @@ async fn a_store_moves_to_a_related_cluster_while_it_is_disconnected() {
         hsms: world.cluster.hsms[..1].to_vec(),
         ..world.cluster.clone()
     };
-    register(&kms, vec![world.cluster.clone(), related, unrelated, small]);
+    HsmWorld::register_all(&kms, vec![world.cluster.clone(), related, unrelated, small]);
     let id = world.create(&kms).await;
     let update = |members: Value| with(named(&id), members);
     let refused = async |members: Value| {

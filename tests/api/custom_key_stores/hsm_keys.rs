@@ -12,9 +12,8 @@ use trent_protocol::Operation::{
     GenerateDataKeyPairWithoutPlaintext, GetKeyRotationStatus, GetParametersForImport, ListKeyRotations,
     ReplicateKey, RotateKeyOnDemand,
 };
-use trent_testkit::{TestKms, base64, bytes};
+use trent_testkit::{CLUSTER, HsmWorld, SERIALS, TestKms, base64, bytes};
 
-use super::cloud_hsm::{CLUSTER, SERIALS, World};
 use super::{code, connect, connected, disconnect, with};
 
 fn wanted(store: &str) -> Value {
@@ -31,8 +30,8 @@ async fn shown_state(kms: &TestKms, key: &str) -> (Value, Value) {
 }
 
 /// A connected key store and a key in it.
-async fn world() -> (World, TestKms, String, String) {
-    let world = World::new();
+async fn world() -> (HsmWorld, TestKms, String, String) {
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let store = world.connected(&kms).await;
     let key = kms.create_key_with(wanted(&store)).await;
@@ -50,7 +49,7 @@ fn hsm_keys(kms: &TestKms) -> [Vec<String>; 2] {
 
 #[tokio::test]
 async fn a_key_is_made_in_every_hsm_and_tells_where_it_is() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let store = world.connected(&kms).await;
     let request = with(wanted(&store), json!({"Description": "in HSMs", "KeyUsage": "ENCRYPT_DECRYPT"}));
@@ -82,7 +81,7 @@ async fn a_key_is_made_in_every_hsm_and_tells_where_it_is() {
 
 #[tokio::test]
 async fn members_go_together_or_are_refused_before_anything_is_made() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let (store, external) = (world.connected(&kms).await, connected(&kms, "external").await);
     let cases = [
@@ -113,7 +112,7 @@ async fn members_go_together_or_are_refused_before_anything_is_made() {
 
 #[tokio::test]
 async fn two_hsms_in_two_zones_must_answer() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let store = world.connected(&kms).await;
     let invalid = "CloudHsmClusterInvalidConfigurationException: The configuration of the cluster does not fulfil the \
@@ -139,7 +138,7 @@ async fn two_hsms_in_two_zones_must_answer() {
 
 #[tokio::test]
 async fn what_goes_wrong_while_a_key_is_made_leaves_none() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await;
     let store = world.create(&kms).await;
     let not_connected = format!(
@@ -408,7 +407,7 @@ fn additional(kms: &TestKms, event: &str) -> Value {
 
 #[tokio::test]
 async fn a_deleted_key_is_destroyed_in_every_hsm_or_orphaned() {
-    let world = World::new();
+    let world = HsmWorld::new();
     let kms = world.kms().await.with_trail().await;
     world.register(&kms);
     let store = world.connected(&kms).await;
@@ -458,8 +457,8 @@ async fn a_deleted_key_is_destroyed_in_every_hsm_or_orphaned() {
 }
 
 /// A connected key store, a key in it, and a key of trent's own, with a trail.
-async fn recorded() -> (World, TestKms, String, [String; 2]) {
-    let world = World::new();
+async fn recorded() -> (HsmWorld, TestKms, String, [String; 2]) {
+    let world = HsmWorld::new();
     let kms = world.kms().await.with_trail().await;
     world.register(&kms);
     let store = world.connected(&kms).await;

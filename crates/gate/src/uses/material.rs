@@ -18,7 +18,9 @@ impl<A: MayMakeMaterial> Authorized<'_, A> {
 impl<A: MayReadPublicKey> Authorized<'_, A> {
     /// The public key, as DER SubjectPublicKeyInfo.
     pub fn public_key(&self) -> Result<&[u8], UseError> {
-        self.current_material()?.public.as_deref().ok_or_else(|| UseError::NoPublicKey(self.arn()))
+        // A key in HSMs has no material here, and is symmetric.
+        let public = self.entry.key.current_material().and_then(|material| material.public.as_deref());
+        public.ok_or_else(|| UseError::NoPublicKey(self.arn()))
     }
 }
 

@@ -21,7 +21,7 @@ impl Handle for ConnectCustomKeyStoreRequest {
                 let found = find_cluster(&registry.clusters, &cluster.id, store.account, store.region);
                 found.map_or(Ok(()), RegisteredCluster::check_connectable)?;
             }
-            Ok(begins)
+            Ok(())
         };
         record::change("connect custom key store", self.custom_key_store_id, place, begin, ctx).await?;
         ctx.service.wake_key_stores();

@@ -3,7 +3,7 @@
 use trent_gate::DeleteCustomKeyStore;
 use trent_protocol::{DeleteCustomKeyStoreRequest, DeleteCustomKeyStoreResponse, ErrorCode};
 
-use super::record::find_in_transaction;
+use super::record::{find_in_transaction, note};
 use crate::context::Context;
 use crate::error::KmsError;
 use crate::pipeline::Handle;
@@ -12,16 +12,17 @@ impl Handle for DeleteCustomKeyStoreRequest {
     async fn handle(self, ctx: &Context<'_>) -> Result<DeleteCustomKeyStoreResponse, KmsError> {
         let permit = ctx.gate().authorize_account::<DeleteCustomKeyStore>(&ctx.facts())?;
         let (account, region, id) = (permit.account(), permit.region(), self.custom_key_store_id);
-        trent_database::write(ctx.database(), "delete custom key store", move |transaction| {
+        let deleted = trent_database::write(ctx.database(), "delete custom key store", move |transaction| {
             let store = find_in_transaction(transaction, &id, account, region)?;
             store.check_delete()?;
             if !transaction.keys_in_store(&store.id, None)?.is_empty() {
                 let text = format!("Custom key store {id} contains KMS keys. Delete them first.");
                 return Err(KmsError::new(ErrorCode::CustomKeyStoreHasCmks, text));
             }
-            Ok(transaction.delete_key_store(&store.id)?)
-        })
-        .await??;
+            transaction.delete_key_store(&store.id)?;
+            Ok(store)
+        });
+        note(&deleted.await??, ctx);
         Ok(DeleteCustomKeyStoreResponse {})
     }
 }

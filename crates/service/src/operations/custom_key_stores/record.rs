@@ -47,22 +47,31 @@ pub(crate) fn find_in_transaction(
     find_in(records, id, account, region)
 }
 
-/// Changes the record of a key store in one transaction. What `change` says is answered.
-pub(super) async fn change<T: Send + 'static>(
+/// Changes the record of a key store in one transaction, and notes what it is of.
+pub(super) async fn change(
     what: &'static str,
     id: String,
     (account, region): (AccountId, Region),
-    mut change: impl FnMut(&mut KeyStore) -> Result<T, KmsError> + Send + 'static,
+    mut change: impl FnMut(&mut KeyStore) -> Result<(), KmsError> + Send + 'static,
     ctx: &Context<'_>,
-) -> Result<T, KmsError> {
-    trent_database::write(ctx.database(), what, move |transaction| {
+) -> Result<(), KmsError> {
+    let changed = trent_database::write(ctx.database(), what, move |transaction| {
         let stored = find_in(transaction, &id, account, region)?;
         let mut changed = stored.clone();
-        let answer = change(&mut changed)?;
+        change(&mut changed)?;
         if changed != stored {
             transaction.update_key_store(&changed)?;
         }
-        Ok(answer)
-    })
-    .await?
+        Ok::<_, KmsError>(changed)
+    });
+    note(&changed.await??, ctx);
+    Ok(())
+}
+
+/// Notes the name of a key store that something was done with, and its cluster: requests have but its id.
+pub(super) fn note(store: &KeyStore, ctx: &Context<'_>) {
+    ctx.event.additional("customKeyStoreName", &store.name);
+    if let Some(cluster) = store.cluster() {
+        ctx.event.additional("clusterId", &cluster.id);
+    }
 }

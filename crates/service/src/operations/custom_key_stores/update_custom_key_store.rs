@@ -21,6 +21,7 @@ impl Handle for UpdateCustomKeyStoreRequest {
         check_kind(&stored, &update)?;
         stored.check_update(&update.properties())?;
         if update.properties().is_empty() {
+            record::note(&stored, ctx);
             return Ok(UpdateCustomKeyStoreResponse {});
         }
         let mut changed = apply(&stored, &update, ctx)?;
@@ -39,7 +40,7 @@ impl Handle for UpdateCustomKeyStoreRequest {
         if let Some(password) = update.password.take() {
             changed.sealed_secret = ctx.gate().seal_key_store_secret(&changed, &taken(&password)).await?;
         }
-        trent_database::write(ctx.database(), "update custom key store", move |transaction| {
+        let written = trent_database::write(ctx.database(), "update custom key store", move |transaction| {
             let current = record::find_in_transaction(transaction, &id, account, region)?;
             current.check_update(&update.properties())?;
             // What was checked is what is written. Of two changes at once, one is told to try again.
@@ -55,9 +56,10 @@ impl Handle for UpdateCustomKeyStoreRequest {
             let stores = transaction.key_stores(Some(region))?;
             check_name(&stores, account, &current.name, Some(&current.id))?;
             check_shared(&stores, &current)?;
-            Ok(transaction.update_key_store(&current)?)
-        })
-        .await??;
+            transaction.update_key_store(&current)?;
+            Ok(current)
+        });
+        record::note(&written.await??, ctx);
         Ok(UpdateCustomKeyStoreResponse {})
     }
 }
