@@ -343,7 +343,9 @@ fn resources<'a>(out: &mut Vec<u8>, arns: impl Iterator<Item = &'a str>) {
 }
 
 fn account_of(arn: &str) -> &str {
-    arn.split(':').nth(4).unwrap_or_default()
+    let mut colons = arn.bytes().enumerate().filter(|(_, byte)| *byte == b':').map(|(at, _)| at);
+    let Some(before) = colons.nth(3) else { return "" };
+    arn.get(before + 1..colons.next().unwrap_or(arn.len())).unwrap_or_default()
 }
 
 pub(crate) fn tls_details(out: &mut Vec<u8>, tls: &Tls<'_>) {

@@ -118,7 +118,7 @@ impl Trail {
         let shared = Arc::new(Shared::new(strict));
         let bounds = Bounds { bytes: file_bytes, age: file_age };
         let journal = Journal::new(dir.clone(), bounds, strict, before_write);
-        let gather = if strict { Gather::Never } else { Gather::Always(flush) };
+        let gather = if strict { Gather::Crowd } else { Gather::Always(flush) };
         let pace = Pace { gather, checkpoint, look: look_every };
         let details = found.details(&signer.public_key());
         let mut writer = Writer::new(Arc::clone(&shared), journal, found.head, signer, clock, pace);

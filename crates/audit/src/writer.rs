@@ -18,6 +18,11 @@ use crate::shared::Shared;
 
 /// How long to wait before a journal that could not be written is tried again.
 const RETRY: Duration = Duration::from_millis(200);
+/// A batch of as many records was that of a crowd: callers who send the next request when they have the answer. To
+/// wait for them costs each a moment, and a sync costs as much of the processor as two requests.
+const CROWD: u64 = 8;
+/// How long after a batch the next waits for a crowd. About as long as a sync takes: the disk is at rest half the time.
+const CROWD_GATHERS: Duration = Duration::from_micros(300);
 /// Batches that standard output may be behind.
 const OUTPUT_BATCHES_MAX: usize = 256;
 
@@ -31,6 +36,8 @@ pub(crate) struct Writer {
     pub(crate) pace: Pace,
     pub(crate) output: Option<SyncSender<Vec<u8>>>,
     batch: Batch,
+    /// How many records the batch had that was written last.
+    last_count: u64,
     since_checkpoint: u64,
     last_checkpoint: Instant,
 }
@@ -38,8 +45,8 @@ pub(crate) struct Writer {
 /// How long records are gathered before they are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Gather {
-    /// Answers wait for them.
-    Never,
+    /// Answers wait for them: only if there was a crowd, and until that is back.
+    Crowd,
     /// Nobody waits for them.
     Always(Duration),
 }
@@ -82,6 +89,7 @@ impl Writer {
             pace,
             output: None,
             batch: Batch { first: head.sequence, ..Batch::default() },
+            last_count: 0,
             since_checkpoint: 0,
             last_checkpoint: Instant::now(),
         }
@@ -108,6 +116,7 @@ impl Writer {
             }
             self.gather();
             let is_any = self.round(false);
+            self.await_crowd();
             // Once more after saying that no more is looked: see `Lane::push`.
             looks_now = looks && !is_any;
             looks = is_any;
@@ -121,9 +130,16 @@ impl Writer {
     }
 
     /// Lets more records come.
-    fn gather(&mut self) {
+    fn gather(&self) {
         if let Gather::Always(time) = self.pace.gather {
             thread::sleep(time);
+        }
+    }
+
+    /// Lets those come back who were just answered, if they were many. Not while parked: nobody need wake this thread.
+    fn await_crowd(&mut self) {
+        if matches!(self.pace.gather, Gather::Crowd) && std::mem::take(&mut self.last_count) >= CROWD {
+            thread::sleep(CROWD_GATHERS);
         }
     }
 
@@ -217,6 +233,7 @@ impl Writer {
         if let Some(checkpoint) = self.batch.checkpoint {
             *self.shared.newest() = Some(checkpoint);
         }
+        self.last_count = self.batch.count;
         self.batch = Batch { first: self.head.sequence, ..Batch::default() };
         self.shared.durable.store(self.head.sequence, Release);
         match &self.output {

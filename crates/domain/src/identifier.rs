@@ -92,10 +92,12 @@ impl FromStr for Region {
 }
 
 fn is_region_name(text: &str) -> bool {
-    let Some((words, number)) = text.rsplit_once('-') else { return false };
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    is_number && (2..=3).contains(&words.split('-').count()) && words.split('-').all(is_word)
+    let mut parts = text.as_bytes().rsplit(|byte| *byte == b'-');
+    let number = parts.next().unwrap_or_default();
+    let is_word = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_lowercase);
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    let mut words = 0;
+    is_number && parts.inspect(|_| words += 1).all(is_word) && (2..=3).contains(&words)
 }
 
 /// The id of a key: a UUID, or `mrk-` and 32 hexadecimal digits for a multi-Region key.

@@ -84,7 +84,7 @@ impl Sink for Hashing {
 pub(crate) fn put_request<H: Headers + ?Sized>(
     request: &Request<'_, H>,
     query: &CanonicalQuery,
-    signed_headers: &str,
+    signed: &[&str],
     out: &mut impl Sink,
 ) -> bool {
     out.put(request.method.as_bytes());
@@ -94,11 +94,13 @@ pub(crate) fn put_request<H: Headers + ?Sized>(
     query.put(out);
     out.put(b"\n");
     let mut complete = true;
-    for name in signed_headers.split(';') {
+    for name in signed {
         complete &= put_header(request.headers, name, out);
     }
-    out.put(b"\n");
-    out.put(signed_headers.as_bytes());
+    for (at, name) in signed.iter().enumerate() {
+        out.put(if at == 0 { b"\n" } else { b";" });
+        out.put(name.as_bytes());
+    }
     out.put(b"\n");
     out.put(&request::hex(&request.body_sha256));
     complete
@@ -171,9 +173,17 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+/// Whether a path is what nearly every request has.
+fn is_root(path: &str) -> bool {
+    matches!(path, "" | "/")
+}
+
 /// Checks what AWS answers with a bare 400: a path that is not absolute, broken percent escapes, `..` above the
 /// root.
 pub(crate) fn check_path(path: &str) -> Result<(), SignatureError> {
+    if is_root(path) {
+        return Ok(());
+    }
     if !(path.is_empty() || path.starts_with('/')) {
         return Err(SignatureError::MalformedPath);
     }
@@ -195,6 +205,9 @@ pub(crate) fn check_path(path: &str) -> Result<(), SignatureError> {
 
 /// Writes a path: empty and `.` segments dropped, `..` resolved, each segment encoded as it stands.
 fn put_path(path: &str, out: &mut impl Sink) {
+    if is_root(path) {
+        return out.put(b"/");
+    }
     let mut segments = Vec::new();
     for segment in path.split('/') {
         match segment {

@@ -7,14 +7,14 @@ use crate::{TERMINATOR, request};
 
 /// The key that signs all requests of one access key on one day, in one Region, to one service.
 ///
-/// Wiped when dropped; has no `Debug` and no `Clone`.
+/// Prepared, so that a signature costs no schedule; wiped when dropped, by AWS-LC; has no `Debug` and no `Clone`.
 ///
 /// ```compile_fail
 /// let key = trent_sigv4::SigningKey::derive(b"secret", "20150830", "us-east-1", "kms");
 /// println!("{key:?}"); // There is no way to print a key by accident.
 /// ```
 pub struct SigningKey {
-    bytes: Zeroizing<[u8; 32]>,
+    key: hmac::Key,
     accepts: bool,
 }
 
@@ -32,7 +32,7 @@ impl SigningKey {
             accepts &= mac(&previous[..], part.as_bytes(), &mut bytes);
         }
         // Were there ever no HMAC to be had, the key must not be one that an outsider could know.
-        Self { bytes, accepts }
+        Self::of(&bytes, accepts)
     }
 
     /// A key that no signature is right for, to be used when the access key is unknown: the work is the same, so
@@ -40,12 +40,16 @@ impl SigningKey {
     #[must_use]
     pub fn dummy() -> Self {
         // The bytes are no secret, hence the mark: whoever knows them must not be able to sign with them.
-        Self { bytes: Zeroizing::new([0x5a; 32]), accepts: false }
+        Self::of(&[0x5a; 32], false)
+    }
+
+    fn of(bytes: &[u8; 32], accepts: bool) -> Self {
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, bytes), accepts }
     }
 
     /// The signature of a string to sign: 64 lower-case hexadecimal digits.
     pub(crate) fn sign(&self, string_to_sign: &[u8]) -> [u8; 64] {
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.bytes[..]), string_to_sign);
+        let tag = hmac::sign(&self.key, string_to_sign);
         request::hex(&request::to_array(tag.as_ref()))
     }
 

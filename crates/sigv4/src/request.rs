@@ -67,6 +67,18 @@ pub(crate) fn first<'h, H: Headers + ?Sized>(headers: &'h H, name: &str) -> Opti
     headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
+/// The pieces of a text between separators: as `str::split`, which takes longer to begin with a piece than to read a
+/// short one.
+pub(crate) fn split_at(text: &str, separator: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.bytes().position(|byte| byte == separator);
+        rest = end.and_then(|end| text.get(end + 1..));
+        text.get(..end.unwrap_or(text.len()))
+    })
+}
+
 /// SHA-256 of a body.
 #[must_use]
 pub fn body_sha256(body: &[u8]) -> [u8; 32] {

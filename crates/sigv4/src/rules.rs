@@ -70,13 +70,15 @@ impl fmt::Debug for Rules<'_> {
 /// [`REGION_BYTES_MAX`] bytes at most (`us-east-1`, `us-gov-west-1`).
 #[must_use]
 pub fn is_region_name(name: &str) -> bool {
-    let Some((words, number)) = name.rsplit_once('-') else { return false };
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let mut parts = name.as_bytes().rsplit(|byte| *byte == b'-');
+    let number = parts.next().unwrap_or_default();
+    let is_word = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_lowercase);
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    let mut words = 0;
     name.len() <= REGION_BYTES_MAX
-        && !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-        && (2..=3).contains(&words.split('-').count())
-        && words.split('-').all(is_word)
+        && is_number
+        && parts.inspect(|_| words += 1).all(is_word)
+        && (2..=3).contains(&words)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl<'a> Credential<'a> {
     pub(crate) fn parse(text: Cow<'a, str>) -> Result<Self, SignatureError> {
         let mut slashes = [0; 4];
         let mut found = 0;
-        for (at, _) in text.match_indices('/') {
+        for (at, _) in text.bytes().enumerate().filter(|(_, byte)| *byte == b'/') {
             match slashes.get_mut(found) {
                 Some(place) => *place = at,
                 None => return Err(SignatureError::InvalidCredential(shown(text.as_bytes()))),

@@ -195,7 +195,7 @@ fn signature<H: Headers + ?Sized, A: Headers + ?Sized>(
     canonical::put_request(
         &Request { method, path, query: text, headers, body_sha256 },
         query,
-        list,
+        &list.split(';').collect::<Vec<_>>(),
         &mut hashing,
     );
     let string_to_sign = string_to_sign(stamp, &scope(credentials, stamp), &hashing.finish());

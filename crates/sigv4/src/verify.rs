@@ -13,7 +13,7 @@ use crate::{
     error::{Echo, SignatureError, Window, shown},
     key::SigningKey,
     query::CanonicalQuery,
-    request::{self, Headers, Request, first},
+    request::{self, Headers, Request, first, split_at},
     rules::Rules,
     scope::{Credential, Scope},
     sign::EXPIRES_SECONDS_MAX,
@@ -54,14 +54,15 @@ pub fn read<'a, H: Headers + ?Sized>(
     let presented = Presented::read(request)?; // 1 to 5
     let presigned = presented.date_from == DateFrom::Parameter;
     let query = CanonicalQuery::parse(request.query, presigned)?; // 6
-    check_signed_headers(request.headers, &presented, rules)?; // 7, 8
+    let signed = signed_headers(&presented.signed_headers)?;
+    check_signed_headers(request.headers, &signed, presented.date_from, rules)?; // 7, 8
     let stamp = read_date(&presented)?; // 9
     check_window(&presented, &stamp, now_epoch_seconds, rules)?; // 10, 11
     let credential = Credential::parse(presented.credential)?; // 12
     credential.check(rules, &stamp, first(request.headers, "host"))?; // 13
 
     let (canonical_sha256, canonical_request, complete) =
-        hash_request(request, &query, &presented.signed_headers, rules.echo_canonical);
+        hash_request(request, &query, &signed, rules.echo_canonical);
     Ok(Claim {
         credential,
         session_token: presented.session_token,
@@ -155,22 +156,24 @@ impl fmt::Debug for Claim<'_> {
     }
 }
 
+/// The names of the headers that are signed, in their order.
+fn signed_headers(text: &str) -> Result<Vec<&str>, SignatureError> {
+    let list: Vec<_> = split_at(text, b';').take(SIGNED_HEADERS_MAX + 1).collect();
+    if list.len() > SIGNED_HEADERS_MAX { Err(SignatureError::TooManySignedHeaders) } else { Ok(list) }
+}
+
 /// Steps 7 and 8: the host is signed, and so is everything sent that the rules say must be.
 fn check_signed_headers<H: Headers + ?Sized>(
     headers: &H,
-    presented: &Presented<'_>,
+    signed: &[&str],
+    date_from: DateFrom,
     rules: &Rules<'_>,
 ) -> Result<(), SignatureError> {
-    // Split once: each header that was sent is looked for.
-    let list: Vec<_> = presented.signed_headers.split(';').take(SIGNED_HEADERS_MAX + 1).collect();
-    if list.len() > SIGNED_HEADERS_MAX {
-        return Err(SignatureError::TooManySignedHeaders);
-    }
-    let signs = |name: &str| list.iter().any(|signed| signed.eq_ignore_ascii_case(name));
+    let signs = |name: &str| signed.iter().any(|signed| signed.eq_ignore_ascii_case(name));
     if !(signs("host") || signs(":authority")) {
         return Err(SignatureError::HostNotSigned);
     }
-    let dated = presented.date_from == DateFrom::AmzHeader;
+    let dated = date_from == DateFrom::AmzHeader;
     match headers.iter().find(|(name, _)| rules.demands_signed(name, dated) && !signs(name)) {
         Some((name, _)) => Err(SignatureError::HeaderNotSigned(shown(name.to_ascii_lowercase().as_bytes()))),
         None => Ok(()),
@@ -199,13 +202,16 @@ fn check_window(
         Some(text) => i64::from(read_expires(text)?),
         None => skew,
     };
-    let now = Timestamp::from_epoch_seconds(now_epoch_seconds);
-    let age = now.epoch_seconds() - stamp.epoch_seconds();
-    let window = |offset_seconds| Window { requested: *stamp, now, offset_seconds };
+    let age = now_epoch_seconds.saturating_sub(stamp.epoch_seconds());
+    let window = |offset_seconds| Window {
+        requested: *stamp,
+        now: Timestamp::from_epoch_seconds(now_epoch_seconds),
+        offset_seconds,
+    };
     if age > life {
         return Err(SignatureError::Expired(window(-life)));
     }
-    if -age > skew {
+    if age < -skew {
         return Err(SignatureError::NotYetCurrent(window(skew)));
     }
     Ok(())
@@ -222,17 +228,17 @@ fn read_expires(text: &str) -> Result<u32, SignatureError> {
 fn hash_request<H: Headers + ?Sized>(
     request: &Request<'_, H>,
     query: &CanonicalQuery,
-    signed_headers: &str,
+    signed: &[&str],
     keep_text: bool,
 ) -> ([u8; 32], Option<String>, bool) {
     if keep_text {
         let mut text = Vec::new();
-        let complete = canonical::put_request(request, query, signed_headers, &mut text);
+        let complete = canonical::put_request(request, query, signed, &mut text);
         let shown = String::from_utf8_lossy(&text).into_owned();
         return (request::body_sha256(&text), Some(shown), complete);
     }
     let mut hashing = Hashing::new();
-    let complete = canonical::put_request(request, query, signed_headers, &mut hashing);
+    let complete = canonical::put_request(request, query, signed, &mut hashing);
     (hashing.finish(), None, complete)
 }
 
