@@ -104,6 +104,8 @@ fn trent() -> anyhow::Result<PathBuf> {
 fn python_clients() -> anyhow::Result<()> {
     let python = setup::venv()?.join("bin/python");
     let mut tests = command(python, &["-m", "pytest", "-q", "--durations=5", "-p", "no:cacheprovider"]);
+    // As many at once as there are cores; those of a file after one another, as they may share a server.
+    tests.args(["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]);
     tests.arg(root().join("tests/clients/python"));
     run(tests.env("TRENT_BINARY", trent()?).env("PYTHONDONTWRITEBYTECODE", "1"))
 }
