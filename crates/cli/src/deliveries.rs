@@ -1,4 +1,4 @@
-//! Hands the audit trail on to receivers: records to one, notifications about keys to another. Each has a thread that
+//! Hands the audit trail on to receivers: records to some, notifications about keys to others. Each has a thread that
 //! reads the trail's files behind the writer, so that nobody who is answered waits for a receiver.
 //!
 //! A receiver gets every line at least once, in order: how far it has come is kept beside the trail's files, after it has
@@ -6,6 +6,7 @@
 
 mod metrics;
 mod receiver;
+mod syslog;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use trent_server::Metrics;
 use crate::config::Config;
 use crate::failure::misuse;
 use receiver::Receiver;
+use syslog::Syslog;
+pub(crate) use syslog::SyslogAddress;
 
 /// How often to look whether there are new lines.
 const LOOK: Duration = Duration::from_millis(200);
@@ -33,6 +36,8 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 enum Kind {
     /// The lines themselves.
     Records,
+    /// The same, to syslog.
+    Syslog,
     /// What they say about keys that were deleted, rotated, or lost their material.
     Notifications,
     /// The same, to a file.
@@ -43,6 +48,7 @@ impl Kind {
     const fn label(self) -> &'static str {
         match self {
             Self::Records => "audit",
+            Self::Syslog => "syslog",
             Self::Notifications => "notifications",
             Self::NotificationsFile => "notifications-file",
         }
@@ -52,6 +58,7 @@ impl Kind {
     const fn place(self) -> &'static str {
         match self {
             Self::Records => "delivered-audit",
+            Self::Syslog => "delivered-syslog",
             Self::Notifications => "delivered-notifications",
             Self::NotificationsFile => "delivered-notifications-file",
         }
@@ -83,8 +90,11 @@ impl Deliveries {
         let (stop, stopped) = watch::channel(false);
         let dir = config.audit.dir(data_dir);
         let (records, notifications) = (&config.audit_webhook, &config.notifications);
+        let syslog = config.audit_syslog.receiver();
+        let syslog = syslog.map(|(address, facility, patience)| Syslog::new(address, facility, patience));
         let receivers = [
             (Kind::Records, records.webhook().map(Receiver::web)),
+            (Kind::Syslog, syslog.map(|syslog| Ok(Receiver::Syslog(Box::new(syslog))))),
             (Kind::Notifications, notifications.webhook().map(Receiver::web)),
             (Kind::NotificationsFile, notifications.file.clone().map(|file| Ok(Receiver::File(file)))),
         ];
@@ -183,7 +193,7 @@ impl Delivery {
     /// Sends lines until the receiver has confirmed them; gives whether it has, rather than that it is time to stop.
     async fn send(&mut self, lines: &Lines) -> bool {
         let (body, count) = match self.counts.kind {
-            Kind::Records => (lines.bytes.clone(), lines.count),
+            Kind::Records | Kind::Syslog => (lines.bytes.clone(), lines.count),
             Kind::Notifications | Kind::NotificationsFile => notifications(&lines.bytes),
         };
         if count == 0 {

@@ -52,7 +52,7 @@ use jobs::JobsSection;
 use limits::LimitsSection;
 use ops::OpsSection;
 use quotas::QuotasSection;
-use receivers::{AuditWebhookSection, NotificationsSection};
+use receivers::{AuditSyslogSection, AuditWebhookSection, NotificationsSection};
 use setting::Section;
 use xks_proxy::XksProxySection;
 
@@ -70,6 +70,7 @@ pub(crate) struct Config {
     pub(crate) attestation: AttestationSection,
     pub(crate) audit: AuditSection,
     pub(crate) audit_webhook: AuditWebhookSection,
+    pub(crate) audit_syslog: AuditSyslogSection,
     pub(crate) notifications: NotificationsSection,
     pub(crate) limits: LimitsSection,
     pub(crate) quotas: QuotasSection,
@@ -82,7 +83,7 @@ pub(crate) struct Config {
 }
 
 /// All sections, in the order of the default file.
-const SECTIONS: [&Section; 19] = [
+const SECTIONS: [&Section; 20] = [
     &http::SECTION,
     &ops::SECTION,
     &data::SECTION,
@@ -93,6 +94,7 @@ const SECTIONS: [&Section; 19] = [
     &attestation::SECTION,
     &audit::SECTION,
     &receivers::AUDIT_WEBHOOK,
+    &receivers::AUDIT_SYSLOG,
     &receivers::NOTIFICATIONS,
     &limits::SECTION,
     &quotas::SECTION,
@@ -118,6 +120,7 @@ impl Config {
             ("attestation", self.attestation != other.attestation),
             ("audit", self.audit != other.audit),
             ("audit_webhook", self.audit_webhook != other.audit_webhook),
+            ("audit_syslog", self.audit_syslog != other.audit_syslog),
             ("notifications", self.notifications != other.notifications),
             ("limits", self.limits != other.limits),
             ("cache", self.cache != other.cache),

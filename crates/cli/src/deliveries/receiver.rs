@@ -1,4 +1,4 @@
-//! Where lines go: to a server over HTTPS, or to a file.
+//! Where lines go: to a server over HTTPS, to syslog, or to a file.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -14,12 +14,15 @@ use crate::config::Webhook;
 use crate::failure::misuse;
 use crate::root_key::hex;
 
+use super::syslog::Syslog;
+
 /// The header with the HMAC of the body.
 const SIGNATURE: &str = "trent-signature";
 
 /// See the module.
 pub(super) enum Receiver {
     Web(Box<Web>),
+    Syslog(Box<Syslog>),
     File(PathBuf),
 }
 
@@ -53,9 +56,10 @@ impl Receiver {
     }
 
     /// Hands lines over. When this returns they are there.
-    pub(super) async fn take(&self, lines: &[u8]) -> Result<(), String> {
+    pub(super) async fn take(&mut self, lines: &[u8]) -> Result<(), String> {
         match self {
             Self::Web(web) => web.take(lines).await,
+            Self::Syslog(syslog) => syslog.take(lines).await,
             Self::File(path) => append(path, lines).map_err(|error| format!("{}: {error}", path.display())),
         }
     }
