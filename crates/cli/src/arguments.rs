@@ -30,8 +30,8 @@ pub(crate) use identities::{
 pub(crate) use policy::{CheckArguments, ExplainArguments, PolicyWords};
 pub(crate) use transfer::{ExportArguments, ImportArguments};
 pub(crate) use xks::{
-    KeyStoreCommand, RulesArguments, TokenArguments, XksCheckArguments, XksCommand, XksKeyCommand,
-    XksProxyArguments, XksProxyCommand, XksStoreCommand,
+    KeyStoreCommand, OrphansArguments, RulesArguments, TokenArguments, XksCheckArguments, XksCommand,
+    XksKeyCommand, XksProxyArguments, XksProxyCommand, XksStoreCommand,
 };
 
 /// A key management service that every AWS client takes for AWS KMS.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -134,9 +135,7 @@ impl Plan {
             }
             drop(admin);
             deliveries.stop().await;
-            for jobs in jobs {
-                jobs.stop().await;
-            }
+            end_work(jobs, &service, drain).await;
             if let Err(error) = service.flush_last_usage().await {
                 tracing::error!(%error, "the last usages of keys could not be written");
             }
@@ -319,6 +318,17 @@ async fn configure(service: &Service, file: &IdentityFile, configured: Configure
         let place = place_of(&places, &error);
         file.locate(&error, place)
     })
+}
+
+/// Lets jobs end, and keys that are being made or destroyed in HSMs. Whoever asked for those may have gone: else they would be
+/// left there with nobody who knows.
+async fn end_work(jobs: [Jobs; 3], service: &Service, limit: Duration) {
+    for jobs in jobs {
+        jobs.stop().await;
+    }
+    if timeout(limit, service.hsm_keys_settled()).await.is_err() {
+        tracing::error!("keys that were being made or destroyed in HSMs are left in the middle");
+    }
 }
 
 fn warn_of_unlocked_memory(service: &Service) {

@@ -127,6 +127,14 @@ impl KeyId {
         self.uuid
     }
 
+    /// When it was made; nothing of ids that trent has not made.
+    pub fn created(&self) -> Option<Timestamp> {
+        let uuid = Uuid::from_bytes(self.uuid);
+        let [millis @ .., _, _, _, _, _, _, _, _, _, _] = self.uuid;
+        let millis = millis.iter().fold(0, |millis, byte| millis << 8 | i64::from(*byte));
+        (uuid.get_version_num() == 7).then_some(Timestamp::from_millis(millis))
+    }
+
     /// Whether this is the id of a multi-Region key.
     pub const fn is_multi_region(&self) -> bool {
         self.multi_region
@@ -367,6 +375,14 @@ mod tests {
             assert!(bad.parse::<Region>().is_err(), "{bad}");
         }
         assert!(format!("{}-east-1", "a".repeat(30)).parse::<Region>().is_err());
+    }
+
+    #[test]
+    fn ids_that_are_made_here_tell_when() {
+        let now = Timestamp::from_millis(1_767_225_600_999);
+        assert_eq!(KeyId::generate(now, [0xff; 10], false).created(), Some(now));
+        let others: KeyId = "1234abcd-12ab-44cd-86ef-1234567890ab".parse().unwrap();
+        assert_eq!(others.created(), None);
     }
 
     #[test]

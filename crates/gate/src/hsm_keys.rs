@@ -36,6 +36,7 @@ impl NewHsmKey {
     /// A record has it now.
     pub fn keep(mut self) {
         self.is_kept = true;
+        self.clusters.keep_key(self.id);
     }
 }
 

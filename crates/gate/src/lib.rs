@@ -134,6 +134,7 @@ mod key_policies;
 mod key_stores;
 mod marker;
 mod opening;
+mod orphans;
 mod put_policy;
 mod refusal;
 mod replicas;
@@ -158,6 +159,7 @@ pub use key_policies::unput_text;
 pub use key_stores::{KeyStoreCredential, Registry};
 pub use marker::{InvalidMarker, MarkerScope};
 pub use opening::{CheckpointSigner, Gate, OpenError, Parts};
+pub use orphans::{HsmReview, LackingHsmKey, OrphanedHsmKey};
 pub use refusal::{AccessDenied, DeniedOn, Refusal, Statement};
 pub use replicas::ReplicaTags;
 pub use secrets::{OpenedSession, SealedSession};
@@ -168,8 +170,8 @@ pub use system::{
 pub use transfer::{Exported, Imported, MoveError, Selection};
 pub use trent_keystore::{
     Behalf, ClusterAnswer, ClusterTarget, Clusters, ExternalCiphertext, ExternalProxies, FromHsm, HAS_SM2,
-    HsmAnswer, HsmCiphertext, HsmOutcomes, NoClusters, NoProxies, ProxyAnswer, ProxyTarget, StoreError,
-    TokenTarget,
+    HsmAnswer, HsmCiphertext, HsmOutcomes, KeyInHsm, NoClusters, NoProxies, ProxyAnswer, ProxyTarget,
+    Settled, StoreError, TokenTarget,
 };
 pub use trent_policy::{Network, Standing};
 pub use uses::*;

@@ -19,6 +19,8 @@ use crate::wire::{self, Frame};
 
 /// Calls of a module at once, and sessions with each token.
 const THREADS: usize = 8;
+/// Keys that are listed at once: a frame has room for them.
+const KEYS_AT_ONCE: usize = 1024;
 /// Bytes of randomness that are asked for at once.
 const RANDOM_BYTES_MAX: u64 = 1024;
 
@@ -137,6 +139,7 @@ fn of_token(token: &Token, ask: Ask) -> Result<Reply, Error> {
         Ask::GenerateMovable { id, label } => done(token.generate_movable(&id, &label)?),
         Ask::Settle(id) => Reply::Key(token.settle(&id)?),
         Ask::Find(key) => Reply::Key(token.find(key)?),
+        Ask::List { after } => Reply::Keys(token.list(after.as_ref(), KEYS_AT_ONCE)?),
         Ask::Destroy(id) => done(token.destroy(&id)?),
         Ask::Encrypt { key, mode, plaintext, aad } => {
             Reply::Sealed(token.encrypt(key, mode, &plaintext, &aad)?)

@@ -52,7 +52,7 @@ pub enum Operation {
 impl Operation {
     pub(crate) const fn of(ask: &Ask) -> Self {
         match ask {
-            Ask::Facts | Ask::Mechanisms | Ask::Find(_) => Self::Look,
+            Ask::Facts | Ask::Mechanisms | Ask::Find(_) | Ask::List { .. } => Self::Look,
             Ask::LogIn(_) | Ask::LogOut => Self::Login,
             Ask::ChangePin { .. } => Self::ChangePin,
             Ask::Generate { .. } | Ask::GenerateMovable { .. } | Ask::Settle(_) => Self::MakeKey,

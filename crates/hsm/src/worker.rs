@@ -182,6 +182,25 @@ impl Worker {
         key(self.of(serial, Ask::Find(name.into())).await?)
     }
 
+    /// The keys of a token that have identifiers such as trent makes, and their labels.
+    ///
+    /// # Errors
+    /// Those of the token, or of the worker.
+    pub async fn keys(&self, serial: &str) -> Result<Vec<(KeyId, String)>, Error> {
+        let mut all = Vec::new();
+        loop {
+            let after = all.last().map(|(id, _)| *id);
+            match self.of(serial, Ask::List { after }).await? {
+                Reply::Keys(more) if more.is_empty() => return Ok(all),
+                // What is no further would go on for ever.
+                Reply::Keys(more) if more.iter().all(|(id, _)| after.is_none_or(|after| *id > after)) => {
+                    all.extend(more);
+                }
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
     /// Destroys a key of a token.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! This crate says what it needs; which module reaches which HSM, and in which process, is the business of whoever
 //! implements [`Clusters`]. Nothing here waits.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -28,6 +29,9 @@ pub struct FromHsm<T> {
     pub serial: String,
 }
 
+/// That what was begun with keys has come to its end.
+pub type Settled<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// What an HSM makes of a plaintext.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HsmCiphertext {
@@ -35,6 +39,15 @@ pub struct HsmCiphertext {
     pub iv: [u8; 12],
     /// As long as the plaintext, and a tag of 16 bytes behind it.
     pub ciphertext: Vec<u8>,
+}
+
+/// A key that an HSM has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInHsm {
+    /// What it is called there.
+    pub id: HsmKeyId,
+    /// Its label.
+    pub label: String,
 }
 
 /// A cluster, with all that logging in to it needs.
@@ -127,6 +140,18 @@ pub trait Clusters: Send + Sync {
     /// The same where nobody waits for it: of a key that was made for nothing, in whatever HSMs it is.
     fn discard_key(&self, store: &KeyStoreId, key: HsmKeyId);
 
+    /// Takes note that a record has a key that was made. Until then, or until it is discarded, it is unsettled.
+    fn keep_key(&self, key: HsmKeyId);
+
+    /// The keys that are being made or destroyed: what an HSM says of them may not be so for long.
+    fn unsettled_keys(&self) -> BTreeSet<HsmKeyId>;
+
+    /// Waits until there are none.
+    fn settled(&self) -> Settled<'_>;
+
+    /// The keys in one of the HSMs that a key store is logged in to, as far as they are called as trent calls them.
+    fn keys_in<'a>(&'a self, store: &'a KeyStoreId, serial: &'a str) -> HsmAnswer<'a, Vec<KeyInHsm>>;
+
     /// Whether it is time to look for HSMs that a key store is not logged in to.
     fn wants_login(&self, store: &KeyStoreId) -> bool;
 
@@ -209,6 +234,20 @@ impl Clusters for NoClusters {
     }
 
     fn discard_key(&self, _: &KeyStoreId, _: HsmKeyId) {}
+
+    fn keep_key(&self, _: HsmKeyId) {}
+
+    fn unsettled_keys(&self) -> BTreeSet<HsmKeyId> {
+        BTreeSet::new()
+    }
+
+    fn settled(&self) -> Settled<'_> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn keys_in<'a>(&'a self, _: &'a KeyStoreId, _: &'a str) -> HsmAnswer<'a, Vec<KeyInHsm>> {
+        unreachable()
+    }
 
     fn wants_login(&self, _: &KeyStoreId) -> bool {
         false

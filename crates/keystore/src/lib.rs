@@ -18,8 +18,8 @@ mod software;
 mod store;
 
 pub use clusters::{
-    ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes, NoClusters,
-    TokenTarget,
+    ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes, KeyInHsm,
+    NoClusters, Settled, TokenTarget,
 };
 pub use external::{Behalf, ExternalCiphertext, ExternalProxies, NoProxies, ProxyAnswer, ProxyTarget};
 pub use keyring::{Keyring, NewRingKey, RingName};

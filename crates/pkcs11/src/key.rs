@@ -1,5 +1,7 @@
 //! AES-256 keys in a token: made there, found by their identifier, destroyed.
 
+use std::collections::BTreeMap;
+
 use cryptoki::error::{Error as Cause, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
@@ -12,6 +14,8 @@ use crate::token::Token;
 pub const KEY_ID_BYTES: usize = 16;
 /// Bytes of a key.
 const KEY_BYTES: u64 = 32;
+/// Characters of a label that are told of a list of keys.
+const LABEL_CHARACTERS: usize = 100;
 
 /// The identifier of a key in a token (`CKA_ID`): random, so that no other key has it.
 pub type KeyId = [u8; KEY_ID_BYTES];
@@ -127,6 +131,29 @@ impl Token {
         })
     }
 
+    /// The keys with identifiers such as trent makes, and their labels: those behind `after`, in the order of their
+    /// identifiers, `max` at most.
+    ///
+    /// # Errors
+    /// Those of the token.
+    pub fn list(&self, after: Option<&KeyId>, max: usize) -> Result<Vec<(KeyId, String)>, Error> {
+        self.sessions.run(|open| {
+            let session = &open.session;
+            let mut found = BTreeMap::new();
+            for handle in find_all(session, &KeyName::default())? {
+                if let Some(id) = identifier(session, handle)?
+                    && after.is_none_or(|after| id > *after)
+                {
+                    found.insert(id, handle);
+                    if found.len() > max {
+                        found.pop_last();
+                    }
+                }
+            }
+            found.into_iter().map(|(id, handle)| Ok((id, label(session, handle)?))).collect()
+        })
+    }
+
     /// Destroys a key, and whatever else has its identifier.
     ///
     /// # Errors
@@ -141,6 +168,27 @@ impl Token {
             }
         })
     }
+}
+
+/// The identifier of a key, where it has one such as trent makes.
+fn identifier(session: &Session, handle: ObjectHandle) -> Result<Option<KeyId>, Error> {
+    let read = session.get_attributes(handle, &[AttributeType::Id])?;
+    Ok(read.into_iter().find_map(|attribute| match attribute {
+        Attribute::Id(id) => id.try_into().ok(),
+        _ => None,
+    }))
+}
+
+/// The label of a key, or the beginning of one that is too long for any of trent's.
+fn label(session: &Session, handle: ObjectHandle) -> Result<String, Error> {
+    let read = session.get_attributes(handle, &[AttributeType::Label])?;
+    let label = read.into_iter().find_map(|attribute| match attribute {
+        Attribute::Label(label) => {
+            Some(String::from_utf8_lossy(&label).chars().take(LABEL_CHARACTERS).collect())
+        }
+        _ => None,
+    });
+    Ok(label.unwrap_or_default())
 }
 
 /// Destroys all keys of a name; gives their number.

@@ -148,6 +148,9 @@ impl Service {
         let (database, random, clock) =
             (Arc::clone(&parts.database), Arc::clone(&parts.random), Arc::clone(&parts.clock));
         let gate = Gate::open(parts).await?;
+        // Key stores that are connected are logged in to their HSMs as soon as anybody looks.
+        let wanted = Notify::new();
+        wanted.notify_one();
         let service = Self {
             gate,
             database,
@@ -164,7 +167,7 @@ impl Service {
             provider_keys: ProviderKeyCache::default(),
             mfa_attempts: MfaAttempts::default(),
             fetch: OnceLock::new(),
-            key_stores_wanted: Notify::new(),
+            key_stores_wanted: wanted,
             settling: Settling::default(),
             former_hsm_keys: parking_lot::Mutex::default(),
             health_checks: HealthChecks::default(),
@@ -350,6 +353,11 @@ impl Service {
     /// How many bytes of key material could not be locked into memory.
     pub fn unlocked_bytes(&self) -> usize {
         self.gate.unlocked_bytes()
+    }
+
+    /// Waits until no key is being made or destroyed in HSMs.
+    pub async fn hsm_keys_settled(&self) {
+        self.gate.hsm_keys_settled().await;
     }
 
     pub(crate) fn directory(&self) -> Arc<Directory> {

@@ -9,7 +9,8 @@ use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, HsmFailure, KeyStoreId};
 use trent_gate::{
-    ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes, TokenTarget,
+    ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes, KeyInHsm,
+    Settled, TokenTarget,
 };
 
 /// The HSMs of a test, by the serial numbers of their tokens.
@@ -32,6 +33,7 @@ struct State {
     wakers: Vec<std::task::Waker>,
     /// By HSM and key: the label.
     keys: BTreeMap<(String, HsmKeyId), String>,
+    unsettled: BTreeSet<HsmKeyId>,
     failing: Option<HsmFailure>,
     encrypted: u32,
 }
@@ -99,6 +101,11 @@ impl TestClusters {
     pub fn keys(&self, serial: &str) -> Vec<String> {
         let state = self.state();
         state.keys.iter().filter(|((at, _), _)| at == serial).map(|(_, label)| label.clone()).collect()
+    }
+
+    /// Puts a key into an HSM, past trent.
+    pub fn add_key(&self, serial: &str, id: [u8; 16], label: &str) {
+        self.state().keys.insert((serial.to_owned(), HsmKeyId(id)), label.to_owned());
     }
 
     /// Takes all keys out of an HSM, past trent.
@@ -276,6 +283,7 @@ impl Clusters for TestClusters {
                 if let Some(failure) = state.failing {
                     return Err(failure);
                 }
+                state.unsettled.insert(key);
                 state.keys.extend(serials.into_iter().map(|serial| ((serial, key), label.clone())));
             }
             while self.state().stalled {
@@ -343,7 +351,32 @@ impl Clusters for TestClusters {
     }
 
     fn discard_key(&self, _: &KeyStoreId, key: HsmKeyId) {
-        self.state().keys.retain(|(_, id), _| *id != key);
+        let mut state = self.state();
+        state.keys.retain(|(_, id), _| *id != key);
+        state.unsettled.remove(&key);
+    }
+
+    fn keep_key(&self, key: HsmKeyId) {
+        self.state().unsettled.remove(&key);
+    }
+
+    fn unsettled_keys(&self) -> BTreeSet<HsmKeyId> {
+        self.state().unsettled.clone()
+    }
+
+    fn settled(&self) -> Settled<'_> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn keys_in<'a>(&'a self, store: &'a KeyStoreId, serial: &'a str) -> HsmAnswer<'a, Vec<KeyInHsm>> {
+        let state = self.state();
+        let listed = state.answering(store).and_then(|answering| {
+            let is_there = answering.iter().any(|known| known == serial);
+            is_there.then_some(()).ok_or(HsmFailure::Unreachable)?;
+            let there = state.keys.iter().filter(|((at, _), _)| at == serial);
+            Ok(there.map(|((_, id), label)| KeyInHsm { id: *id, label: label.clone() }).collect())
+        });
+        Box::pin(std::future::ready(listed))
     }
 
     fn wants_login(&self, store: &KeyStoreId) -> bool {

@@ -149,6 +149,40 @@ async fn connecting_changes_the_password_in_every_hsm() {
 }
 
 #[tokio::test]
+async fn wrong_passwords_count_on_in_the_next_store_of_the_cluster() {
+    let world = HsmWorld::new();
+    let kms = world.kms().await;
+    for serial in SERIALS {
+        kms.clusters.set_password(serial, "another-1");
+    }
+    let attempts = async |id: &str, number: usize| {
+        let mut states = Vec::new();
+        for _ in 0..number {
+            connect(&kms, id).await;
+            states.push(state(&kms, id).await);
+            disconnect(&kms, id).await;
+        }
+        kms.ok(DeleteCustomKeyStore, json!({"CustomKeyStoreId": id})).await;
+        states
+    };
+    let wrong = "FAILED INVALID_CREDENTIALS";
+    assert_eq!(attempts(&world.create(&kms).await, 3).await, [wrong; 3]);
+    // Nobody had tried five of them before.
+    assert_eq!(attempts(&world.create(&kms).await, 3).await, [wrong, wrong, "FAILED USER_LOCKED_OUT"]);
+    let id = world.create(&kms).await;
+    kms.service.administer(Command::UnlockKeyStore { id: id.clone() }).await;
+    for serial in SERIALS {
+        kms.clusters.set_password(serial, PASSWORD);
+    }
+    assert_eq!(attempts(&id, 1).await, ["CONNECTED"]);
+    // What has been right is forgotten.
+    for serial in SERIALS {
+        kms.clusters.set_password(serial, "another-1");
+    }
+    assert_eq!(attempts(&world.create(&kms).await, 5).await, [wrong; 5]);
+}
+
+#[tokio::test]
 async fn a_failure_says_why() {
     use ClusterFailure as Failure;
     let world = HsmWorld::new();

@@ -9,6 +9,7 @@ mod describe_custom_key_stores;
 mod disconnect_custom_key_store;
 mod health_checks;
 mod hsm_keys;
+mod hsm_orphans;
 mod hsm_quotas;
 mod hsm_stores;
 mod keys;

@@ -108,11 +108,30 @@ pub(crate) enum KeyStoreCommand {
         #[arg(long, value_name = "DIGITS", requires = "service")]
         service_owner: Option<AccountId>,
     },
+    /// Show keys in the HSMs behind a CloudHSM key store that trent has made and that no KMS key has, and KMS keys that some of
+    /// the HSMs lack.
+    Orphans(OrphansArguments),
     /// Forget wrong passwords of `kmsuser` in the HSMs behind a CloudHSM key store, so that they may be tried again.
     Unlock {
         /// The id of the key store.
         id: String,
     },
+}
+
+/// What is to become of keys in HSMs that no KMS key has.
+#[derive(Debug, Args)]
+pub(crate) struct OrphansArguments {
+    /// The id of the key store, or of its cluster.
+    pub(crate) id: String,
+    /// Destroy those that no KMS key has.
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// Do not ask before.
+    #[arg(long, requires = "destroy")]
+    pub(crate) yes: bool,
+    /// Destroy none that is younger.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    pub(crate) min_age_minutes: u32,
 }
 
 /// Who may use a store or a key. In patterns, `*` stands for any characters and `?` for one.

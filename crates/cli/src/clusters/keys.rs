@@ -2,31 +2,51 @@
 
 use std::sync::Arc;
 
+use tokio::time::timeout_at;
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{HsmFailure, KeyStoreId};
 use trent_domain::time::Clock;
-use trent_gate::{FromHsm, HsmCiphertext};
-use trent_hsm::{Error, Replication, Sealed, TokenError};
+use trent_gate::{FromHsm, HsmCiphertext, KeyInHsm};
+use trent_hsm::{Error, KeyId, Replication, Sealed, TokenError};
 
 use super::HsmClusters;
 use super::ask::{Decrypt, Encrypt};
 use super::login::Member;
 use super::open::Open;
 use crate::clock::SystemClock;
+use crate::root_key::crash_point;
 
 impl HsmClusters {
-    pub(super) fn logged_in(&self, store: &KeyStoreId) -> Result<Arc<Open>, HsmFailure> {
-        self.open.lock().get(store).cloned().ok_or(HsmFailure::Unreachable)
+    /// The HSMs behind a key store. After a start whoever comes first waits until they were looked for.
+    pub(super) async fn logged_in(&self, store: &KeyStoreId) -> Result<Arc<Open>, HsmFailure> {
+        let known = || self.open.lock().get(store).cloned();
+        if let Some(open) = known() {
+            return Ok(open);
+        }
+        let mut looked_for = self.looked_for.subscribe();
+        let was_looked_for = looked_for.wait_for(|stores| stores.contains(store));
+        // What takes longer goes on without those who wait.
+        let _ = timeout_at(self.wait_until.into(), was_looked_for).await;
+        known().ok_or(HsmFailure::Unreachable)
     }
 
     /// The same, for one request to encrypt or decrypt.
-    pub(super) fn within_quota(&self, store: &KeyStoreId) -> Result<Arc<Open>, HsmFailure> {
-        let open = self.logged_in(store)?;
+    pub(super) async fn within_quota(&self, store: &KeyStoreId) -> Result<Arc<Open>, HsmFailure> {
+        let open = self.logged_in(store).await?;
         match self.rate {
             Some(rate) if !open.quota.take(rate, SystemClock.now()) => Err(HsmFailure::OverQuota),
             _ => Ok(open),
         }
+    }
+
+    /// The HSMs behind a key store, for something that is begun with a key of it: nobody logs out before that is settled.
+    fn begin(&self, store: &KeyStoreId, key: HsmKeyId) -> Result<Arc<Open>, HsmFailure> {
+        let all = self.open.lock();
+        let open = all.get(store).cloned().ok_or(HsmFailure::Unreachable)?;
+        // While nobody closes it: who does looks for what is unsettled afterwards.
+        self.unsettled.begin(store, key);
+        Ok(open)
     }
 
     /// Makes a key. Whoever waits for it may go: the HSMs do not stop for that.
@@ -37,11 +57,39 @@ impl HsmClusters {
         key: HsmKeyId,
         label: String,
     ) -> Result<(), HsmFailure> {
-        let open = self.logged_in(store)?;
+        let open = self.begin(store, key)?;
+        // Had before anybody could go: what discards the key comes after this.
+        let alone = Arc::clone(&open.making).lock_owned().await;
         // Written before the key is there: should this process end now, the log tells which key nobody has.
         tracing::info!(key_store = %store, hsm_key = %key, label, "making a key in HSMs");
-        let made = tokio::spawn(async move { open.generate(&serials, key, &label).await });
-        made.await.map_err(|_| HsmFailure::Unreachable)?
+        let making = async move {
+            let made = open.generate(&serials, key, &label).await;
+            crash_point("key-made-in-hsms");
+            drop(alone);
+            made
+        };
+        self.runtime.spawn(making).await.map_err(|_| HsmFailure::Unreachable)?
+    }
+
+    /// Destroys a key in these HSMs, as far as that is possible. Whoever waits for it may go.
+    pub(super) async fn destroy(
+        &self,
+        store: &KeyStoreId,
+        serials: Vec<String>,
+        key: HsmKeyId,
+    ) -> Vec<(String, Result<(), HsmFailure>)> {
+        let failed = |failure| serials.iter().map(|serial| (serial.clone(), Err(failure))).collect();
+        let open = match self.begin(store, key) {
+            Ok(open) => open,
+            Err(failure) => return failed(failure),
+        };
+        let (ending, serials) = (self.unsettled.ending(key), serials.clone());
+        let destroying = async move {
+            let outcomes = open.destroy(serials, key).await;
+            drop(ending);
+            outcomes
+        };
+        self.runtime.spawn(destroying).await.unwrap_or_else(|_| failed(HsmFailure::Unreachable))
     }
 
     /// Destroys a key that was made for nothing, once whoever makes it has come to an end.
@@ -49,22 +97,24 @@ impl HsmClusters {
         let orphaned = move |error: &dyn std::fmt::Display| {
             tracing::error!(hsm_key = %key, %error, "a key that was made for nothing may be left in HSMs");
         };
-        let open = match self.logged_in(store) {
-            Ok(open) => open,
-            Err(error) => return orphaned(&error),
-        };
-        let discarded = async move {
-            let serials = open.members().iter().map(|member| member.serial.clone()).collect();
-            for (_, destroyed) in open.destroy(serials, key).await {
+        self.unsettled.begin(store, key);
+        let ending = self.unsettled.ending(key);
+        let Some(open) = self.open_or_closing(store) else { return orphaned(&HsmFailure::Unreachable) };
+        self.runtime.spawn(async move {
+            for (_, destroyed) in open.destroy(open.rotation.serials(), key).await {
                 if let Err(error) = destroyed {
                     orphaned(&error);
                 }
             }
-        };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(discarded)),
-            Err(error) => orphaned(&error),
-        }
+            drop(ending);
+        });
+    }
+
+    /// The keys in an HSM. A worker of its own looks for them: that takes as long as there are many.
+    pub(super) async fn list(&self, store: &KeyStoreId, serial: &str) -> Result<Vec<KeyInHsm>, HsmFailure> {
+        let listed = self.logged_in(store).await?.list(serial).await;
+        let listed = listed.map_err(|error| failure(&error))?;
+        Ok(listed.into_iter().map(|(id, label)| KeyInHsm { id: HsmKeyId(id), label }).collect())
     }
 }
 
@@ -81,8 +131,24 @@ impl Open {
         answering
     }
 
+    async fn list(&self, serial: &str) -> Result<Vec<(KeyId, String)>, Error> {
+        let absent = Error::Token(TokenError::TokenNotPresent);
+        let member = self.rotation.member(serial).ok_or(absent)?;
+        let worker = self.reached.patient_worker()?;
+        let let_in = {
+            let _alone = self.login_of(serial).await;
+            member.log_in(&worker).await
+        };
+        match let_in {
+            Ok(()) => worker.keys(serial).await,
+            // Some let nobody in twice.
+            Err(Error::Token(TokenError::UserTypeBusy)) => self.worker().keys(serial).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a key, while nobody else makes or destroys one.
     async fn generate(&self, serials: &[String], key: HsmKeyId, label: &str) -> Result<(), HsmFailure> {
-        let _alone = self.making.lock().await;
         let worker = self.worker();
         // A worker that has died since has nobody logged in.
         for member in self.members().iter().filter(|member| serials.contains(&member.serial)) {

@@ -7,18 +7,23 @@ mod open;
 mod registry;
 mod rejoin;
 mod rotation;
+mod unsettled;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
 use trent_domain::key_store::{ClusterFailure, KeyStoreId};
 use trent_domain::quota::Rate;
-use trent_gate::{ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes};
+use trent_gate::{
+    ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes, KeyInHsm, Settled,
+};
 use trent_hsm::{Error, IvMode, Limits, Observer, Pin, Program, Replication, Worker};
 
 use crate::config::{ClusterSection, HsmSection, KeyReplication};
@@ -27,6 +32,7 @@ use crate::root_key::crash_point;
 use crate::token::{iv_mode, limits, program};
 use login::failure;
 use open::Open;
+use unsettled::Unsettled;
 
 pub(crate) use registry::registered;
 
@@ -34,6 +40,10 @@ const PASSWORD: &str = "{password}";
 const USER: &str = "{user}";
 /// How long logging out of all HSMs may take.
 const LOG_OUT: Duration = Duration::from_secs(2);
+/// How long a call may take for which there is a worker of its own.
+const LONG_CALL: Duration = Duration::from_secs(60);
+/// How many calls, each as long as one may be, are waited for before keys that are being made or destroyed are given up.
+const UNSETTLED_CALLS: u32 = 3;
 
 /// How the HSMs of a cluster are reached.
 #[derive(Clone)]
@@ -67,7 +77,16 @@ impl Reached {
 
     /// A process of its own, which starts when it is first needed.
     pub(crate) fn worker(&self) -> Result<Worker, Error> {
-        let worker = Worker::new(self.program.clone(), self.limits);
+        self.worker_within(self.limits)
+    }
+
+    /// One that may take as long for a call as any: for what is asked seldom, and is much.
+    fn patient_worker(&self) -> Result<Worker, Error> {
+        self.worker_within(Limits { call: LONG_CALL.max(self.limits.call), ..self.limits })
+    }
+
+    fn worker_within(&self, limits: Limits) -> Result<Worker, Error> {
+        let worker = Worker::new(self.program.clone(), limits);
         let worker = worker.map_err(|error| Error::NotStarted(error.to_string()))?;
         Ok(match &self.observer {
             Some(observer) => worker.watched_by(Arc::clone(observer)),
@@ -89,9 +108,18 @@ pub(crate) struct HsmClusters {
     /// What may be encrypted and decrypted in the HSMs behind one key store.
     rate: Option<Rate>,
     open: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
+    /// Those that nothing new is asked of, and that wait to be logged out of.
+    closing: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
+    /// The key stores whose HSMs were looked for since the start of this process, and until when one waits for that.
+    looked_for: watch::Sender<BTreeSet<KeyStoreId>>,
+    wait_until: Instant,
+    unsettled: Unsettled,
+    /// Where keys are made and destroyed: it outlives the requests, and the threads that answer them.
+    runtime: Handle,
 }
 
 impl HsmClusters {
+    /// Made where the process ends: what is begun with keys in HSMs goes on there.
     pub(crate) fn new(section: &HsmSection, metrics: &HsmMetrics) -> Self {
         let reached = section.cluster.iter();
         let reached = reached.map(|cluster| {
@@ -99,7 +127,17 @@ impl HsmClusters {
             (cluster.cluster_id.clone(), reached)
         });
         let rate = Rate::per_second(f64::from(section.requests_per_second.as_u32()));
-        Self { reached: reached.collect(), rate, open: Mutex::default() }
+        Self {
+            reached: reached.collect(),
+            rate,
+            open: Mutex::default(),
+            closing: Mutex::default(),
+            looked_for: watch::Sender::default(),
+            // As long as a worker may take to start, and to answer.
+            wait_until: Instant::now() + section.start_seconds.seconds() + section.call_seconds.seconds(),
+            unsettled: Unsettled::default(),
+            runtime: Handle::current(),
+        }
     }
 
     fn reached(&self, cluster: &str) -> Result<Reached, ClusterFailure> {
@@ -109,6 +147,7 @@ impl HsmClusters {
     async fn connect(&self, target: ClusterTarget) -> Result<(), ClusterFailure> {
         let store = target.store.clone();
         self.close(&store).await;
+        self.was_looked_for(&store);
         let reached = self.reached(&target.cluster)?;
         let attempt = login::to_all(&reached, &target.tokens).await?;
         attempt.overall?;
@@ -118,8 +157,12 @@ impl HsmClusters {
     }
 
     async fn close(&self, store: &KeyStoreId) {
-        let open = self.open.lock().remove(store);
-        let Some(open) = open else { return };
+        let Some(open) = self.close_to_new(store) else { return };
+        let patience = open.reached.limits.call * UNSETTLED_CALLS;
+        if timeout(patience, self.unsettled.settled(Some(store))).await.is_err() {
+            tracing::error!(key_store = %store, "keys that are being made or destroyed in HSMs are given up");
+        }
+        self.closing.lock().remove(store);
         let worker = open.worker();
         let log_out = async {
             for member in open.members() {
@@ -132,6 +175,28 @@ impl HsmClusters {
         if timeout(LOG_OUT, log_out).await.is_err() {
             tracing::warn!(key_store = %store, "HSMs were not logged out of in time");
         }
+    }
+
+    /// Lets nothing new be asked of the HSMs behind a key store.
+    fn close_to_new(&self, store: &KeyStoreId) -> Option<Arc<Open>> {
+        let mut all = self.open.lock();
+        let mut closing = self.closing.lock();
+        if let Some(open) = all.remove(store) {
+            closing.insert(store.clone(), open);
+        }
+        // Or what somebody else has begun to close, and was cut at.
+        closing.get(store).cloned()
+    }
+
+    /// Has nobody wait any more.
+    fn was_looked_for(&self, store: &KeyStoreId) {
+        self.looked_for.send_if_modified(|stores| stores.insert(store.clone()));
+    }
+
+    /// The HSMs behind a key store, for what has to end there.
+    fn open_or_closing(&self, store: &KeyStoreId) -> Option<Arc<Open>> {
+        let all = self.open.lock();
+        all.get(store).cloned().or_else(|| self.closing.lock().get(store).cloned())
     }
 
     async fn change(&self, store: &KeyStoreId, new: &SecretBytes) -> Result<Vec<String>, ClusterFailure> {
@@ -160,7 +225,12 @@ impl Clusters for HsmClusters {
     }
 
     fn rejoin(&self, target: ClusterTarget) -> ClusterAnswer<'_, Vec<String>> {
-        Box::pin(self.find_again(target))
+        Box::pin(async move {
+            let store = target.store.clone();
+            let found = self.find_again(target).await;
+            self.was_looked_for(&store);
+            found
+        })
     }
 
     fn refusing(&self, store: &KeyStoreId) -> Vec<String> {
@@ -183,13 +253,13 @@ impl Clusters for HsmClusters {
 
     fn random<'a>(&'a self, store: &'a KeyStoreId, length: usize) -> ClusterAnswer<'a, FromHsm<SecretBytes>> {
         Box::pin(async move {
-            let open = self.open.lock().get(store).cloned().ok_or(ClusterFailure::NoHsm)?;
+            let open = self.logged_in(store).await.map_err(|_| ClusterFailure::NoHsm)?;
             open.random(length as u64).await
         })
     }
 
     fn answering<'a>(&'a self, store: &'a KeyStoreId) -> HsmAnswer<'a, Vec<String>> {
-        Box::pin(async move { Ok(self.logged_in(store)?.answering().await) })
+        Box::pin(async move { Ok(self.logged_in(store).await?.answering().await) })
     }
 
     fn generate_key<'a>(
@@ -209,7 +279,9 @@ impl Clusters for HsmClusters {
         plaintext: &'a [u8],
         additional_data: &'a [u8],
     ) -> HsmAnswer<'a, FromHsm<HsmCiphertext>> {
-        Box::pin(async move { self.within_quota(store)?.encrypt(key, plaintext, additional_data).await })
+        Box::pin(
+            async move { self.within_quota(store).await?.encrypt(key, plaintext, additional_data).await },
+        )
     }
 
     fn decrypt<'a>(
@@ -219,7 +291,9 @@ impl Clusters for HsmClusters {
         ciphertext: HsmCiphertext,
         additional_data: &'a [u8],
     ) -> HsmAnswer<'a, FromHsm<Option<SecretBytes>>> {
-        Box::pin(async move { self.within_quota(store)?.decrypt(key, ciphertext, additional_data).await })
+        Box::pin(
+            async move { self.within_quota(store).await?.decrypt(key, ciphertext, additional_data).await },
+        )
     }
 
     fn destroy_key<'a>(
@@ -228,16 +302,27 @@ impl Clusters for HsmClusters {
         serials: Vec<String>,
         key: HsmKeyId,
     ) -> HsmOutcomes<'a> {
-        Box::pin(async move {
-            match self.logged_in(store) {
-                Ok(open) => open.destroy(serials, key).await,
-                Err(failure) => serials.into_iter().map(|serial| (serial, Err(failure))).collect(),
-            }
-        })
+        Box::pin(self.destroy(store, serials, key))
     }
 
     fn discard_key(&self, store: &KeyStoreId, key: HsmKeyId) {
         self.discard(store, key);
+    }
+
+    fn keep_key(&self, key: HsmKeyId) {
+        self.unsettled.end(key);
+    }
+
+    fn unsettled_keys(&self) -> BTreeSet<HsmKeyId> {
+        self.unsettled.keys()
+    }
+
+    fn settled(&self) -> Settled<'_> {
+        Box::pin(self.unsettled.settled(None))
+    }
+
+    fn keys_in<'a>(&'a self, store: &'a KeyStoreId, serial: &'a str) -> HsmAnswer<'a, Vec<KeyInHsm>> {
+        Box::pin(self.list(store, serial))
     }
 
     fn wants_login(&self, store: &KeyStoreId) -> bool {

@@ -34,7 +34,7 @@ pub(super) struct Open {
     /// no other can be the cause should it die again.
     beside: RwLock<()>,
     /// Held by whoever makes a key or destroys one: what is destroyed has been made to its end.
-    pub(super) making: Mutex<()>,
+    pub(super) making: Arc<Mutex<()>>,
     pub(super) quota: Bucket,
 }
 
@@ -48,7 +48,7 @@ impl Open {
             logins: serials.iter().map(|serial| (serial.clone(), Mutex::default())).collect(),
             rotation: Rotation::new(serials, Instant::now()),
             beside: RwLock::default(),
-            making: Mutex::default(),
+            making: Arc::default(),
             quota: Bucket::default(),
         }
     }

@@ -88,6 +88,11 @@ impl Rotation {
         self.with(serial, |hsm| asked(hsm.state)).unwrap_or_default()
     }
 
+    /// All there are.
+    pub(super) fn serials(&self) -> Vec<String> {
+        self.hsms.lock().iter().map(|hsm| hsm.serial.clone()).collect()
+    }
+
     /// One that has let the user in.
     pub(super) fn member(&self, serial: &str) -> Option<Arc<Member>> {
         self.with(serial, |hsm| hsm.member.clone()).flatten()

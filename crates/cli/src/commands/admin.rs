@@ -4,6 +4,7 @@ mod clusters;
 mod dev;
 mod identities;
 mod key_stores;
+mod orphans;
 mod xks;
 
 use std::io::{self, Write};
@@ -16,7 +17,7 @@ use trent_service::admin::{Command, Reply};
 
 use super::policy::explain;
 use crate::admin_socket::ask;
-use crate::arguments::{AdminArguments, AdminCommand, SessionKeyCommand};
+use crate::arguments::{AdminArguments, AdminCommand, KeyStoreCommand, SessionKeyCommand};
 use crate::config::Environment;
 use crate::dev::DevCommand;
 
@@ -35,6 +36,11 @@ pub(crate) fn run(arguments: AdminArguments, environment: &Environment) -> Resul
             let (findings, is_well) = clusters::run(&words, &config.hsm)?;
             let text = tell(findings, json, clusters::text)?;
             io::stdout().write_all(text.as_bytes())?;
+            return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        AdminCommand::KeyStore(KeyStoreCommand::Orphans(words)) if words.destroy => {
+            let (done, is_well) = orphans::destroy(dir, &words)?;
+            io::stdout().write_all(tell(done, json, text)?.as_bytes())?;
             return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         AdminCommand::KeyStore(words) => tell(ask(dir, &key_stores::command(words)?)?, json, text)?,
@@ -110,6 +116,8 @@ fn text(reply: Reply) -> String {
             "Made {id}. To connect it:\n  aws kms connect-custom-key-store --custom-key-store-id {id}\nThe proxy \
              configuration file has a secret in it and is not needed any more.\n"
         ),
+        Reply::Orphans { orphans, lacking, unseen } => orphans::found(orphans, lacking, unseen),
+        Reply::Destroyed { destroyed, left } => orphans::outcome(destroyed, left),
         Reply::Explanation { explanation } => explain::text(&explanation),
         Reply::Tokens { tokens } => table(
             ["TOKEN", "SPEAKS FOR", "REGION", "UNTIL", "FOR WHAT"],

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trent_softhsm::{MODULE, Shim, Tokens};
+use trent_softhsm::{MODULE, SO_PIN, Shim, Tokens};
 use trent_testkit::REGION;
 
 use crate::support::{ACCOUNT, Ask, Server, finish, misused, serve, trent};
@@ -66,6 +66,22 @@ impl World {
         let file = self.path("trent.toml");
         std::fs::write(&file, text).unwrap();
         file
+    }
+
+    /// Has the security officers set the password of the user. Who is logged in stays so.
+    pub(crate) fn set_passwords(&self, password: &str) {
+        for index in 0..self.tokens.serials().len() {
+            let label = format!("hsm-{index}");
+            let officer = ["--token-label", &label, "--login", "--login-type", "so", "--so-pin", SO_PIN];
+            self.tokens.tool(&[&officer[..], &["--init-pin", "--new-pin", password]].concat());
+        }
+    }
+
+    /// What is in each token, says somebody whom the security officer has let in. The password is [`PASSWORD`] then.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        self.set_passwords(PASSWORD);
+        let all = 0..self.tokens.serials().len();
+        all.map(|index| self.tokens.tool_of(index, PASSWORD, &["--list-objects"])).collect()
     }
 
     pub(crate) fn create(&self, server: &Server, password: &str) -> String {

@@ -4,25 +4,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trent_softhsm::{MODULE, SO_PIN, Shim};
+use trent_softhsm::{MODULE, Shim};
 
 use crate::hsm::{CLUSTER, PASSWORD, PATIENCE, World, connect, start};
 use crate::support::{Ask, Server};
 
-/// What is in each token, says somebody whom the security officer has let in. trent is logged in and stays so.
-fn objects(world: &World) -> Vec<String> {
-    let of = |index: usize| {
-        let label = format!("hsm-{index}");
-        let officer = ["--token-label", &label, "--login", "--login-type", "so", "--so-pin", SO_PIN];
-        world.tokens.tool(&[&officer[..], &["--init-pin", "--new-pin", PASSWORD]].concat());
-        world.tokens.tool_of(index, PASSWORD, &["--list-objects"])
-    };
-    (0..world.tokens.serials().len()).map(of).collect()
-}
-
 /// What an operation answers once it succeeds: after a start, and after a worker has died, a job logs in again.
 #[track_caller]
-fn once(server: &Server, operation: &str, request: &Value) -> Value {
+pub(crate) fn once(server: &Server, operation: &str, request: &Value) -> Value {
     let until = Instant::now() + PATIENCE;
     loop {
         let (status, answer) = server.call(operation, request);
@@ -69,7 +58,7 @@ fn keys_are_in_the_tokens_and_work_there_alone() {
     for _ in 0..2 {
         blobs.iter().for_each(decrypts);
     }
-    for objects in objects(&world) {
+    for objects in world.objects() {
         assert_eq!(objects.matches("Secret Key Object").count(), 1, "{objects}");
         assert!(objects.contains(key["Arn"].as_str().unwrap()) && objects.contains("sensitive"), "{objects}");
         assert!(!objects.contains("extract") || objects.contains("never extractable"), "{objects}");
@@ -163,8 +152,8 @@ fn what_modules_do_wrong_with_keys_is_told_and_leaves_nothing() {
     once(&server, "Decrypt", &decrypt);
     // From here on the password is another one, so that no other worker could log in.
     let until = Instant::now() + PATIENCE;
-    while objects(&world).iter().any(|objects| objects.matches("Secret Key Object").count() != 1) {
-        assert!(Instant::now() < until, "{:?} {}", objects(&world), server.log());
+    while world.objects().iter().any(|objects| objects.matches("Secret Key Object").count() != 1) {
+        assert!(Instant::now() < until, "{:?} {}", world.objects(), server.log());
         std::thread::sleep(Duration::from_millis(100));
     }
     server.stop();

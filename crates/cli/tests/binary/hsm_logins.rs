@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trent_softhsm::{SO_PIN, Shim};
+use trent_softhsm::Shim;
 use trent_testkit::{Client, Signer};
 
 use crate::hsm::{PASSWORD, PATIENCE, World, connect, start};
@@ -50,12 +50,30 @@ fn encrypt_at_once(server: &Server, key: &Value) -> Vec<u16> {
     })
 }
 
-fn set_passwords(world: &World, password: &str) {
-    for index in 0..world.tokens.serials().len() {
-        let label = format!("hsm-{index}");
-        let officer = ["--token-label", &label, "--login", "--login-type", "so", "--so-pin", SO_PIN];
-        world.tokens.tool(&[&officer[..], &["--init-pin", "--new-pin", password]].concat());
-    }
+#[test]
+fn a_request_that_comes_right_after_a_start_waits_for_the_login() {
+    let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
+    let (shim, data) = (Shim::new(&world.tokens), tempfile::tempdir().unwrap());
+    // As long as the jobs are not run, nobody but the start itself logs in.
+    let settings = SETTINGS.replace("interval_seconds = 1", "interval_seconds = 60");
+    let config = world.configure(shim.module(), &settings);
+    let server = start(data.path(), &config);
+    let store = world.create(&server, PASSWORD);
+    assert_eq!(connect(&server, &store), "CONNECTED", "{}", server.log());
+    let made = server.ok("CreateKey", &json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store}));
+    server.kill();
+    shim.order("C_Login", "wait 1000");
+    let server = start(data.path(), &config);
+    let stores = server.ok("DescribeCustomKeyStores", &json!({"CustomKeyStoreId": store}));
+    assert_eq!(stores["CustomKeyStores"][0]["ConnectionState"], "CONNECTED");
+    assert_eq!(encrypt_at_once(&server, &made["KeyMetadata"]["KeyId"]), [200; CALLERS], "{}", server.log());
+    server.ok("GenerateRandom", &json!({"NumberOfBytes": 16, "CustomKeyStoreId": store}));
+    // Where nobody can be let in, nobody waits for ever.
+    server.kill();
+    shim.order("C_Login", "fail 30");
+    let server = start(data.path(), &config);
+    assert_eq!(encrypt_at_once(&server, &made["KeyMetadata"]["KeyId"]), [400; CALLERS], "{}", server.log());
+    server.stop();
 }
 
 #[test]
@@ -76,7 +94,7 @@ fn a_password_that_was_changed_behind_trents_back_is_tried_once_however_many_ask
     assert_eq!(encrypt_at_once(&server, key), [200; CALLERS], "{}", server.log());
     assert_eq!(shim.tried_pins().1, 0);
 
-    set_passwords(&world, "somebody's");
+    world.set_passwords("somebody's");
     assert_eq!(encrypt_at_once(&server, key), [200; CALLERS], "who is logged in stays so");
     kill_workers(&server);
     assert_eq!(encrypt_at_once(&server, key), [400; CALLERS], "{}", server.log());

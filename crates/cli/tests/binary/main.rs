@@ -23,6 +23,8 @@ mod hsm_keys;
 #[cfg(test)]
 mod hsm_logins;
 #[cfg(test)]
+mod hsm_orphans;
+#[cfg(test)]
 mod hsm_outages;
 #[cfg(test)]
 mod policy;

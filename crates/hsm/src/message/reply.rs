@@ -1,6 +1,6 @@
 //! What a worker answers.
 
-use trent_pkcs11::{Attributes, Error, Sealed, TokenFacts};
+use trent_pkcs11::{Attributes, Error, KeyId, Sealed, TokenFacts};
 use zeroize::Zeroizing;
 
 use super::failure;
@@ -20,6 +20,8 @@ pub(crate) enum Reply {
     Tokens(Vec<TokenFacts>),
     /// What a token says of a key.
     Key(Attributes),
+    /// Keys of a token, and their labels.
+    Keys(Vec<(KeyId, String)>),
     /// What a token has made of a plaintext.
     Sealed(Sealed),
     /// Numbers of mechanisms.
@@ -59,6 +61,15 @@ impl Reply {
             }
             Self::Sealed(sealed) => Writer::new(4, &[&sealed.iv, &sealed.ciphertext]),
             Self::Bytes(bytes) => Writer::new(5, &[bytes]),
+            Self::Keys(keys) => {
+                let mut written = Writer::new(7, &[]);
+                written.number(keys.len() as u64);
+                for (id, label) in keys {
+                    written.bytes(id);
+                    written.bytes(label.as_bytes());
+                }
+                written
+            }
             Self::Mechanisms(numbers) => {
                 let mut written = Writer::new(6, &[]);
                 written.number(numbers.len() as u64);
@@ -75,6 +86,9 @@ impl Reply {
             0 => Self::Done,
             1 => Self::Failed(failure::decode(&mut fields)?),
             2 => Self::Tokens(several(&mut fields, token)?),
+            7 => {
+                Self::Keys(several(&mut fields, |fields| Ok((fields.exactly()?, fields.text()?.to_owned())))?)
+            }
             6 => Self::Mechanisms(several(&mut fields, Reader::number)?),
             3 => Self::Key(key(&mut fields)?),
             4 => Self::Sealed(Sealed { iv: fields.exactly()?, ciphertext: fields.bytes()?.to_vec() }),
@@ -169,6 +183,7 @@ mod tests {
             Reply::Tokens(vec![token, other]),
             Reply::Mechanisms(vec![0x1087, 0, u64::MAX]),
             Reply::Key(key),
+            Reply::Keys(vec![([1; 16], "label".to_owned()), ([2; 16], String::new())]),
             Reply::Sealed(Sealed { iv: [3; 12], ciphertext: vec![1, 2] }),
             Reply::Bytes(Zeroizing::new(vec![5; 100])),
         ] {

@@ -37,14 +37,37 @@ pub(crate) enum Ask {
     Mechanisms,
     LogIn(Pin),
     LogOut,
-    ChangePin { old: Pin, new: Pin },
-    Generate { id: KeyId, label: String },
-    GenerateMovable { id: KeyId, label: String },
+    ChangePin {
+        old: Pin,
+        new: Pin,
+    },
+    Generate {
+        id: KeyId,
+        label: String,
+    },
+    GenerateMovable {
+        id: KeyId,
+        label: String,
+    },
     Settle(KeyId),
     Find(KeyName),
+    /// The keys behind an identifier, or the first.
+    List {
+        after: Option<KeyId>,
+    },
     Destroy(KeyId),
-    Encrypt { key: KeyName, mode: IvMode, plaintext: Zeroizing<Vec<u8>>, aad: Vec<u8> },
-    Decrypt { key: KeyName, mode: IvMode, sealed: Sealed, aad: Vec<u8> },
+    Encrypt {
+        key: KeyName,
+        mode: IvMode,
+        plaintext: Zeroizing<Vec<u8>>,
+        aad: Vec<u8>,
+    },
+    Decrypt {
+        key: KeyName,
+        mode: IvMode,
+        sealed: Sealed,
+        aad: Vec<u8>,
+    },
     Random(u64),
 }
 
@@ -91,6 +114,7 @@ impl Ask {
             Self::GenerateMovable { id, label } => Writer::new(12, &[serial, id, label.as_bytes()]),
             Self::Settle(id) => Writer::new(13, &[serial, id]),
             Self::Find(key) => Writer::new(7, &[serial, &name_bytes(key)]),
+            Self::List { after } => Writer::new(16, &[serial, after.as_ref().map_or(&[], |id| &id[..])]),
             Self::Destroy(id) => Writer::new(8, &[serial, id]),
             Self::Encrypt { key, mode, plaintext, aad } => {
                 Writer::new(9, &[serial, &name_bytes(key), &[mode_byte(*mode)], plaintext, aad])
@@ -119,6 +143,12 @@ impl Ask {
             12 => Self::GenerateMovable { id: fields.exactly()?, label: fields.text()?.to_owned() },
             13 => Self::Settle(fields.exactly()?),
             7 => Self::Find(name(fields.bytes()?)?),
+            16 => Self::List {
+                after: match fields.bytes()? {
+                    [] => None,
+                    id => Some(id.try_into().map_err(|_| Malformed)?),
+                },
+            },
             8 => Self::Destroy(fields.exactly()?),
             9 => Self::Encrypt {
                 key: name(fields.bytes()?)?,
@@ -198,6 +228,8 @@ mod tests {
             of(Ask::Find(KeyName { id: None, label: Some("of another".to_owned()) })),
             of(Ask::Find(KeyName { id: Some(vec![1]), label: Some(String::new()) })),
             of(Ask::Find(KeyName::default())),
+            of(Ask::List { after: None }),
+            of(Ask::List { after: Some(id) }),
             of(Ask::Destroy(id)),
             of(Ask::Encrypt {
                 key: id.into(),

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 pub(crate) use fields::{Malformed, Reader, Writer};
 
 /// Counted up with every change of the messages.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Bytes of a frame behind its length: a plaintext of the API with all its additional data has room many times over.
 const FRAME_BYTES_MAX: usize = 512 * 1024;
 const HEAD_BYTES: usize = 1 + 8;

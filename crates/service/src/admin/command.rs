@@ -281,6 +281,20 @@ pub enum Command {
         /// What it is to be.
         new: NewKeyStore,
     },
+    /// What is in the HSMs behind a CloudHSM key store, as far as it is not as it should be.
+    ListOrphans {
+        /// The id of the key store, or of its cluster.
+        store: String,
+    },
+    /// Destroys keys in HSMs that no key of the deployment has.
+    DestroyOrphans {
+        /// The id of the key store, or of its cluster.
+        store: String,
+        /// What they are called in the HSMs.
+        keys: BTreeSet<String>,
+        /// How old each must be.
+        min_age_minutes: u32,
+    },
     /// Forgets the wrong passwords of the HSMs behind a CloudHSM key store.
     UnlockKeyStore {
         /// Its id.
@@ -335,6 +349,7 @@ impl Command {
                 | Self::ListAccessKeys {}
                 | Self::ListMfaDevices {}
                 | Self::ListTokens {}
+                | Self::ListOrphans { .. }
                 | Self::ListRecords { .. }
                 | Self::ShowRecord { .. }
                 | Self::Explain { .. }
@@ -399,6 +414,22 @@ pub enum Reply {
         /// Its id.
         id: String,
     },
+    /// What is in HSMs and should not be, and the other way round.
+    Orphans {
+        /// Keys in HSMs that no key of the deployment has.
+        orphans: Vec<OrphanLine>,
+        /// Keys that some HSMs lack.
+        lacking: Vec<LackingLine>,
+        /// HSMs that could not be looked at, and why.
+        unseen: BTreeMap<String, String>,
+    },
+    /// What has become of keys that were to be destroyed in HSMs, by what they are called there.
+    Destroyed {
+        /// Those that are gone.
+        destroyed: Vec<String>,
+        /// The others, and why.
+        left: BTreeMap<String, String>,
+    },
     /// A decision, explained.
     Explanation {
         /// It.
@@ -423,6 +454,30 @@ pub enum Reply {
         /// Why, and what to do.
         problem: String,
     },
+}
+
+/// A key in HSMs that no key of the deployment has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrphanLine {
+    /// What it is called there, `CKA_ID`.
+    pub id: String,
+    /// Its label: the ARN of the key that it was made for.
+    pub label: String,
+    /// How long ago that was.
+    pub age_minutes: u64,
+    /// The HSMs that have it.
+    pub hsms: Vec<String>,
+}
+
+/// A key that some HSMs lack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LackingLine {
+    /// What it is called in HSMs, `CKA_ID`.
+    pub id: String,
+    /// The ARN of the key.
+    pub key: String,
+    /// The HSMs that lack it.
+    pub hsms: Vec<String>,
 }
 
 /// Who manages an object.

@@ -12,6 +12,7 @@ mod command;
 mod explain;
 mod key_stores;
 mod mfa_devices;
+mod orphans;
 mod records;
 mod tokens;
 
@@ -29,8 +30,8 @@ use crate::open::{ReloadError, Service};
 use tokens::Wanted;
 
 pub use command::{
-    AccessKeyLine, AccountLine, Command, Managed, MfaDeviceLine, RecordLine, Reply, Rights, Secret,
-    TokenLine, UserLine,
+    AccessKeyLine, AccountLine, Command, LackingLine, Managed, MfaDeviceLine, OrphanLine, RecordLine, Reply,
+    Rights, Secret, TokenLine, UserLine,
 };
 pub use explain::{Explained, GrantLine, NearLine, PolicyLine, Question};
 pub use key_stores::NewKeyStore;
@@ -127,6 +128,10 @@ impl Service {
             }
             Command::RevokeToken { id } => self.revoke_token(id).await,
             Command::CreateKeyStore { new } => self.create_key_store(new).await,
+            Command::ListOrphans { store } => self.list_orphans(&store).await,
+            Command::DestroyOrphans { store, keys, min_age_minutes } => {
+                self.destroy_orphans(&store, keys, min_age_minutes).await
+            }
             Command::UnlockKeyStore { id } => self.unlock_key_store(&id).await,
             other => self.administer_records(other).await,
         };

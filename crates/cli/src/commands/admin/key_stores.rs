@@ -8,11 +8,14 @@ use trent_crypto::SecretBytes;
 use trent_service::admin::{Command, NewKeyStore};
 use trent_xks::ProxyConfiguration;
 
-use crate::arguments::KeyStoreCommand;
+use crate::arguments::{KeyStoreCommand, OrphansArguments};
 use crate::failure::misuse;
 
 pub(super) fn command(words: KeyStoreCommand) -> Result<Command> {
     let (name, account, region, endpoint, proxy_config, service, service_owner) = match words {
+        KeyStoreCommand::Orphans(OrphansArguments { id, .. }) => {
+            return Ok(Command::ListOrphans { store: id });
+        }
         KeyStoreCommand::Unlock { id } => return Ok(Command::UnlockKeyStore { id }),
         KeyStoreCommand::Create { name, account, region, endpoint, proxy_config, service, service_owner } => {
             (name, account, region, endpoint, proxy_config, service, service_owner)

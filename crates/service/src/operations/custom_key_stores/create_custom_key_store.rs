@@ -6,6 +6,7 @@ use trent_protocol::{CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse, 
 
 use super::checks::{check_name, check_proxy, check_quota, check_shared};
 use super::clusters::{made_before, new_cluster};
+use super::failed_logins;
 use super::parameters::{self, New, taken};
 use crate::context::Context;
 use crate::error::KmsError;
@@ -56,6 +57,8 @@ impl Handle for CreateCustomKeyStoreRequest {
             check_quota(&stores, account, max)?;
             check_name(&stores, account, &store.name, None)?;
             check_shared(&stores, &store)?;
+            let mut store = store.clone();
+            failed_logins::resume(transaction, &mut store)?;
             Ok::<_, KmsError>(transaction.insert_key_store(&store)?)
         })
         .await??;

@@ -3,6 +3,7 @@
 use trent_gate::DeleteCustomKeyStore;
 use trent_protocol::{DeleteCustomKeyStoreRequest, DeleteCustomKeyStoreResponse, ErrorCode};
 
+use super::failed_logins;
 use super::record::{find_in_transaction, note};
 use crate::context::Context;
 use crate::error::KmsError;
@@ -19,6 +20,7 @@ impl Handle for DeleteCustomKeyStoreRequest {
                 let text = format!("Custom key store {id} contains KMS keys. Delete them first.");
                 return Err(KmsError::new(ErrorCode::CustomKeyStoreHasCmks, text));
             }
+            failed_logins::keep(transaction, &store)?;
             transaction.delete_key_store(&store.id)?;
             Ok(store)
         });

@@ -10,6 +10,7 @@ mod update_custom_key_store;
 mod checks;
 mod clusters;
 mod entry;
+mod failed_logins;
 mod parameters;
 mod record;
 
