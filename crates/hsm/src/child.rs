@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::channel;
 use std::thread;
 
 use parking_lot::Mutex;
@@ -36,45 +36,40 @@ pub fn serve() -> io::Result<()> {
 }
 
 fn serve_over(stream: UnixStream) -> io::Result<()> {
-    let mut reader = stream.try_clone()?;
-    let desk =
-        Arc::new(Desk { answers: Mutex::new(stream), module: Mutex::default(), tokens: Mutex::default() });
-    let (jobs, queue) = sync_channel::<Frame>(THREADS);
-    let queue = Arc::new(Mutex::new(queue));
+    let desk = Arc::new(Desk {
+        calls: Mutex::new(stream.try_clone()?),
+        answers: Mutex::new(stream),
+        module: Mutex::default(),
+        tokens: Mutex::default(),
+    });
+    let (ended, end) = channel();
     for number in 1..=THREADS {
-        let (desk, queue) = (Arc::clone(&desk), Arc::clone(&queue));
-        thread::Builder::new().name(format!("token-{number}")).spawn(move || work(&desk, &queue))?;
+        let (desk, ended) = (Arc::clone(&desk), ended.clone());
+        let work = move || {
+            // One is enough: whoever has ended before was told the same, or that nobody listens any more.
+            let _ = ended.send(work(&desk));
+        };
+        thread::Builder::new().name(format!("token-{number}")).spawn(work)?;
     }
-    let done = read_all(&mut reader, &jobs);
     // Threads that hang in the module are not waited for: the process ends now.
-    drop(jobs);
-    done
+    end.recv().map_err(io::Error::other)?
 }
 
-fn read_all(reader: &mut UnixStream, jobs: &SyncSender<Frame>) -> io::Result<()> {
-    while let Some(frame) = wire::read(reader)? {
-        if jobs.send(frame).is_err() {
-            return Err(io::Error::other("nobody is left to answer"));
-        }
-    }
-    Ok(())
-}
-
-fn work(desk: &Desk, queue: &Mutex<Receiver<Frame>>) {
+/// Whoever reads a call does it, while the next one reads: to hand it to another thread would take longer than some tokens
+/// take for all of it.
+fn work(desk: &Desk) -> io::Result<()> {
     loop {
-        let next = queue.lock().recv();
-        let Ok(Frame { call, message }) = next else { return };
+        let next = wire::read(&mut *desk.calls.lock())?;
+        let Some(Frame { call, message }) = next else { return Ok(()) };
         let done = catch_unwind(AssertUnwindSafe(|| desk.answer(&message)));
         let reply = done.unwrap_or_else(|_| Reply::Failed(Error::Other("the worker panicked".to_owned())));
-        // Nobody listens any more, and the reader notices that too.
-        if wire::write(&mut *desk.answers.lock(), call, &reply.encode()).is_err() {
-            return;
-        }
+        wire::write(&mut *desk.answers.lock(), call, &reply.encode())?;
     }
 }
 
 /// The module, and the tokens that have been asked for.
 struct Desk {
+    calls: Mutex<UnixStream>,
     answers: Mutex<UnixStream>,
     module: Mutex<Option<Module>>,
     tokens: Mutex<HashMap<String, Arc<Token>>>,

@@ -50,7 +50,7 @@ pub struct Limits {
 pub(crate) enum Order {
     /// Somebody asks something.
     Call(Request, Waiting),
-    /// A worker has answered: it is well.
+    /// A worker has answered for the first time: it is well.
     Answered,
     /// The worker of this number has closed its end.
     Closed(u64),
@@ -90,6 +90,8 @@ impl Supervisor {
                         self.bury("it died");
                     }
                 }
+                // The call that was to be answered by now may have been.
+                Err(RecvTimeoutError::Timeout) if !self.is_late() => {}
                 Err(RecvTimeoutError::Timeout) => self.bury("a call took too long"),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -104,6 +106,11 @@ impl Supervisor {
             Some(until) => self.orders.recv_timeout(until.saturating_duration_since(Instant::now())),
             None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
+    }
+
+    fn is_late(&self) -> bool {
+        let first = self.worker.as_ref().and_then(|worker| worker.pending.first_until());
+        first.is_some_and(|until| until <= Instant::now())
     }
 
     fn call(&mut self, request: &Request, waiting: Waiting) {
@@ -209,6 +216,7 @@ impl Running {
         let (pending, number) = (Arc::clone(&self.pending), self.number);
         // It ends with the worker, whose end of the socket closes then.
         thread::Builder::new().name("hsm-answers".to_owned()).spawn(move || {
+            let mut is_first = true;
             while let Ok(Some(frame)) = wire::read(&mut stream) {
                 let Ok(reply) = Reply::decode(&frame.message) else { break };
                 let answer = match reply {
@@ -216,7 +224,10 @@ impl Running {
                     other => Ok(other),
                 };
                 pending.answer(frame.call, answer);
-                let _ = sender.send(Order::Answered);
+                // Not each time: it would wake the supervisor for nothing.
+                if std::mem::take(&mut is_first) {
+                    let _ = sender.send(Order::Answered);
+                }
             }
             let _ = sender.send(Order::Closed(number));
         })?;

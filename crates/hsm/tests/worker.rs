@@ -132,6 +132,25 @@ async fn a_module_that_hangs_is_killed_and_started_again() {
 }
 
 #[tokio::test]
+async fn a_worker_that_has_answered_in_time_may_be_idle_for_longer() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let limits = Limits { call: Duration::from_secs(1), ..PATIENT };
+    let worker = worker(&tokens, MODULE, limits);
+    let facts = async || worker.facts(tokens.serial(0)).await.map(drop);
+    // On a busy machine an answer may take longer than that, too.
+    let answered = async || match facts().await {
+        Err(Error::TimedOut) => Err(Error::Died),
+        other => other,
+    };
+    once_restarted(answered).await.unwrap();
+    // The worker is at some of them when the last one reaches it, and nobody hears of those answers.
+    let _ = tokio::join!(facts(), facts(), facts(), facts(), facts(), facts(), facts(), facts());
+    let deaths = worker.deaths();
+    tokio::time::sleep(limits.call * 2).await;
+    assert_eq!(worker.deaths(), deaths, "nobody waited for it");
+}
+
+#[tokio::test]
 async fn a_module_that_does_not_load_is_told_and_tried_again() {
     let tokens = Tokens::new(&[Some(PIN)]);
     let nothing = worker(&tokens, "/nowhere/module.so", PATIENT);
