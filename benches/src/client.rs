@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::answer;
 use crate::request::{Prepared, Question, prepare};
@@ -58,6 +59,21 @@ impl Client {
                 0 => bail!("the server closed the connection"),
                 read => bytes.extend_from_slice(chunk.get(..read).unwrap_or_default()),
             }
+        }
+    }
+}
+
+/// Makes a custom key store, and waits until it is connected; gives its id.
+pub(crate) fn connect_store(client: &mut Client, request: &Value) -> Result<String> {
+    let made = client.call("CreateCustomKeyStore", request)?;
+    let id = json!({"CustomKeyStoreId": text(&made, "/CustomKeyStoreId")?});
+    client.call("ConnectCustomKeyStore", &id)?;
+    loop {
+        let found = client.call("DescribeCustomKeyStores", &id)?;
+        match text(&found, "/CustomKeyStores/0/ConnectionState")? {
+            "CONNECTED" => return Ok(text(&id, "/CustomKeyStoreId")?.to_owned()),
+            "FAILED" => bail!("the store does not connect: {found}"),
+            _ => thread::sleep(Duration::from_millis(20)),
         }
     }
 }

@@ -4,16 +4,15 @@
 //! says. What a caller waits beyond that, and beyond what it waits for a bare server, is trent's own time.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::client::{Client, text};
+use crate::client::{Client, connect_store, text};
 use crate::load::{Load, Pace};
 use crate::operations::questions;
 use crate::process::Server;
@@ -155,16 +154,7 @@ fn sample(
 
 /// How many milliseconds requests of an operation have waited for the proxy so far, and how many there were.
 fn waited(trent: &Server, operation: &str) -> Result<(f64, f64)> {
-    let mut stream = TcpStream::connect(trent.operations.context("no operations listener")?)?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let of = |name: &str| {
-        let label = format!("KmsOperation=\"{operation}\"");
-        let lines = answer.lines().filter(|line| line.starts_with(name) && line.contains(&label));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-    };
-    Ok((of("trent_XksProxyLatency_sum"), of("trent_XksProxyLatency_count")))
+    trent.histogram("trent_XksProxyLatency", &format!("KmsOperation=\"{operation}\""))
 }
 
 /// A key on the external key, in a store that is connected.
@@ -177,21 +167,9 @@ fn create_key(client: &mut Client, told: &Value) -> Result<String> {
         "XksProxyUriPath": told["XksProxyUriPath"],
         "XksProxyAuthenticationCredential": told["XksProxyAuthenticationCredential"],
     });
-    let made = client.call("CreateCustomKeyStore", &request)?;
-    let store = text(&made, "/CustomKeyStoreId")?;
-    client.call("ConnectCustomKeyStore", &json!({"CustomKeyStoreId": store}))?;
-    while state(client, store)? != "CONNECTED" {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let store = connect_store(client, &request)?;
     let request = json!({"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store, "XksKeyId": "theirs"});
     Ok(text(&client.call("CreateKey", &request)?, "/KeyMetadata/KeyId")?.to_owned())
-}
-
-fn state(client: &mut Client, store: &str) -> Result<String> {
-    let found = client.call("DescribeCustomKeyStores", &json!({"CustomKeyStoreId": store}))?;
-    let state = text(&found, "/CustomKeyStores/0/ConnectionState")?;
-    ensure!(state != "FAILED", "the store does not connect: {found}");
-    Ok(state.to_owned())
 }
 
 /// Requests that are known to be answered.

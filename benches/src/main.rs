@@ -8,6 +8,7 @@ mod answer;
 mod client;
 mod compare;
 mod external;
+mod hsm;
 mod kinds;
 mod load;
 mod million;
@@ -27,6 +28,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 
 use external::External;
+use hsm::Hsm;
 use kinds::Kinds;
 use million::Million;
 use report::Report;
@@ -52,8 +54,11 @@ struct Arguments {
     /// Measures keys in an external key store, whose proxy is another trent.
     #[arg(long, conflicts_with_all = ["million", "against", "kinds"])]
     external: bool,
+    /// Measures keys in HSMs, against the tokens alone.
+    #[arg(long, conflicts_with_all = ["million", "against", "kinds", "external"])]
+    hsm: bool,
     /// Looks for times that tell where wrong input is wrong, and fails if there are any: `cargo xtask timing`.
-    #[arg(long, conflicts_with_all = ["million", "against", "kinds", "external", "only", "json"])]
+    #[arg(long, conflicts_with_all = ["million", "against", "kinds", "external", "hsm", "only", "json"])]
     timing: bool,
     /// With --million: another number of keys.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
@@ -98,6 +103,10 @@ fn measure(arguments: &Arguments, programs: &Path, folder: &Path, report: &mut R
     let floor = programs.join("trent-floor");
     if arguments.external {
         return External { trent, floor, folder, only: arguments.only.clone(), pairs, run }.run(report);
+    }
+    if arguments.hsm {
+        let (token, only) = (programs.join("trent-bench-token"), arguments.only.clone());
+        return Hsm { trent, floor, token, folder, only, pairs, run }.run(report);
     }
     if arguments.kinds {
         let only = arguments.only.clone();

@@ -31,7 +31,17 @@ enum Answers {
 /// Makes the keys and ciphertexts, asks everything once, and so learns what right answers are.
 pub(crate) fn prepare(client: &mut Client) -> Result<Vec<Measured>> {
     let keys = make_keys(client, KEYS)?;
-    let key = |number: usize| keys.get(number % KEYS).map_or("", String::as_str);
+    let describe = questions("DescribeKey", |number| json!({"KeyId": keys.get(number % KEYS)}));
+    let random = questions("GenerateRandom", |_| json!({"NumberOfBytes": 32}));
+    let mut all = on_keys(client, &keys)?;
+    all.push(measured(client, describe, Answers::Same, false)?);
+    all.push(measured(client, random, Answers::Random, false)?);
+    Ok(all)
+}
+
+/// The same of what is encrypted and decrypted with these keys.
+pub(crate) fn on_keys(client: &mut Client, keys: &[String]) -> Result<Vec<Measured>> {
+    let key = |number: usize| keys.get(number % keys.len()).map_or("", String::as_str);
     let context = |number: usize| json!({"tenant": format!("tenant-{number:04}"), "purpose": "measurement"});
     let encrypt = questions(
         "Encrypt",
@@ -54,18 +64,13 @@ pub(crate) fn prepare(client: &mut Client) -> Result<Vec<Measured>> {
         "GenerateDataKey",
         |number| json!({"KeyId": key(number), "KeySpec": "AES_256", "EncryptionContext": context(number)}),
     );
-    let describe = questions("DescribeKey", |number| json!({"KeyId": key(number)}));
-    let random = questions("GenerateRandom", |_| json!({"NumberOfBytes": 32}));
 
     let mut symmetric = |questions, answers| measured(client, questions, answers, true);
-    let mut all = vec![
+    Ok(vec![
         symmetric(encrypt, Answers::Random)?,
         symmetric(decrypt, Answers::Same)?,
         symmetric(data_key, Answers::Random)?,
-    ];
-    all.push(measured(client, describe, Answers::Same, false)?);
-    all.push(measured(client, random, Answers::Random, false)?);
-    Ok(all)
+    ])
 }
 
 /// Makes keys, and gives their ids.

@@ -2,8 +2,8 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -115,6 +115,19 @@ impl Server {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no `VmRSS`")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+
+    /// Of a histogram in its metrics, the lines with this label: their sum, and how many values there were.
+    pub(crate) fn histogram(&self, name: &str, label: &str) -> Result<(f64, f64)> {
+        let mut stream = TcpStream::connect(self.operations.context("no operations listener")?)?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let of = |name: String| {
+            let lines = answer.lines().filter(|line| line.starts_with(&name) && line.contains(label));
+            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        };
+        Ok((of(format!("{name}_sum")), of(format!("{name}_count"))))
     }
 
     /// Asks it to end, and waits until it has.

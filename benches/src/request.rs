@@ -12,7 +12,7 @@ use crate::answer::Expected;
 /// The access key that servers are started with; it opens nothing but what a measurement makes.
 pub(crate) const ACCESS_KEY_ID: &str = "AKIAMEASUREMENTS0000";
 pub(crate) const SECRET_ACCESS_KEY: &str = "a-secret-of-measurements-40-characters-0";
-const REGION: &str = "eu-central-1";
+pub(crate) const REGION: &str = "eu-central-1";
 /// What an SDK sends; servers read it and do nothing with it.
 const USER_AGENT: &str =
     "aws-sdk-rust/1.3 ua/2.1 api/kms#1.80 os/linux lang/rust#1.95 m/E cfg/retry-mode#standard";

@@ -30,10 +30,10 @@ const USAGE: &str = "usage: cargo xtask <task>
                    throws random input at the parsers: 60 s each, or 20 with --short
   compare [CASES [SEED]]
                    asks iam-rs, another evaluator of policies, the same as trent: 20,000 cases, each time the same
-  bench [--short] [--million | --kinds | --external] [--only OPERATION] [--json FILE]
+  bench [--short] [--million | --kinds | --external | --hsm] [--only OPERATION] [--json FILE]
   bench --audit | --decision
                    measures the release build against its promises; --million with a million keys, --kinds with
-                   keys of each spec, --external with keys in an external key store
+                   keys of each spec, --external with keys in an external key store, --hsm with keys in HSMs
   timing [--short] looks for answers to wrong input whose time tells where it is wrong, and fails if there are any
   crash [--kills N] [--seed S]
                    kills the binary under load, 500 times by default, and looks for what was answered";
