@@ -1,11 +1,14 @@
-//! What is counted of HSMs, and the line of the log for what each did.
+//! What is counted of HSMs and of the key stores that they are behind, and the line of the log for what each HSM did.
 //!
-//! Labels are names of the configuration, so that there are never more than HSMs in it.
+//! Labels are names of the configuration, so that there are never more than HSMs in it; and the ids of key stores, for as long
+//! as they are connected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use trent_domain::key_store::KeyStoreId;
 use trent_hsm::{Called, Observer};
+use trent_protocol::Operation;
 use trent_server::Metrics;
 use trent_server::prometheus_client::metrics::counter::Counter;
 use trent_server::prometheus_client::metrics::family::Family;
@@ -21,12 +24,13 @@ pub(crate) struct HsmMetrics {
     requests: Family<[(&'static str, String); 4], Counter>,
     took: Family<[(&'static str, String); 3], Histogram>,
     up: Family<[(&'static str, String); 2], Gauge>,
+    throttled: Family<[(&'static str, String); 3], Counter>,
 }
 
 impl Default for HsmMetrics {
     fn default() -> Self {
         let took = Family::new_with_constructor(histogram as fn() -> Histogram);
-        Self { requests: Family::default(), took, up: Family::default() }
+        Self { requests: Family::default(), took, up: Family::default(), throttled: Family::default() }
     }
 }
 
@@ -48,10 +52,43 @@ impl HsmMetrics {
         });
     }
 
+    /// Registers them, and those of key stores, which have CloudWatch's names and dimensions.
+    pub(crate) fn register_with_key_stores(&self, metrics: &Metrics) {
+        self.register(metrics);
+        metrics.register(|registry| {
+            registry.register(
+                "CloudHSMKeyStoreThrottle",
+                "Requests refused since the key store had more than it may have",
+                self.throttled.clone(),
+            );
+        });
+    }
+
+    /// A request of an operation was over the quota of a key store.
+    pub(crate) fn throttled(&self, store: &KeyStoreId, operation: &'static str) {
+        self.throttled.get_or_create(&throttle_labels(store, operation)).inc();
+    }
+
+    /// Forgets the numbers of a key store.
+    pub(crate) fn forget(&self, store: &KeyStoreId) {
+        for operation in Operation::ALL {
+            self.throttled.remove(&throttle_labels(store, operation.name()));
+        }
+    }
+
     /// Whoever counts the calls of a worker: of a cluster whose HSMs have these names, by the serial numbers of their tokens.
     pub(crate) fn of(&self, cluster: &str, names: BTreeMap<String, String>) -> Arc<dyn Observer> {
         Arc::new(Counting { metrics: self.clone(), cluster: cluster.to_owned(), names })
     }
+}
+
+// The one spec that keys in HSMs have.
+fn throttle_labels(store: &KeyStoreId, operation: &str) -> [(&'static str, String); 3] {
+    [
+        ("CustomKeyStoreId", store.to_string()),
+        ("KmsOperation", operation.to_owned()),
+        ("KeySpec", "SYMMETRIC_DEFAULT".to_owned()),
+    ]
 }
 
 struct Counting {
@@ -128,5 +165,30 @@ mod tests {
         call("s2", None);
         shows(&format!("trent_hsm_up{{{b}}} 1"));
         assert!(!all.encode().unwrap().contains("somebody"));
+    }
+
+    #[test]
+    fn what_was_throttled_is_counted_by_store_and_operation_until_the_store_is_forgotten() {
+        let (metrics, all) = (HsmMetrics::default(), Metrics::new());
+        metrics.register_with_key_stores(&all);
+        let [one, other] =
+            ["cks-0000000000000000a", "cks-0000000000000000b"].map(|id| id.parse::<KeyStoreId>().unwrap());
+        for (store, operation) in
+            [(&one, "Encrypt"), (&one, "Encrypt"), (&one, "Decrypt"), (&other, "Encrypt")]
+        {
+            metrics.throttled(store, operation);
+        }
+        let line = |store: &KeyStoreId, operation: &str| {
+            let text = all.encode().unwrap();
+            let labels = format!(
+                "CustomKeyStoreId=\"{store}\",KmsOperation=\"{operation}\",KeySpec=\"SYMMETRIC_DEFAULT\""
+            );
+            let line = format!("trent_CloudHSMKeyStoreThrottle_total{{{labels}}} ");
+            text.lines().find_map(|it| it.strip_prefix(&line).map(str::to_owned))
+        };
+        assert_eq!([line(&one, "Encrypt"), line(&one, "Decrypt")], [Some("2".into()), Some("1".into())]);
+        metrics.forget(&one);
+        assert_eq!([line(&one, "Encrypt"), line(&one, "Decrypt")], [None, None]);
+        assert_eq!(line(&other, "Encrypt"), Some("1".into()));
     }
 }

@@ -107,7 +107,7 @@ impl Plan {
         AuditMetrics::register(service.trail(), &metrics);
         QuotaMetrics::register(&service, &metrics);
         key_stores.register(&metrics);
-        hsms.register(&metrics);
+        hsms.register_with_key_stores(&metrics);
         process.look_at_memory(&service);
         process.look_at_certificate(self.config.http.tls_certificate.as_deref());
         let deliveries = Deliveries::start(&self.config, data_dir.path(), service.trail(), &metrics)?;

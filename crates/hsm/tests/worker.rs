@@ -302,3 +302,41 @@ async fn a_copy_counts_for_both_tokens() {
     assert!(worker.generate_in_all(&serials, Replication::OaepTransfer, ID, "label").await.is_err());
     assert_eq!(copies(), both(false));
 }
+
+#[tokio::test]
+async fn hsms_that_share_keys_have_a_key_that_never_could_leave_or_none() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let shim = Shim::new(&tokens);
+    let shared = shim.share(&tokens, 3);
+    let serials: Vec<_> = shared.iter().map(String::as_str).collect();
+    let worker = worker(&tokens, shim.module(), PATIENT);
+    for serial in &serials {
+        let stranger = worker.find(serial, ID).await;
+        assert_eq!(stranger, Err(Error::Token(TokenError::NotLoggedIn)), "each has logins of its own");
+        let wrong = worker.log_in(serial, &"wrong".into()).await;
+        assert_eq!(wrong, Err(Error::Token(TokenError::PinIncorrect)));
+        worker.log_in(serial, &PIN.into()).await.unwrap();
+    }
+    let objects = || tokens.tool_of(0, PIN, &["--list-objects"]).matches("Object").count();
+    // The second has it after a while.
+    shim.order_token(serials[1], "hide 3");
+    worker.generate_in_all(&serials, Replication::Shared, ID, "label").await.unwrap();
+    let made = worker.find(serials[0], ID).await.unwrap();
+    assert!(made.local && made.sensitive && made.always_sensitive, "{made:?}");
+    assert!(!made.extractable && made.never_extractable && made.label == "label", "{made:?}");
+    let sealed = worker.encrypt(serials[2], ID, IvMode::Caller, b"plaintext", b"aad").await.unwrap();
+    for serial in &serials {
+        assert_eq!(worker.find(serial, ID).await.as_ref(), Ok(&made));
+        let opened = worker.decrypt(serial, ID, IvMode::Caller, sealed.clone(), b"aad").await.unwrap();
+        assert_eq!(*opened, b"plaintext");
+    }
+    assert_eq!(objects(), 1);
+    assert_eq!(worker.destroy_in_all(&serials, ID).await, 1, "the others had it no more");
+    assert_eq!(objects(), 0);
+
+    // The third has it never: nobody has it then.
+    shim.order_token(serials[2], "hide");
+    let failed = worker.generate_in_all(&serials, Replication::Shared, ID, "label").await;
+    assert_eq!(failed, Err(Error::Token(TokenError::KeyNotFound)));
+    assert_eq!(objects(), 0);
+}

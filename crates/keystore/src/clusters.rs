@@ -129,6 +129,9 @@ pub trait Clusters: Send + Sync {
         additional_data: &'a [u8],
     ) -> HsmAnswer<'a, FromHsm<Option<SecretBytes>>>;
 
+    /// Takes note that a request of this operation was [over the quota](HsmFailure::OverQuota) of a key store.
+    fn throttled(&self, _store: &KeyStoreId, _operation: &'static str) {}
+
     /// Destroys a key in these HSMs, as far as that is possible. Success means that this one has it no more.
     fn destroy_key<'a>(
         &'a self,

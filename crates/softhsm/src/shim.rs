@@ -1,4 +1,5 @@
-//! A module that stands before SoftHSM's and, when told to, hangs, crashes or answers with an error.
+//! A module that stands before SoftHSM's and, when told to, hangs, crashes or answers with an error, or shows a token as
+//! several HSMs that share their keys.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,14 @@ impl Shim {
         &self.module
     }
 
+    /// Shows the first of these tokens, and there must be no other, as so many HSMs: what is in one is in all, and they have
+    /// one user. Of processes that load the module from now on. Gives their serial numbers.
+    pub fn share(&self, tokens: &Tokens, hsms: usize) -> Vec<String> {
+        self.order("shared-by", &format!("hsms {hsms}"));
+        let rest = tokens.serial(0).get(1..).expect("a serial number of SoftHSM");
+        SHARING.chars().take(hsms).map(|first| format!("{first}{rest}")).collect()
+    }
+
     /// From now on, `function` (such as `C_Encrypt`) does this: `hang`, `crash`, `wait 200` (milliseconds), `fail 30`
     /// (the code in hexadecimal digits), `own-iv` (of C_Encrypt, as modules do that choose the IV).
     pub fn order(&self, function: &str, what: &str) {
@@ -44,7 +53,8 @@ impl Shim {
         fs::rename(draft, self.orders.join(function)).expect("an order");
     }
 
-    /// From now on, all that concerns a token does this. With `fail e0` it is as if it were removed.
+    /// From now on, all that concerns a token does this. With `fail e0` it is as if it were removed, with `hide` as if no
+    /// key were in it, with `hide 3` the first three times.
     pub fn order_token(&self, serial: &str, what: &str) {
         self.order(&slot(serial), what);
     }
@@ -76,9 +86,13 @@ impl Shim {
     }
 }
 
+/// What the serial numbers of HSMs that are one token begin with.
+const SHARING: &str = "pqrstuvw";
+
 /// The file with the orders for a token. SoftHSM makes the number of its slot of the end of its serial number.
 fn slot(serial: &str) -> String {
+    let number_of_several = serial.chars().next().and_then(|first| SHARING.find(first)).unwrap_or_default();
     let end = serial.get(serial.len().saturating_sub(8)..).expect("a serial number of SoftHSM");
     let number = u32::from_str_radix(end, 16).expect("a serial number of SoftHSM");
-    format!("slot-{}", number & 0x7fff_ffff)
+    format!("slot-{}", u64::from(number & 0x7fff_ffff) | (number_of_several as u64) << 32)
 }

@@ -1,7 +1,7 @@
 """Another client of PKCS#11, in a process of its own: SoftHSM reads its configuration once in a process.
 
 Takes one question per line of standard input, as JSON, and answers with JSON: the AES keys of a token, or what one of them
-makes of a message.
+makes of a message. A token is named by its label or its serial number. The module is SoftHSM's unless another is named.
 """
 
 import json
@@ -20,7 +20,7 @@ def keys(session):
 
 def told(key):
     flags = {name: key[Attribute[name]] for name in FLAGS}
-    return flags | {"LABEL": key[Attribute.LABEL], "ID": key[Attribute.ID].hex()}
+    return flags | {"LABEL": key[Attribute.LABEL], "ID": key[Attribute.ID].hex(), "VALUE_LEN": key[Attribute.VALUE_LEN]}
 
 
 def key_named(session, name):
@@ -29,7 +29,9 @@ def key_named(session, name):
 
 
 def answer(library, question):
-    token = library.get_token(token_label=question["token"])
+    serial = question.get("serial")
+    named = {"token_serial": serial.encode()} if serial else {"token_label": question["token"]}
+    token = library.get_token(**named)
     with token.open(user_pin=question["pin"]) as session:
         if "id" not in question:
             return [told(key) for key in keys(session)]
@@ -40,5 +42,6 @@ def answer(library, question):
 
 
 if __name__ == "__main__":
+    module = sys.argv[1] if len(sys.argv) > 1 else MODULE
     for line in sys.stdin:
-        print(json.dumps(answer(pkcs11.lib(MODULE), json.loads(line))), flush=True)
+        print(json.dumps(answer(pkcs11.lib(module), json.loads(line))), flush=True)

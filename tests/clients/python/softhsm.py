@@ -19,7 +19,7 @@ class Tokens:
     """Tokens of one configuration, all with the same PIN."""
 
     def __init__(self, directory, *labels, pin="1234-user"):
-        self.directory, self.pin = directory, pin
+        self.directory, self.labels, self.pin = directory, labels, pin
         (directory / "tokens").mkdir(parents=True)
         (directory / "orders").mkdir()
         self.configuration = directory / "softhsm2.conf"
@@ -31,7 +31,24 @@ class Tokens:
             run(line, env=self.environment())
 
     def environment(self):
-        return bare_environment() | {"SOFTHSM2_CONF": str(self.configuration)}
+        shim = {"TRENT_SHIM_MODULE": MODULE, "TRENT_SHIM_ORDERS": str(self.directory / "orders")}
+        return bare_environment() | {"SOFTHSM2_CONF": str(self.configuration)} | shim
+
+    def serials(self):
+        """The serial numbers of the tokens, by label, in their order."""
+        serials, serial = {}, None
+        for line in run(["softhsm2-util", "--show-slots"], env=self.environment()).splitlines():
+            name, _, value = (part.strip() for part in line.partition(":"))
+            if name == "Serial number":
+                serial = value
+            elif name == "Label":
+                serials[value] = serial
+        return {label: serials[label] for label in self.labels}
+
+    def share(self, label, hsms):
+        """Shows the one token as so many HSMs that share keys and users, through the shim; gives their serial numbers."""
+        self.order("shared-by", f"hsms {hsms}")
+        return [first + self.serials()[label][1:] for first in "pqrstuvw"[:hsms]]
 
     def tool(self, label, *words):
         """What OpenSC's client says of a token, logged in as its user."""
@@ -47,12 +64,13 @@ class Tokens:
 
     def settings(self, label, module=MODULE):
         """The settings of a token that two sections have in common, in TOML."""
-        environment = f'SOFTHSM2_CONF = "{self.configuration}", TRENT_SHIM_MODULE = "{MODULE}", '
-        environment += f'TRENT_SHIM_ORDERS = "{self.directory / "orders"}"'
-        return (
-            f'module = "{module}"\nmodule_environment = {{ {environment} }}\ntoken_label = "{label}"\n'
-            f'pin_file = "{self.pin_file}"\n'
-        )
+        return f'{self.module_settings(module)}token_label = "{label}"\npin_file = "{self.pin_file}"\n'
+
+    def module_settings(self, module=MODULE):
+        """Those of a module that sees these tokens."""
+        variables = {name: value for name, value in self.environment().items() if name not in bare_environment()}
+        environment = ", ".join(f'{name} = "{value}"' for name, value in variables.items())
+        return f'module = "{module}"\nmodule_environment = {{ {environment} }}\n'
 
     def shim(self):
         """The module that fails on order, built."""

@@ -18,16 +18,23 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "crates/crypto/testdata"))
 import formats  # noqa: E402
 
 CLUSTER = "cluster-234abcdefABC"
-LABELS = ["one", "two"]
+LABELS = ["one", "two", "three"]
 PASSWORD = "kmsPswd1"
 CONTEXT = {"tenant": "17", "ключ": "value"}
 
 
-class World:
-    """A cluster of two tokens, a server, and a connected key store."""
+def by_label(answers):
+    return [{key.pop("LABEL"): key for key in answer} for answer in answers]
 
-    def __init__(self, directory):
-        self.directory, self.tokens = directory, Tokens(directory / "hsm", *LABELS, pin=PASSWORD)
+
+class World:
+    """A cluster of HSMs, a server, and a connected key store. Each HSM is a token of its own, or one token is all of them."""
+
+    def __init__(self, directory, labels, is_shared=False):
+        self.directory, self.labels, self.is_shared = directory, labels, is_shared
+        self.tokens = Tokens(directory / "hsm", *(labels[:1] if is_shared else labels), pin=PASSWORD)
+        self.module = self.tokens.shim() if is_shared else MODULE
+        self.serials = self.tokens.share(labels[0], len(labels)) if is_shared else list(self.tokens.serials().values())
         for line in [
             "req -x509 -newkey rsa:2048 -nodes -subj /CN=customerCA -keyout ca.key -out ca.pem",
             "req -newkey rsa:2048 -nodes -subj /CN=cluster -keyout own.key -out own.csr",
@@ -38,35 +45,24 @@ class World:
         file.write_text(self.configuration())
         self.server = Server(directory, arguments=["--config", str(file)]).start()
         self.kms = self.server.client()
+        self.store = self.create_store()
+        self.connect()
+
+    def create_store(self):
         made = self.kms.create_custom_key_store(
             CustomKeyStoreName="hsm",
             CloudHsmClusterId=CLUSTER,
-            TrustAnchorCertificate=(directory / "ca.pem").read_text(),
+            TrustAnchorCertificate=(self.directory / "ca.pem").read_text(),
             KeyStorePassword=PASSWORD,
         )
-        self.store = made["CustomKeyStoreId"]
-        self.connect()
-
-    def serials(self):
-        """The serial numbers of the tokens, by label."""
-        slots = run(["softhsm2-util", "--show-slots"], env=self.tokens.environment())
-        serials, serial = {}, None
-        for line in slots.splitlines():
-            name, _, value = (part.strip() for part in line.partition(":"))
-            if name == "Serial number":
-                serial = value
-            elif name == "Label":
-                serials[value] = serial
-        return {label: serials[label] for label in LABELS}
+        return made["CustomKeyStoreId"]
 
     def configuration(self):
-        serials = self.serials()
-        zones = list(zip("ab", LABELS, strict=True))
+        zones = list(zip("abc", self.labels, self.serials))
         hsms = ", ".join(
-            f'{{ id = "{label}", availability_zone = "{zone}", token_serial = "{serials[label]}" }}'
-            for zone, label in zones
+            f'{{ id = "{label}", availability_zone = "{zone}", token_serial = "{serial}" }}' for zone, label, serial in zones
         )
-        subnets = ", ".join(f'{{ id = "{zone}", availability_zone = "{zone}" }}' for zone, _ in zones)
+        subnets = ", ".join(f'{{ id = "{zone}", availability_zone = "{zone}" }}' for zone, *_ in zones)
         return f"""
 [log]
 level = "info,trent_hsm::audit=debug"
@@ -78,9 +74,8 @@ account_id = "{ACCOUNT}"
 region = "{REGION}"
 trust_anchor_certificate = "{self.directory / 'ca.pem'}"
 cluster_certificate = "{self.directory / 'own.pem'}"
-module = "{MODULE}"
-module_environment = {{ SOFTHSM2_CONF = "{self.tokens.configuration}" }}
-replication = "oaep_transfer"
+{self.tokens.module_settings(self.module)}
+replication = "{"shared" if self.is_shared else "oaep_transfer"}"
 hsms = [{hsms}]
 subnets = [{subnets}]
 """
@@ -97,7 +92,7 @@ subnets = [{subnets}]
         """Takes the tokens from trent, which alone knows the password, with the security officer's help."""
         self.kms.disconnect_custom_key_store(CustomKeyStoreId=self.store)
         until(lambda: self.state() == "DISCONNECTED")
-        for label in LABELS:
+        for label in self.tokens.labels:
             words = ["--login", "--login-type", "so", "--so-pin", "so-secret", "--init-pin", "--new-pin", PASSWORD]
             line = ["pkcs11-tool", "--module", MODULE, "--token-label", label, *words]
             run(line, env=self.tokens.environment())
@@ -116,17 +111,21 @@ subnets = [{subnets}]
         lines = [line for line in self.server.log().splitlines() if f'operation="{operation}" result="OK"' in line]
         return [re.search('token="([^"]+)"', line)[1] for line in lines]
 
-    def ask(self, *questions):
+    def ask(self, *questions, module=MODULE):
         """What the other client answers."""
-        client = [sys.executable, str(Path(__file__).with_name("pkcs11_client.py"))]
+        client = [sys.executable, str(Path(__file__).with_name("pkcs11_client.py")), str(module)]
         lines = "\n".join(json.dumps({"pin": PASSWORD} | question) for question in questions)
         answers = run(client, input=lines, env=self.tokens.environment())
         return [json.loads(answer) for answer in answers.splitlines()]
 
     def keys(self):
         """The keys in each token, by label."""
-        answers = self.ask(*({"token": label} for label in LABELS))
-        return [{key.pop("LABEL"): key for key in answer} for answer in answers]
+        answers = self.ask(*({"token": label} for label in self.tokens.labels))
+        return by_label(answers)
+
+    def keys_through_each(self):
+        """The keys that each HSM shows, by label."""
+        return by_label(self.ask(*({"serial": serial} for serial in self.serials), module=self.module))
 
     def make_due(self, key):
         """Restarts the server as if the waiting period of a key were over."""
@@ -149,8 +148,8 @@ subnets = [{subnets}]
 
 
 @pytest.fixture
-def world(tmp_path):
-    world = World(tmp_path)
+def world(tmp_path, request):
+    world = World(tmp_path, getattr(request, "param", LABELS))
     yield world
     assert world.server.stop() == 0, world.server.log()
 
@@ -179,7 +178,7 @@ def test_a_key_is_in_every_token_opens_there_and_is_gone_when_it_was_deleted(wor
         for each in found.values():
             assert each["PRIVATE"] and each["SENSITIVE"] and not each["EXTRACTABLE"]
             assert each["ENCRYPT"] and each["DECRYPT"]
-        # A key that moves between tokens could leave the first of them while it was made, and is a copy in the other.
+        # A key that moves between tokens could leave the first of them while it was made, and is a copy in the others.
         assert {(each["LOCAL"], each["NEVER_EXTRACTABLE"]) for each in found.values()} == {(label == "one", False)}
 
     def question(what, label, iv, text, context):
@@ -194,7 +193,7 @@ def test_a_key_is_in_every_token_opens_there_and_is_gone_when_it_was_deleted(wor
         *(question("decrypt", label, data_iv, data_sealed, None) for label in LABELS),
         question("encrypt", LABELS[0], own_iv, b"theirs", CONTEXT),
     )
-    assert [bytes.fromhex(text) for text in opened] == [b"secret"] * 2 + [data_key["Plaintext"]] * 2
+    assert [bytes.fromhex(text) for text in opened] == [b"secret"] * len(LABELS) + [data_key["Plaintext"]] * len(LABELS)
     # What the other client has made in one token, trent decrypts in any.
     own = formats.join_hsm(uuid, hsm_key, own_iv, bytes.fromhex(made))
     assert refusal(world.kms.decrypt, CiphertextBlob=own, EncryptionContext=CONTEXT) == "KMSInvalidStateException"
@@ -210,17 +209,23 @@ def test_a_key_is_in_every_token_opens_there_and_is_gone_when_it_was_deleted(wor
     until(lambda: world.state() == "CONNECTED")
     world.open_tokens()
     left = world.keys()
-    assert [list(keys) for keys in left] == [[orphan_arn]] * 2
+    assert [list(keys) for keys in left] == [[orphan_arn]] * len(LABELS)
     world.make_due(orphan)
     line = until(lambda: [line for line in world.server.log().splitlines() if "key orphaned in HSMs" in line])
     assert left[0][orphan_arn]["ID"] in line[0] and orphan_arn in line[0]
     world.kms.delete_custom_key_store(CustomKeyStoreId=world.store)
-    assert world.keys() == left
+    # Another of the same name on the same cluster leaves alone what is in the HSMs.
+    before, world.store = world.store, world.create_store()
+    assert world.store != before
+    world.connect()
+    assert world.create_key()[1] != orphan_arn
+    world.open_tokens()
+    assert all(keys[orphan_arn] == old[orphan_arn] and len(keys) == 2 for keys, old in zip(world.keys(), left, strict=True))
 
 
+@pytest.mark.parametrize("world", [LABELS[:2]], indirect=True)
 def test_the_trail_names_the_token_that_did_it(world):
-    serials = world.serials()
-    one, two = serials.values()
+    one, two = world.serials
     key, arn = world.create_key()
     assert [made["hsmSerials"] for made in world.recorded("CreateKey")] == [[one, two]]
     blobs = [world.kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"] for _ in range(4)]
@@ -244,3 +249,45 @@ def test_the_trail_names_the_token_that_did_it(world):
     world.make_due(key)
     (deleted,) = until(lambda: world.recorded("DeleteKey"))
     assert deleted["hsmSerials"] == [one, two] and "SUCCESS" in deleted["backingKeysDeletionStatus"]
+
+
+def test_a_key_that_hsms_share_could_never_leave_them_and_is_gone_from_all_when_it_was_deleted(tmp_path):
+    world = World(tmp_path, LABELS, is_shared=True)
+    try:
+        (key, arn), (kept, kept_arn) = world.create_key(), world.create_key()
+        blobs = [world.kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"] for _ in LABELS]
+        uuid, hsm_key, *_ = formats.split_hsm(blobs[0])
+        # One that does not turn up in the third HSM is one that nobody has.
+        number = int(world.serials[2][-8:], 16) & 0x7FFFFFFF | 2 << 32
+        world.tokens.order(f"slot-{number}", "hide")
+        request = {"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": world.store}
+        assert refusal(world.kms.create_key, **request) == "DependencyTimeoutException"
+        world.tokens.order(f"slot-{number}", None)
+        assert {found["KeyId"] for found in world.kms.list_keys()["Keys"]} == {key, kept}
+
+        world.open_tokens()
+        (in_token,) = world.keys()
+        assert set(in_token) == {arn, kept_arn} and in_token[arn]["ID"] == hsm_key.hex()
+        for each in in_token.values():
+            wanted = ["PRIVATE", "SENSITIVE", "ALWAYS_SENSITIVE", "NEVER_EXTRACTABLE", "LOCAL", "ENCRYPT", "DECRYPT"]
+            assert all(each[flag] for flag in wanted) and not each["EXTRACTABLE"], each
+            assert each["VALUE_LEN"] == 32
+        assert world.keys_through_each() == [in_token] * 3
+
+        def opened(serial, blob):
+            _, _, iv, sealed = formats.split_hsm(blob)
+            aad = formats.hsm_aad(uuid, hsm_key, None)
+            use = {"serial": serial, "what": "decrypt", "id": hsm_key.hex()}
+            return use | {"iv": iv.hex(), "aad": aad.hex(), "text": sealed.hex()}
+
+        each = [opened(serial, blob) for serial in world.serials for blob in blobs]
+        assert [bytes.fromhex(text) for text in world.ask(*each, module=world.module)] == [b"secret"] * len(each)
+        world.give_back()
+        world.make_due(key)
+        until(lambda: "key destroyed in HSMs" in world.server.log())
+        assert "key orphaned in HSMs" not in world.server.log()
+        until(lambda: world.state() == "CONNECTED")
+        world.open_tokens()
+        assert [set(keys) for keys in world.keys_through_each()] == [{kept_arn}] * 3
+    finally:
+        assert world.server.stop() == 0, world.server.log()

@@ -107,6 +107,7 @@ pub(crate) struct HsmClusters {
     reached: BTreeMap<String, Reached>,
     /// What may be encrypted and decrypted in the HSMs behind one key store.
     rate: Option<Rate>,
+    metrics: HsmMetrics,
     open: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
     /// Those that nothing new is asked of, and that wait to be logged out of.
     closing: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
@@ -130,6 +131,7 @@ impl HsmClusters {
         Self {
             reached: reached.collect(),
             rate,
+            metrics: metrics.clone(),
             open: Mutex::default(),
             closing: Mutex::default(),
             looked_for: watch::Sender::default(),
@@ -163,6 +165,7 @@ impl HsmClusters {
             tracing::error!(key_store = %store, "keys that are being made or destroyed in HSMs are given up");
         }
         self.closing.lock().remove(store);
+        self.metrics.forget(store);
         let worker = open.worker();
         let log_out = async {
             for member in open.members() {
@@ -206,7 +209,7 @@ impl HsmClusters {
         let mut last = ClusterFailure::Internal;
         for member in open.members() {
             let pin = open.reached.pin(new).ok_or(ClusterFailure::Internal)?;
-            match open.change_pin(&member, pin).await {
+            match open.change_pin(&member, pin, !have.is_empty()).await {
                 Ok(()) => have.push(member.serial.clone()),
                 Err(error) => {
                     tracing::error!(token = member.serial, %error, "an HSM did not take the new password");
@@ -294,6 +297,10 @@ impl Clusters for HsmClusters {
         Box::pin(
             async move { self.within_quota(store).await?.decrypt(key, ciphertext, additional_data).await },
         )
+    }
+
+    fn throttled(&self, store: &KeyStoreId, operation: &'static str) {
+        self.metrics.throttled(store, operation);
     }
 
     fn destroy_key<'a>(

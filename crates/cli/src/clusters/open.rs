@@ -106,8 +106,14 @@ impl Open {
             && self.log_in(worker, member).await.is_ok()
     }
 
-    /// Gives the user another PIN in an HSM, unless it is that already.
-    pub(super) async fn change_pin(&self, member: &Member, pin: Pin) -> Result<(), Error> {
+    /// Gives the user another PIN in an HSM, unless it is that already. HSMs that share their users have it from another one
+    /// that took it before, if one did: then the PIN that it was is wrong.
+    pub(super) async fn change_pin(
+        &self,
+        member: &Member,
+        pin: Pin,
+        is_in_another: bool,
+    ) -> Result<(), Error> {
         if member.pin == pin {
             return Ok(());
         }
@@ -118,6 +124,9 @@ impl Open {
             && member.log_in(&worker).await.is_ok()
         {
             changed = worker.change_pin(&member.serial, &member.pin, &pin).await;
+        }
+        if is_in_another && matches!(changed, Err(Error::Token(TokenError::PinIncorrect))) {
+            changed = worker.change_pin(&member.serial, &pin, &pin).await;
         }
         if changed.is_ok() {
             crash_point("password-changed");

@@ -42,12 +42,17 @@ impl World {
 
     /// Writes the configuration, with these lines for the cluster beside the usual ones.
     pub(crate) fn configure(&self, module: &Path, lines: &str) -> PathBuf {
+        self.configure_hsms(module, self.tokens.serials(), lines)
+    }
+
+    /// The same for HSMs with tokens of these serial numbers.
+    pub(crate) fn configure_hsms(&self, module: &Path, serials: &[String], lines: &str) -> PathBuf {
         let quoted = |name: &str| self.path(name).display().to_string();
         let environment: Vec<_> =
             self.tokens.environment().iter().map(|(name, value)| format!("{name} = '{value}'")).collect();
-        let hsms: Vec<_> = ["a", "b"]
+        let hsms: Vec<_> = ["a", "b", "c"]
             .iter()
-            .zip(self.tokens.serials())
+            .zip(serials)
             .map(|(zone, serial)| {
                 format!("{{ id = 'hsm-{zone}', availability_zone = '{zone}', token_serial = '{serial}' }}")
             })

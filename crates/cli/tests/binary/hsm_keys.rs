@@ -24,7 +24,7 @@ pub(crate) fn once(server: &Server, operation: &str, request: &Value) -> Value {
 }
 
 #[track_caller]
-fn create_key(server: &Server, wanted: &Value) -> Value {
+pub(crate) fn create_key(server: &Server, wanted: &Value) -> Value {
     once(server, "CreateKey", wanted)["KeyMetadata"].take()
 }
 

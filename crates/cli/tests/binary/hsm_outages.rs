@@ -193,14 +193,14 @@ fn left_alone(server: &Server, serial: &str) -> usize {
 }
 
 /// How often the log says of a token that it works again.
-fn returns(server: &Server, serial: &str) -> usize {
+pub(crate) fn returns(server: &Server, serial: &str) -> usize {
     let log = server.log();
     let of = log.lines().filter(|line| line.contains(serial));
     of.filter(|line| line.contains("an HSM is back") || line.contains("an HSM works again")).count()
 }
 
 #[track_caller]
-fn wait_for_return(server: &Server, serial: &str, before: usize) {
+pub(crate) fn wait_for_return(server: &Server, serial: &str, before: usize) {
     let until = Instant::now() + PATIENCE;
     while returns(server, serial) <= before {
         assert!(Instant::now() < until, "{serial}: {}", server.log());

@@ -19,6 +19,8 @@ mod doctor;
 #[cfg(test)]
 mod hsm;
 #[cfg(test)]
+mod hsm_configured;
+#[cfg(test)]
 mod hsm_keys;
 #[cfg(test)]
 mod hsm_logins;
@@ -26,6 +28,10 @@ mod hsm_logins;
 mod hsm_orphans;
 #[cfg(test)]
 mod hsm_outages;
+#[cfg(test)]
+mod hsm_quota;
+#[cfg(test)]
+mod hsm_three;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use trent_crypto::CanonicalContext;
 use trent_crypto::ciphertext::hsm::{HsmBlob, HsmKey};
 use trent_domain::identifier::HsmKeyId;
-use trent_domain::key_store::HsmFailure;
+use trent_domain::key_store::{HsmFailure, KeyStore};
 use trent_keystore::{FromHsm, HsmCiphertext};
 
 use super::{Decrypted, Encrypted, MayDecrypt, MayEncrypt, UseError};
@@ -22,8 +22,9 @@ impl<A: MayEncrypt> Authorized<'_, A> {
         let store = self.connected_store().await?.ok_or(GONE)?;
         let key = self.in_blobs(id);
         let data = key.additional_data(context);
+        let encrypted = self.gate.clusters.encrypt(&store.id, id, plaintext, &data).await;
         let FromHsm { answer: HsmCiphertext { iv, ciphertext }, serial } =
-            self.gate.clusters.encrypt(&store.id, id, plaintext, &data).await?;
+            encrypted.map_err(|failure| self.failed(&store, failure))?;
         let blob = HsmBlob { key, iv, ciphertext: &ciphertext }.write();
         Ok(Encrypted { blob, material: None, hsm: Some(serial) })
     }
@@ -42,7 +43,8 @@ impl<A: MayDecrypt> Authorized<'_, A> {
         let store = self.connected_store().await?.ok_or(GONE)?;
         let ciphertext = HsmCiphertext { iv, ciphertext: ciphertext.to_vec() };
         let data = key.additional_data(context);
-        let FromHsm { answer, serial } = self.gate.clusters.decrypt(&store.id, id, ciphertext, &data).await?;
+        let decrypted = self.gate.clusters.decrypt(&store.id, id, ciphertext, &data).await;
+        let FromHsm { answer, serial } = decrypted.map_err(|failure| self.failed(&store, failure))?;
         match answer {
             Some(plaintext) => Ok(Decrypted { plaintext, material: None, hsm: Some(serial) }),
             None => Err(UseError::RefusedByHsm(serial)),
@@ -57,6 +59,13 @@ impl<A: MayDecrypt> Authorized<'_, A> {
 }
 
 impl<A: Action> Authorized<'_, A> {
+    fn failed(&self, store: &KeyStore, failure: HsmFailure) -> UseError {
+        if failure == HsmFailure::OverQuota {
+            self.gate.clusters.throttled(&store.id, A::OPERATION.name());
+        }
+        failure.into()
+    }
+
     fn in_blobs(&self, id: HsmKeyId) -> HsmKey {
         HsmKey { uuid: self.entry.key.id.uuid(), id: id.0 }
     }
