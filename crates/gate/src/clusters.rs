@@ -92,7 +92,7 @@ impl Gate {
     }
 
     /// Those of the HSMs behind a key store that know none of the passwords.
-    pub fn refusing_hsms(&self, store: &KeyStoreId) -> Vec<String> {
+    pub fn refusing_hsms(&self, store: &KeyStoreId) -> Option<Vec<String>> {
         self.clusters.refusing(store)
     }
 

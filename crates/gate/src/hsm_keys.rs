@@ -33,16 +33,23 @@ impl NewHsmKey {
         &self.hsms
     }
 
-    /// A record has it now.
-    pub fn keep(mut self) {
+    /// There may be a record of it from now on. Whoever is cut off before it is known whether there is one leaves the key
+    /// where it is: a key that nobody knows is a nuisance, a record without its key is a loss.
+    pub fn submitted(&mut self) {
         self.is_kept = true;
-        self.clusters.keep_key(self.id);
+    }
+
+    /// There is no record of it.
+    pub fn refused(mut self) {
+        self.is_kept = false;
     }
 }
 
 impl Drop for NewHsmKey {
     fn drop(&mut self) {
-        if !self.is_kept {
+        if self.is_kept {
+            self.clusters.keep_key(self.id);
+        } else {
             self.clusters.discard_key(&self.store, self.id);
         }
     }

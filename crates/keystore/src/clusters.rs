@@ -80,8 +80,9 @@ pub trait Clusters: Send + Sync {
     /// alone. Answers the serial numbers of those that have let it in.
     fn rejoin(&self, target: ClusterTarget) -> ClusterAnswer<'_, Vec<String>>;
 
-    /// Those of the HSMs that know none of the passwords that they may have, by the serial numbers of their tokens.
-    fn refusing(&self, store: &KeyStoreId) -> Vec<String>;
+    /// Those of the HSMs that know none of the passwords that they may have, by the serial numbers of their tokens; `None`
+    /// while none of them was looked for.
+    fn refusing(&self, store: &KeyStoreId) -> Option<Vec<String>>;
 
     /// Lets passwords be tried again where all were wrong.
     fn forgive(&self, store: &KeyStoreId);
@@ -183,8 +184,8 @@ impl Clusters for NoClusters {
         not_found()
     }
 
-    fn refusing(&self, _: &KeyStoreId) -> Vec<String> {
-        Vec::new()
+    fn refusing(&self, _: &KeyStoreId) -> Option<Vec<String>> {
+        None
     }
 
     fn forgive(&self, _: &KeyStoreId) {}

@@ -222,8 +222,8 @@ impl Clusters for TestClusters {
         Box::pin(std::future::ready(self.try_all(&target)))
     }
 
-    fn refusing(&self, store: &KeyStoreId) -> Vec<String> {
-        self.state().refusing.get(store).cloned().unwrap_or_default()
+    fn refusing(&self, store: &KeyStoreId) -> Option<Vec<String>> {
+        self.state().refusing.get(store).cloned()
     }
 
     fn forgive(&self, store: &KeyStoreId) {

@@ -11,6 +11,7 @@ mod unsettled;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -30,7 +31,7 @@ use crate::config::{ClusterSection, HsmSection, KeyReplication};
 use crate::hsm_metrics::HsmMetrics;
 use crate::root_key::crash_point;
 use crate::token::{iv_mode, limits, program};
-use login::failure;
+use login::{failure, is_refusal};
 use open::Open;
 use unsettled::Unsettled;
 
@@ -167,8 +168,11 @@ impl HsmClusters {
         self.closing.lock().remove(store);
         self.metrics.forget(store);
         let worker = open.worker();
+        open.is_closed.store(true, Ordering::SeqCst);
         let log_out = async {
             for member in open.members() {
+                // Whoever logs in now has looked before it was closed.
+                let _alone = open.login_of(&member.serial).await;
                 if let Err(error) = worker.log_out(&member.serial).await {
                     tracing::warn!(token = member.serial, %error, "an HSM could not be logged out of");
                 }
@@ -213,6 +217,10 @@ impl HsmClusters {
                 Ok(()) => have.push(member.serial.clone()),
                 Err(error) => {
                     tracing::error!(token = member.serial, %error, "an HSM did not take the new password");
+                    if !is_refusal(&error) {
+                        // It may have taken it all the same: both are tried, as after a start.
+                        open.rotation.is_unsure(&member.serial, Instant::now());
+                    }
                     last = failure(&error);
                 }
             }
@@ -236,8 +244,8 @@ impl Clusters for HsmClusters {
         })
     }
 
-    fn refusing(&self, store: &KeyStoreId) -> Vec<String> {
-        self.open.lock().get(store).map(|open| open.rotation.refusing()).unwrap_or_default()
+    fn refusing(&self, store: &KeyStoreId) -> Option<Vec<String>> {
+        self.open.lock().get(store).map(|open| open.rotation.refusing())
     }
 
     fn forgive(&self, store: &KeyStoreId) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -10,7 +11,7 @@ use trent_crypto::SecretBytes;
 use trent_domain::key_store::ClusterFailure;
 use trent_domain::quota::Bucket;
 use trent_gate::FromHsm;
-use trent_hsm::{Error, Pin, TokenError, Worker};
+use trent_hsm::{Error, Pin, Replication, TokenError, Worker};
 
 use super::Reached;
 use super::ask::{Ask, Random};
@@ -36,6 +37,8 @@ pub(super) struct Open {
     /// Held by whoever makes a key or destroys one: what is destroyed has been made to its end.
     pub(super) making: Arc<Mutex<()>>,
     pub(super) quota: Bucket,
+    /// Once this is set nobody logs in any more.
+    pub(super) is_closed: AtomicBool,
 }
 
 impl Open {
@@ -50,6 +53,7 @@ impl Open {
             beside: RwLock::default(),
             making: Arc::default(),
             quota: Bucket::default(),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -81,15 +85,16 @@ impl Open {
     pub(super) async fn log_in(&self, worker: &Worker, member: &Member) -> Result<(), Error> {
         let serial = &member.serial;
         let _alone = self.login_of(serial).await;
-        if !self.rotation.may_be_asked(serial) {
+        if self.is_closed.load(Ordering::SeqCst) || !self.rotation.may_be_asked(serial) {
             return Err(Error::Token(TokenError::TokenNotPresent));
         }
         // The PIN may be another one by now.
-        let known = self.rotation.member(serial);
-        let member = known.as_deref().unwrap_or(member);
+        let Some(member) = self.rotation.member(serial) else {
+            return Err(Error::Token(TokenError::TokenNotPresent));
+        };
         let answer = member.log_in(worker).await;
         if let Err(error) = &answer {
-            self.note(member, error);
+            self.note(&member, error);
         }
         answer
     }
@@ -125,7 +130,8 @@ impl Open {
         {
             changed = worker.change_pin(&member.serial, &member.pin, &pin).await;
         }
-        if is_in_another && matches!(changed, Err(Error::Token(TokenError::PinIncorrect))) {
+        let is_shared = is_in_another && self.reached.replication == Replication::Shared;
+        if is_shared && matches!(changed, Err(Error::Token(TokenError::PinIncorrect))) {
             changed = worker.change_pin(&member.serial, &pin, &pin).await;
         }
         if changed.is_ok() {

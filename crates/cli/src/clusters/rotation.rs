@@ -185,6 +185,14 @@ impl Rotation {
         self.with(&member.serial.clone(), |hsm| hsm.member = Some(Arc::new(member)));
     }
 
+    /// Nobody knows which password an HSM has. It is to be looked for.
+    pub(super) fn is_unsure(&self, serial: &str, now: Instant) {
+        self.with(serial, |hsm| {
+            hsm.member = None;
+            hsm.state = State::Away { until: now, is_harmful: false };
+        });
+    }
+
     fn with<T>(&self, serial: &str, change: impl FnOnce(&mut Hsm) -> T) -> Option<T> {
         self.hsms.lock().iter_mut().find(|hsm| hsm.serial == serial).map(change)
     }

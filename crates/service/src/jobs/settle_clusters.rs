@@ -36,7 +36,7 @@ impl Service {
         let pending = self.pending_password(store, cluster).await?;
         let have = self.gate.change_cluster_password(store, &pending).await;
         let have = have.map_err(ClusterFailure::while_connecting)?;
-        let refusing = self.gate.refusing_hsms(&store.id);
+        let refusing = self.gate.refusing_hsms(&store.id).unwrap_or_default();
         Ok(ChangedPasswords { have, refusing, registered: registered.hsms })
     }
 
@@ -50,7 +50,8 @@ impl Service {
             Vec::new()
         };
         // Calls may have found some, too. A restart is to try no password again.
-        let (attempt, refusing) = (store.attempt, self.gate.refusing_hsms(&store.id));
+        let Some(refusing) = self.gate.refusing_hsms(&store.id) else { return Ok(()) };
+        let attempt = store.attempt;
         if caught_up.is_empty() && cluster.passwords.refusing.iter().eq(&refusing) {
             return Ok(());
         }

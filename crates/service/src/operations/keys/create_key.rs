@@ -100,13 +100,12 @@ async fn keep(
     keys_max: u64,
     ctx: &Context<'_>,
 ) -> Result<(), KmsError> {
-    let Some(hsm_key) = hsm_key else { return insert(ctx.database(), key, keys_max).await };
+    let Some(mut hsm_key) = hsm_key else { return insert(ctx.database(), key, keys_max).await };
     let database = Arc::clone(&ctx.service.database);
     // A task, which goes on when the caller hangs up.
     let inserted = tokio::spawn(async move {
-        insert(&*database, key, keys_max).await?;
-        hsm_key.keep();
-        Ok::<_, KmsError>(())
+        hsm_key.submitted();
+        insert(&*database, key, keys_max).await.inspect_err(|_| hsm_key.refused())
     });
     inserted.await.map_err(|error| KmsError::internal(&error))?
 }
