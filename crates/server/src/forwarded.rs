@@ -30,9 +30,9 @@ impl TrustedProxies {
         }
         let mut furthest = peer;
         for line in headers.get_all(HEADER).iter().rev() {
-            let Ok(line) = line.to_str() else { return peer };
-            for hop in line.rsplit(',') {
-                match address(hop.trim()) {
+            // By bytes: what a client has written at the left must not spoil what a proxy has added at the right.
+            for hop in line.as_bytes().rsplit(|byte| *byte == b',') {
+                match address(hop.trim_ascii()) {
                     None => return peer,
                     Some(hop) if !self.has(hop) => return hop,
                     Some(hop) => furthest = hop,
@@ -49,7 +49,8 @@ impl TrustedProxies {
 }
 
 /// An address as proxies write it: with a port or without, that of IPv6 in brackets or without.
-fn address(text: &str) -> Option<IpAddr> {
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
     address.map(|address: IpAddr| address.to_canonical())
@@ -82,6 +83,7 @@ mod tests {
         // Left of it may stand whatever its owner likes.
         assert_eq!(client("10.0.0.1", &[b"10.0.0.2, <script>, 203.0.113.7"]), "203.0.113.7");
         assert_eq!(client("10.0.0.1", &[b"\xff", b"203.0.113.7"]), "203.0.113.7");
+        assert_eq!(client("10.0.0.1", &[b"\xff, 203.0.113.7"]), "203.0.113.7");
     }
 
     #[test]

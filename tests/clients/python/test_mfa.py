@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -139,5 +140,7 @@ def test_a_profile_with_mfa_serial(server):
         if not answered and f"Enter MFA code for {serial}: " in printed:
             os.write(terminal, f"{code(key)}\n".encode())
             answered = True
+    else:
+        os.kill(process, signal.SIGKILL)
     assert os.waitpid(process, 0)[1] == 0, printed
     assert f"arn:aws:sts::{ACCOUNT}:assumed-role/careful/" in printed

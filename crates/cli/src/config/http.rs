@@ -132,8 +132,10 @@ pub(crate) struct Proxies(pub(crate) TrustedProxies);
 impl<'de> Deserialize<'de> for Proxies {
     fn deserialize<De: Deserializer<'de>>(deserializer: De) -> Result<Self, De::Error> {
         let network = |text: &String| {
-            let network = Network::parse(text);
-            let problem = "is neither an address nor a network such as 10.0.0.0/8";
+            // Everybody, and IPv4 addresses with lengths of IPv6, are slips.
+            let is_slip = text.ends_with("/0") || text.starts_with("::ffff:") && text.contains('/');
+            let network = Network::parse(text).filter(|_| !is_slip);
+            let problem = "is neither an address nor a network of proxies such as 10.0.0.0/28";
             network.ok_or_else(|| De::Error::custom(format!("`{text}` {problem}")))
         };
         let texts = Vec::<String>::deserialize(deserializer)?;

@@ -19,7 +19,7 @@ pub struct MfaDevice {
     pub owner: Owner,
     /// When it was made.
     pub created: Timestamp,
-    /// Its key, sealed under the deployment's ring, in hexadecimal digits.
+    /// Its key, sealed under the deployment's ring, in base 64.
     pub sealed_key: String,
 }
 

@@ -63,6 +63,8 @@ impl Service {
             Ok(transaction.put_identity(&Record::MfaDevice(device.clone()))?)
         })
         .await?;
+        // Those of a device that had the name before.
+        self.mfa_attempts.forget(&serial_number);
         Ok(Reply::NewMfaDevice { serial_number, key, uri })
     }
 }

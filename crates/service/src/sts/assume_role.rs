@@ -64,13 +64,15 @@ impl<'a> Request<'a> {
                 format!("User: {} is not authorized to perform: {action} on resource: {arn}", signer.caller);
             StsError::denied(text)
         };
+        // What is wrong with the request is told before it is looked whether there is such a role, or after it is known that
+        // the caller may assume it: nobody else learns which roles there are.
+        let has_factor = self.second_factor(factor).await?.is_some();
         let entry = self.role(arn).ok_or_else(|| denied("sts:AssumeRole"))?;
-        parameters.narrowing.check(entry.role.account, self)?;
 
         let inherited = inherited(signer);
         let mut keys = Keys::of_request(&self.call.connection, self.call.region, self.now);
         keys.add_caller(&signer.caller, self.now);
-        if self.second_factor(factor).await?.is_some() {
+        if has_factor {
             // Of this request alone: as with AWS the session of a role does not tell it.
             keys.add_second_factor(0);
         }
@@ -90,6 +92,7 @@ impl<'a> Request<'a> {
                 return Err(denied(action));
             }
         }
+        parameters.narrowing.check(entry.role.account, self)?;
         let chained = matches!(signer.caller.principal, Principal::RoleSession { .. });
         let seconds = self.role_seconds(&parameters, &entry, chained)?;
         let narrowing = &mut parameters.narrowing;

@@ -18,6 +18,8 @@ const FREE_ATTEMPTS: u32 = 5;
 /// How long it waits first; each wrong code after that doubles it.
 const FIRST_WAIT_SECONDS: u32 = 60;
 const WAIT_SECONDS_MAX: u32 = 3600;
+/// How long after the end of a wait wrong codes are forgotten.
+const FORGOTTEN_SECONDS: u32 = 24 * 60 * 60;
 
 // Recorded of AWS, the spaces too.
 const INVALID_CODE: &str = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
@@ -96,7 +98,7 @@ impl Request<'_> {
     }
 }
 
-/// Wrong codes by device. There are no more of them than devices.
+/// Wrong codes by device. There are no more of them than devices that there were since the start.
 #[derive(Debug, Default)]
 pub(crate) struct MfaAttempts(Mutex<HashMap<String, Failures>>);
 
@@ -119,6 +121,8 @@ impl MfaAttempts {
     fn attempt(&self, device: &str, now: Timestamp, step_of: impl FnOnce() -> Option<u64>) -> Attempt {
         let mut failures = self.0.lock();
         let known = failures.get(device).copied();
+        // Who stole an access key must not keep its owner out for good.
+        let known = known.filter(|known| now < known.until.plus_seconds(FORGOTTEN_SECONDS));
         if known.is_some_and(|known| now < known.until) {
             return Attempt::Waits;
         }
@@ -128,10 +132,14 @@ impl MfaAttempts {
         let count = known.map_or(0, |known| known.count).saturating_add(1);
         let until = now.plus_seconds(wait_seconds(count));
         failures.insert(device.to_owned(), Failures { count, until });
+        if until > now {
+            tracing::warn!(device, count, "wrong one-time codes; none of this device is tried for a while");
+        }
         Attempt::Wrong
     }
 
-    fn forget(&self, device: &str) {
+    /// As if none had been wrong.
+    pub(crate) fn forget(&self, device: &str) {
         self.0.lock().remove(device);
     }
 }
