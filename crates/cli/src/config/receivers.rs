@@ -167,7 +167,7 @@ pub(super) const AUDIT_SYSLOG: Section = Section {
         Setting {
             name: "timeout_seconds",
             default: D::Is("10"),
-            comment: "How long connecting and sending may take: 1 to 300. What was not taken by then is sent again.",
+            comment: "How long connecting may take, or sending may stand still: 1 to 300. What was not taken is sent again.",
         },
     ],
 };

@@ -70,8 +70,7 @@ impl Syslog {
 
     /// Hands lines over, all of them again if not all were taken.
     pub(super) async fn take(&mut self, lines: &[u8]) -> Result<(), String> {
-        let taken = timeout(self.patience, self.send(lines)).await;
-        let taken = taken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let taken = self.send(lines).await;
         taken.map_err(|error| {
             // The next attempt is made on another connection.
             self.connection = None;
@@ -82,10 +81,11 @@ impl Syslog {
     async fn send(&mut self, lines: &[u8]) -> io::Result<()> {
         let connection = match self.connection.take() {
             Some(connection) if !connection.is_closed() => connection,
-            _ => Connection::open(&self.address).await?,
+            _ => within(self.patience, Connection::open(&self.address)).await?,
         };
         let messages = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        self.connection.insert(connection).send(messages.map(|line| self.head.message(line))).await
+        let messages = messages.map(|line| self.head.message(line));
+        self.connection.insert(connection).send(messages, self.patience).await
     }
 }
 
@@ -112,11 +112,12 @@ impl Connection {
         }
     }
 
-    async fn send(&mut self, messages: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
+    /// Sends messages, for as long as that goes on.
+    async fn send(&mut self, messages: impl Iterator<Item = Vec<u8>>, patience: Duration) -> io::Result<()> {
         match self {
             Self::Socket(socket) => {
                 for message in messages {
-                    match socket.send(&message).await {
+                    match within(patience, socket.send(&message)).await {
                         // It would never be taken, nor anything after it.
                         Err(error)
                             if error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) =>
@@ -138,11 +139,20 @@ impl Connection {
                     framed.extend_from_slice(format!("{} ", message.len()).as_bytes());
                     framed.extend_from_slice(&message);
                 }
-                stream.write_all(&framed).await?;
-                stream.flush().await
+                let mut rest = &*framed;
+                while !rest.is_empty() {
+                    let written = within(patience, stream.write(rest)).await?;
+                    rest = rest.get(written..).filter(|_| written > 0).ok_or(io::ErrorKind::WriteZero)?;
+                }
+                Ok(())
             }
         }
     }
+}
+
+/// What gets no further for as long has failed. A receiver may be slow: what it has taken it need not take again.
+async fn within<T>(patience: Duration, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(patience, doing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 impl Head {
@@ -164,6 +174,8 @@ fn printable(text: &str, bytes_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     fn message(record: &str) -> String {
@@ -176,6 +188,35 @@ mod tests {
         let record = r#"{"eventVersion":"1.11","eventTime":"2026-01-31T09:00:00Z","eventName":"Encrypt"}"#;
         assert_eq!(message(record), format!("<110>1 2026-01-31T09:00:00Z host trent 7 Encrypt - {record}"));
         assert_eq!(message("cut"), "<110>1 - host trent 7 - - cut");
+    }
+
+    #[tokio::test]
+    async fn a_receiver_may_be_slow_and_may_not_stand_still() {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(1 << 16).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(8).unwrap();
+        let address = SyslogAddress::Tcp(listener.local_addr().unwrap().to_string());
+        let mut syslog = Syslog::new(address, 13, PATIENCE);
+        let lines = [&[b'x'; 1023][..], b"\n"].concat().repeat(16 << 10);
+        let bytes = lines.len();
+        let reading = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut buffer, mut all) = (vec![0; 128 << 10], 0);
+            while all < bytes {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                all += stream.read(&mut buffer).await.unwrap();
+            }
+            (stream, listener)
+        });
+        let begun = std::time::Instant::now();
+        syslog.take(&lines).await.unwrap();
+        assert!(begun.elapsed() > PATIENCE, "{:?}", begun.elapsed());
+        // Nobody reads any more.
+        let kept = reading.await.unwrap();
+        assert!(syslog.take(&lines).await.unwrap_err().contains("timed out"));
+        drop(kept);
     }
 
     #[test]
