@@ -219,6 +219,53 @@ async fn who_guesses_codes_waits() {
     }
 }
 
+#[tokio::test]
+async fn wrong_codes_are_forgotten_after_a_day_and_with_their_device() {
+    let kms = TestKms::new().await;
+    let alice = user(&kms, "alice").await;
+    let guess = async |app: &App, times: usize| {
+        for _ in 0..times {
+            let code = app.code(&kms, 0).parse::<u32>().unwrap() + 500_000;
+            let refused = refused(&kms, &alice, &app.with(&format!("{:06}", code % 1_000_000))).await;
+            assert_eq!(refused, INVALID_CODE);
+        }
+    };
+    let app = device(&kms, Some("alice"), "phone").await;
+    guess(&app, 5).await;
+    let name = RecordName { account: kms.caller.account, kind: Kind::MfaDevice, name: "phone".to_owned() };
+    done(&kms, Command::DeleteRecord { name }).await;
+    let app = device(&kms, Some("alice"), "phone").await;
+    session_token(&kms, &alice, &app.with(&app.code(&kms, 0))).await.unwrap();
+    guess(&app, 5).await;
+    kms.clock.advance_millis((60 + 86_400) * 1_000);
+    guess(&app, 4).await;
+    session_token(&kms, &alice, &app.with(&app.code(&kms, 0))).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_may_not_assume_roles_does_not_learn_which_there_are() {
+    let kms = TestKms::new().await;
+    let bob = user(&kms, "bob").await;
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+                       "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}, "Action": "sts:AssumeRole",
+                       "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}]})
+    .to_string();
+    let (account, name, path) = (kms.caller.account, "there".to_owned(), "/".to_owned());
+    done(&kms, Command::AddRole { account, name, path, trust, max_session_seconds: 3600 }).await;
+    let refused = async |role: &str, more: &str| {
+        let form = format!(
+            "Action=AssumeRole&RoleSessionName=test&RoleArn=arn:aws:iam::{ACCOUNT}:role/{role}{more}"
+        );
+        let error = sts(&kms, &bob, &form).await.expect_err("nobody is let in");
+        (error.code, error.message.replace(role, "…"))
+    };
+    let unknown = format!("&PolicyArns.member.1.arn=arn:aws:iam::{ACCOUNT}:policy/none");
+    for more in ["", "&SerialNumber=GAHT12345678", "&TokenCode=123456", "&Policy=%7B", &unknown] {
+        assert_eq!(refused("there", more).await, refused("elsewhere", more).await, "{more}");
+    }
+    assert_eq!(refused("there", "&TokenCode=123456").await.1, HALF);
+}
+
 fn condition(operator: &str, key: &str, value: &str) -> Value {
     json!({"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
            "Condition": {operator: {key: value}}})

@@ -103,6 +103,11 @@ impl TestClusters {
         state.keys.iter().filter(|((at, _), _)| at == serial).map(|(_, label)| label.clone()).collect()
     }
 
+    /// Whether keys are being made or destroyed.
+    pub fn has_unsettled_keys(&self) -> bool {
+        !self.state().unsettled.is_empty()
+    }
+
     /// Puts a key into an HSM, past trent.
     pub fn add_key(&self, serial: &str, id: [u8; 16], label: &str) {
         self.state().keys.insert((serial.to_owned(), HsmKeyId(id)), label.to_owned());

@@ -15,6 +15,8 @@ struct State {
     failing: Vec<&'static str>,
     reads_to_fail: usize,
     written: Vec<&'static str>,
+    to_hold: Option<&'static str>,
+    held: Option<Box<dyn WriteJob>>,
 }
 
 impl FaultyDatabase {
@@ -31,6 +33,23 @@ impl FaultyDatabase {
     /// Makes the next read fail, in the same way.
     pub fn fail_next_read(&self) {
         self.with(|state| state.reads_to_fail += 1);
+    }
+
+    /// Holds the next write of this name back.
+    pub fn hold_next(&self, name: &'static str) {
+        self.with(|state| state.to_hold = Some(name));
+    }
+
+    /// Whether one is held back.
+    pub fn holds(&self) -> bool {
+        self.with(|state| state.held.is_some())
+    }
+
+    /// Passes on what was held back.
+    pub fn let_go(&self) {
+        if let Some(job) = self.with(|state| state.held.take()) {
+            self.submit_write(job);
+        }
     }
 
     /// How many writes of this name were passed on.
@@ -59,6 +78,9 @@ impl Database for FaultyDatabase {
 
     fn submit_write(&self, job: Box<dyn WriteJob>) {
         let name = job.name();
+        if self.with(|state| state.to_hold == Some(name)) {
+            return self.with(|state| (state.to_hold, state.held) = (None, Some(job)));
+        }
         let fails = self.with(|state| match state.failing.iter().position(|failing| *failing == name) {
             Some(place) => {
                 state.failing.remove(place);

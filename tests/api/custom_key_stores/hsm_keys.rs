@@ -48,6 +48,41 @@ fn hsm_keys(kms: &TestKms) -> [Vec<String>; 2] {
 }
 
 #[tokio::test]
+async fn whoever_is_cut_off_while_the_record_is_made_leaves_the_key_to_it() {
+    let world = HsmWorld::new();
+    let (kms, database) = TestKms::with_faults().await;
+    world.join(&kms);
+    let store = world.connected(&kms).await;
+    database.hold_next("create key");
+    // As the cores end at a stop, whatever they were at.
+    let core = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let creating = {
+        let kms = kms.clone();
+        core.spawn(async move { kms.call(CreateKey, wanted(&store)).await })
+    };
+    until(|| database.holds()).await;
+    core.shutdown_background();
+    creating.await.expect_err("it was cut off");
+    until(|| !kms.clusters.has_unsettled_keys()).await;
+    database.let_go();
+    // Written behind it.
+    kms.create_key().await;
+    let [first, second] = hsm_keys(&kms);
+    assert_eq!((first.len(), &first), (1, &second));
+    assert_eq!(shown_state(&kms, &first[0]).await, (json!("Enabled"), json!(true)));
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it never came");
+}
+
+#[tokio::test]
 async fn a_key_is_made_in_every_hsm_and_tells_where_it_is() {
     let world = HsmWorld::new();
     let kms = world.kms().await;

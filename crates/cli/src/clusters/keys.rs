@@ -132,11 +132,11 @@ impl Open {
     }
 
     async fn list(&self, serial: &str) -> Result<Vec<(KeyId, String)>, Error> {
-        let absent = Error::Token(TokenError::TokenNotPresent);
-        let member = self.rotation.member(serial).ok_or(absent)?;
         let worker = self.reached.patient_worker()?;
         let let_in = {
             let _alone = self.login_of(serial).await;
+            // Now, and not before: the PIN may have become another one meanwhile.
+            let member = self.rotation.member(serial).ok_or(Error::Token(TokenError::TokenNotPresent))?;
             member.log_in(&worker).await
         };
         match let_in {
@@ -201,24 +201,33 @@ impl Open {
         let members = self.members();
         let mut outcomes = Vec::new();
         for serial in serials {
-            let member = members.iter().find(|member| member.serial == serial);
-            let destroyed = match member {
+            let destroyed = match members.iter().find(|member| member.serial == serial) {
                 Some(member) => self.destroy_in(member, key).await,
-                // One that was away loses it with the others, if they share their keys.
-                None if self.reached.replication == Replication::Shared && !members.is_empty() => Ok(()),
                 None => Err(Error::Token(TokenError::TokenNotPresent)),
             };
-            if let Err(error) = &destroyed {
-                tracing::warn!(token = serial, hsm_key = %key, %error, "a key could not be destroyed in an HSM");
-            }
-            outcomes.push((serial, destroyed.map_err(|error| failure(&error))));
+            outcomes.push((serial, destroyed));
         }
-        outcomes
+        // Who shares keys loses them with the others, though it be away.
+        let is_gone = self.reached.replication == Replication::Shared
+            && outcomes.iter().any(|(_, destroyed)| destroyed.is_ok());
+        let told = outcomes.into_iter().map(|(serial, destroyed)| match destroyed {
+            Err(_) if is_gone && !members.iter().any(|member| member.serial == serial) => (serial, Ok(())),
+            Err(error) => {
+                tracing::warn!(token = serial, hsm_key = %key, %error, "a key could not be destroyed in an HSM");
+                (serial, Err(failure(&error)))
+            }
+            Ok(()) => (serial, Ok(())),
+        });
+        told.collect()
     }
 
     async fn destroy_in(&self, member: &Member, key: HsmKeyId) -> Result<(), Error> {
         let worker = self.worker();
         let mut destroyed = worker.destroy(&member.serial, key.0).await;
+        // Once more, where another call has taken the worker along: nobody else tries again.
+        if matches!(destroyed, Err(Error::Died)) {
+            destroyed = worker.destroy(&member.serial, key.0).await;
+        }
         if self.lets_in_again(&worker, member, &destroyed).await {
             destroyed = worker.destroy(&member.serial, key.0).await;
         }

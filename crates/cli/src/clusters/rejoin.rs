@@ -4,6 +4,7 @@
 //! has come back only in a process that is new. What it has found in good order is logged in to where the calls go; where
 //! that does not see it, the new worker takes over.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use trent_domain::key_store::{ClusterFailure, KeyStoreId};
@@ -84,8 +85,8 @@ impl Open {
     async fn look_for_one(&self, scout: &Worker, token: &TokenTarget) -> Looked {
         let serial = &token.serial;
         let _alone = self.login_of(serial).await;
-        // A call may have found out meanwhile that it knows none of the passwords.
-        if !self.rotation.due(Instant::now()).contains(serial) {
+        // A call may have found out meanwhile that it knows none of the passwords, or somebody has logged out.
+        if self.is_closed.load(Ordering::SeqCst) || !self.rotation.due(Instant::now()).contains(serial) {
             return Looked::Away;
         }
         match self.is_let_in(scout, token).await {

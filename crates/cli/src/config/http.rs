@@ -295,7 +295,16 @@ mod tests {
         let read = proxies("'10.0.0.1', '192.168.0.0/16', 'fd00::/8'").unwrap().trusted_proxies;
         let networks = ["10.0.0.1", "192.168.0.0/16", "fd00::/8"].map(|text| Network::parse(text).unwrap());
         assert_eq!(read, Proxies(TrustedProxies::new(networks.to_vec())));
-        for wrong in ["'10.0.0.0/33'", "'proxy.example.com'", "'10.0.0.1:80'", "''", "10"] {
+        for wrong in [
+            "'0.0.0.0/0'",
+            "'::/0'",
+            "'::ffff:10.0.0.0/8'",
+            "'10.0.0.0/33'",
+            "'proxy.example.com'",
+            "'10.0.0.1:80'",
+            "''",
+            "10",
+        ] {
             assert!(proxies(wrong).is_err(), "{wrong}");
         }
         let told = proxies("'10.0.0.0/33'").unwrap_err();
