@@ -58,9 +58,6 @@ def hsm_frames():
     def field(content):
         return len(content).to_bytes(4, "big") + content
 
-    def frame(call, message):
-        return field(b"\2" + call.to_bytes(8, "big") + message)
-
     serial, key = field(b"80fc1e06e7bef617"), field(b"\1" + field(bytes(range(16))))
     named = field(b"\3" + field(b"\1\2") + field(b"label"))
     requests = [
@@ -87,7 +84,7 @@ def hsm_frames():
         b"\5" + field(b"random"),
         b"\6" + (2).to_bytes(8, "big") + (0x1087).to_bytes(8, "big") + bytes(8),
     ]
-    yield b"\0" + b"".join(frame(call, message) for call, message in enumerate(requests + replies))
+    yield from (b"\0\4\0" + call.to_bytes(8, "big") + message for call, message in enumerate(requests + replies))
     yield from (b"\1" + message for message in requests)
     yield from (b"\2" + message for message in replies)
 

@@ -1,6 +1,6 @@
-//! What an HSM worker is asked, and what it answers: it runs a vendor's code, and its frames are not trusted.
+//! What an HSM worker is asked, and what it answers: it runs a vendor's code, and what it sends is not trusted.
 //!
-//! The first byte chooses: a stream of frames, a request, a reply. Nothing panics or asks for more memory than a frame has,
+//! The first byte chooses: what the socket receives, a request, a reply. Nothing panics or asks for more memory than that has,
 //! and what is understood is said again in the same way.
 #![no_main]
 

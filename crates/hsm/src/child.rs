@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -15,12 +14,12 @@ use trent_pkcs11::{Error, Module, Token};
 use zeroize::Zeroizing;
 
 use crate::message::{Ask, Reply, Request};
-use crate::wire::{self, Frame};
+use crate::wire::{Buffer, Call, Socket};
 
 /// Calls of a module at once, and sessions with each token.
 const THREADS: usize = 8;
-/// Keys that are listed at once: a frame has room for them.
-const KEYS_AT_ONCE: usize = 1024;
+/// Keys that are listed at once: a message has room for them.
+const KEYS_AT_ONCE: usize = 256;
 /// Bytes of randomness that are asked for at once.
 const RANDOM_BYTES_MAX: u64 = 1024;
 
@@ -32,16 +31,8 @@ pub fn serve() -> io::Result<()> {
     // A module that hangs keeps its process from noticing that nobody is there any more.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
-    serve_over(UnixStream::from(socket))
-}
-
-fn serve_over(stream: UnixStream) -> io::Result<()> {
-    let desk = Arc::new(Desk {
-        calls: Mutex::new(stream.try_clone()?),
-        answers: Mutex::new(stream),
-        module: Mutex::default(),
-        tokens: Mutex::default(),
-    });
+    let Some(desk) = Desk::open(socket.into())? else { return Ok(()) };
+    let desk = Arc::new(desk);
     let (ended, end) = channel();
     for number in 1..=THREADS {
         let (desk, ended) = (Arc::clone(&desk), ended.clone());
@@ -55,27 +46,58 @@ fn serve_over(stream: UnixStream) -> io::Result<()> {
     end.recv().map_err(io::Error::other)?
 }
 
-/// Whoever reads a call does it, while the next one reads: to hand it to another thread would take longer than some tokens
+/// Whoever receives a call does it, while the next one waits for another: to hand it on would take longer than some tokens
 /// take for all of it.
 fn work(desk: &Desk) -> io::Result<()> {
+    let mut buffer = Buffer::new();
     loop {
-        let next = wire::read(&mut *desk.calls.lock())?;
-        let Some(Frame { call, message }) = next else { return Ok(()) };
-        let done = catch_unwind(AssertUnwindSafe(|| desk.answer(&message)));
+        let Some(message) = desk.socket.receive(&mut buffer)? else { return Ok(()) };
+        let done = catch_unwind(AssertUnwindSafe(|| desk.answer(message.bytes)));
         let reply = done.unwrap_or_else(|_| Reply::Failed(Error::Other("the worker panicked".to_owned())));
-        wire::write(&mut *desk.answers.lock(), call, &reply.encode())?;
+        desk.reply(message.call, &reply)?;
     }
 }
 
 /// The module, and the tokens that have been asked for.
 struct Desk {
-    calls: Mutex<UnixStream>,
-    answers: Mutex<UnixStream>,
-    module: Mutex<Option<Module>>,
+    /// Calls come over it.
+    socket: Socket,
+    /// Answers go over these, from 1 on.
+    lanes: Vec<Socket>,
+    module: Module,
     tokens: Mutex<HashMap<String, Arc<Token>>>,
 }
 
 impl Desk {
+    /// Does the first call, which loads the module; nothing if it does not load, or if nobody asks.
+    fn open(socket: Socket) -> io::Result<Option<Self>> {
+        let mut buffer = Buffer::new();
+        let Some((message, lanes)) = socket.receive_ends(&mut buffer)? else { return Ok(None) };
+        let call = message.call;
+        let loaded = match Request::decode(message.bytes) {
+            Ok(Request::Load(path)) => Module::load(&path),
+            _ => Err(Error::Module("no module is loaded".to_owned())),
+        };
+        match loaded {
+            Ok(module) => {
+                let desk = Self { socket, lanes, module, tokens: Mutex::default() };
+                desk.reply(call, &Reply::Done)?;
+                Ok(Some(desk))
+            }
+            Err(error) => socket.send(call, &Reply::Failed(error).encode()).map(|()| None),
+        }
+    }
+
+    fn reply(&self, call: Call, reply: &Reply) -> io::Result<()> {
+        let message = reply.encode();
+        let lane = usize::from(call.lane).checked_sub(1).and_then(|lane| self.lanes.get(lane));
+        // The runtime that asked may have ended; what it left unanswered would be missed all the same.
+        match lane.map(|lane| lane.send(call, &message)) {
+            Some(Ok(())) => Ok(()),
+            None | Some(Err(_)) => self.socket.send(call, &message),
+        }
+    }
+
     fn answer(&self, message: &[u8]) -> Reply {
         let request = Request::decode(message);
         let done = request.map_err(|error| Error::Other(error.to_string())).and_then(|it| self.obey(it));
@@ -84,15 +106,8 @@ impl Desk {
 
     fn obey(&self, request: Request) -> Result<Reply, Error> {
         match request {
-            Request::Load(path) => {
-                let mut module = self.module.lock();
-                if module.is_some() {
-                    return Err(Error::Module("a module is loaded already".to_owned()));
-                }
-                *module = Some(Module::load(&path)?);
-                Ok(Reply::Done)
-            }
-            Request::Tokens => Ok(Reply::Tokens(self.module()?.tokens()?)),
+            Request::Load(_) => Err(Error::Module("a module is loaded already".to_owned())),
+            Request::Tokens => Ok(Reply::Tokens(self.module.tokens()?)),
             Request::Copy { from, to, id, label } => {
                 let (from, to) = (self.token(&from)?, self.token(&to)?);
                 Ok(Reply::Key(from.copy_to(&to, &id, &label)?))
@@ -108,16 +123,12 @@ impl Desk {
         }
     }
 
-    fn module(&self) -> Result<Module, Error> {
-        self.module.lock().clone().ok_or_else(|| Error::Module("no module is loaded".to_owned()))
-    }
-
     fn token(&self, serial: &str) -> Result<Arc<Token>, Error> {
         if let Some(known) = self.tokens.lock().get(serial) {
             return Ok(Arc::clone(known));
         }
         // Looked for without the lock: a token that does not answer keeps only those waiting that ask for it.
-        let found = self.module()?.token(serial, THREADS)?;
+        let found = self.module.token(serial, THREADS)?;
         let mut tokens = self.tokens.lock();
         Ok(Arc::clone(tokens.entry(serial.to_owned()).or_insert(found)))
     }

@@ -1,7 +1,7 @@
 //! HSMs behind a vendor's PKCS#11 module, used from a process that the module cannot take along.
 //!
 //! A module may hang, crash, or have read its configuration for good. So each runs in a process of its own, the worker,
-//! which is this binary started again. What a caller asks goes there in frames over a private socket; a call that takes
+//! which is this binary started again. What a caller asks goes there over a private socket; a call that takes
 //! too long ends with the worker killed, and the next call starts another one.
 //!
 //! Invariant: whatever a module does, a call is answered within the limits for a start and a call, and no other worker
@@ -13,6 +13,7 @@ mod backoff;
 mod child;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod line;
 mod message;
 mod observer;
 mod pending;

@@ -19,31 +19,50 @@ pub(crate) struct Waiting {
 
 /// The calls that a worker is at, and until when it may be.
 #[derive(Default)]
-pub(crate) struct Pending(Mutex<HashMap<u64, (Instant, Waiting)>>);
+pub(crate) struct Pending(Mutex<Calls>);
+
+#[derive(Default)]
+struct Calls {
+    waiting: HashMap<u64, (Instant, Waiting)>,
+    /// The worker is no more.
+    have_ended: bool,
+}
 
 impl Pending {
-    pub(crate) fn add(&self, call: u64, until: Instant, waiting: Waiting) {
-        self.0.lock().insert(call, (until, waiting));
+    /// Has somebody wait, unless the worker is no more.
+    pub(crate) fn add(&self, call: u64, until: Instant, waiting: Waiting) -> Result<(), Waiting> {
+        let mut calls = self.0.lock();
+        if calls.have_ended {
+            return Err(waiting);
+        }
+        calls.waiting.insert(call, (until, waiting));
+        Ok(())
     }
 
-    /// Answers a call, if it still waits. Whoever asked may be gone.
-    pub(crate) fn answer(&self, call: u64, answer: Result<Reply, Error>) -> bool {
-        let waiting = self.0.lock().remove(&call);
-        let waits = waiting.is_some();
-        if let Some((_, waiting)) = waiting {
+    /// Has whoever waits for the answer of a call, if anybody does, wait for it no more.
+    pub(crate) fn take(&self, call: u64) -> Option<Waiting> {
+        self.0.lock().waiting.remove(&call).map(|(_, waiting)| waiting)
+    }
+
+    /// Answers a call. Whoever asked may be gone.
+    pub(crate) fn answer(&self, call: u64, answer: Result<Reply, Error>) {
+        if let Some(waiting) = self.take(call) {
             let _ = waiting.answer.send(answer);
         }
-        waits
     }
 
     /// When the first of them has waited too long.
     pub(crate) fn first_until(&self) -> Option<Instant> {
-        self.0.lock().values().map(|(until, _)| *until).min()
+        self.0.lock().waiting.values().map(|(until, _)| *until).min()
     }
 
-    /// Answers all, since the worker is no more: those that have waited too long are told so.
+    /// Answers all, since the worker is no more: those that have waited too long are told so. There will be no others.
     pub(crate) fn give_up(&self, now: Instant) {
-        let all = std::mem::take(&mut *self.0.lock());
+        let all = {
+            let mut calls = self.0.lock();
+            calls.have_ended = true;
+            std::mem::take(&mut calls.waiting)
+        };
         for (until, waiting) in all.into_values() {
             let error = if until <= now { Error::TimedOut } else { Error::Died };
             let _ = waiting.answer.send(Err(error));
@@ -85,6 +104,11 @@ mod tests {
 
     use super::*;
 
+    fn waiting(places: &Places) -> (Waiting, oneshot::Receiver<Result<Reply, Error>>) {
+        let (answer, answered) = oneshot::channel();
+        (Waiting { answer, _place: places.take().unwrap() }, answered)
+    }
+
     #[test]
     fn places_come_back() {
         let places = Places::new(2);
@@ -99,15 +123,23 @@ mod tests {
     fn those_that_waited_too_long_are_told_apart() {
         let (pending, places, now) = (Pending::default(), Places::new(9), Instant::now());
         let mut answers = [0, 60].map(|seconds| {
-            let (answer, answered) = oneshot::channel();
-            let until = now + Duration::from_secs(seconds);
-            pending.add(seconds, until, Waiting { answer, _place: places.take().unwrap() });
+            let (waiting, answered) = waiting(&places);
+            assert!(pending.add(seconds, now + Duration::from_secs(seconds), waiting).is_ok());
             answered
         });
         assert_eq!(pending.first_until(), Some(now));
         pending.give_up(now);
-        assert!(!pending.answer(0, Ok(Reply::Done)));
+        assert!(pending.take(0).is_none());
         let told = answers.each_mut().map(|answered| answered.try_recv().unwrap().unwrap_err());
         assert_eq!(told, [Error::TimedOut, Error::Died]);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_worker_that_is_no_more() {
+        let (pending, places) = (Pending::default(), Places::new(1));
+        pending.give_up(Instant::now());
+        let (late, mut answered) = waiting(&places);
+        assert!(pending.add(1, Instant::now(), late).is_err());
+        assert!(answered.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
     }
 }

@@ -1,12 +1,13 @@
-//! The thread that starts a worker, hands calls to it, and kills it when one takes too long.
+//! The thread that starts a worker, and kills it when a call takes too long.
+//!
+//! Callers send to a worker that runs themselves: a thread in between would have to be woken. What reaches the supervisor
+//! is what finds no worker, or no room.
 //!
 //! It is the parent of the worker for as long as that lives, since a worker asks to be killed with the thread that
 //! started it.
 
 use std::ffi::OsString;
-use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -14,15 +15,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, iter};
+
+use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
+use crate::line::{Current, Line, NotSent};
 use crate::message::{Reply, Request};
-use crate::pending::{Pending, Waiting};
-use crate::wire;
+use crate::pending::Waiting;
+use crate::wire::{Buffer, Call, LANES_MAX, Socket};
 use crate::worker::Error;
 
-/// The number of the call that loads the module; others count from there.
-const LOAD: u64 = 0;
+/// The call that loads the module, before there are any others.
+const LOAD: Call = Call { lane: 0, number: 0 };
+
+/// Those that use a worker beside one for each core: what connects and disconnects, jobs, and what operators ask.
+const OTHER_RUNTIMES: usize = 6;
 
 /// What a worker is started from.
 #[derive(Debug, Clone)]
@@ -48,8 +56,8 @@ pub struct Limits {
 
 /// What reaches the supervisor.
 pub(crate) enum Order {
-    /// Somebody asks something.
-    Call(Request, Waiting),
+    /// Somebody asks something that could not be sent at once.
+    Call(Zeroizing<Vec<u8>>, Waiting),
     /// A worker has answered for the first time: it is well.
     Answered,
     /// The worker of this number has closed its end.
@@ -62,9 +70,11 @@ pub(crate) struct Supervisor {
     pub(crate) program: Program,
     pub(crate) limits: Limits,
     pub(crate) orders: Receiver<Order>,
-    /// For the threads that read.
+    /// For whoever receives answers.
     pub(crate) sender: Sender<Order>,
     pub(crate) worker: Option<Running>,
+    /// The way to that worker, for callers.
+    pub(crate) current: Current,
     pub(crate) started: u64,
     pub(crate) backoff: Backoff,
     pub(crate) deaths: Arc<AtomicU64>,
@@ -72,21 +82,18 @@ pub(crate) struct Supervisor {
 
 /// A worker that runs.
 pub(crate) struct Running {
-    number: u64,
     child: Child,
-    stream: UnixStream,
-    pending: Arc<Pending>,
-    calls: u64,
+    line: Arc<Line>,
 }
 
 impl Supervisor {
     pub(crate) fn run(mut self) {
         loop {
             match self.next() {
-                Ok(Order::Call(request, waiting)) => self.call(&request, waiting),
+                Ok(Order::Call(message, waiting)) => self.call(&message, waiting),
                 Ok(Order::Answered) => self.backoff.went_well(),
                 Ok(Order::Closed(number)) => {
-                    if self.worker.as_ref().is_some_and(|worker| worker.number == number) {
+                    if self.worker.as_ref().is_some_and(|worker| worker.line.number == number) {
                         self.bury("it died");
                     }
                 }
@@ -99,26 +106,27 @@ impl Supervisor {
         self.end();
     }
 
-    /// The next order, or that a call has waited too long.
+    /// The next order, or that it is time to look whether a call has waited too long.
     fn next(&self) -> Result<Order, RecvTimeoutError> {
-        let first = self.worker.as_ref().and_then(|worker| worker.pending.first_until());
-        match first {
-            Some(until) => self.orders.recv_timeout(until.saturating_duration_since(Instant::now())),
-            None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        }
+        let Some(Running { line, .. }) = &self.worker else {
+            return self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected);
+        };
+        // Of calls that come while this sleeps nobody tells; none of them is late before all of a limit has passed.
+        let now = Instant::now();
+        let until = line.pending.first_until().unwrap_or(now + line.limit);
+        self.orders.recv_timeout(until.saturating_duration_since(now))
     }
 
     fn is_late(&self) -> bool {
-        let first = self.worker.as_ref().and_then(|worker| worker.pending.first_until());
+        let first = self.worker.as_ref().and_then(|worker| worker.line.pending.first_until());
         first.is_some_and(|until| until <= Instant::now())
     }
 
-    fn call(&mut self, request: &Request, waiting: Waiting) {
+    fn call(&mut self, message: &[u8], waiting: Waiting) {
         // Whoever asked may have gone while this waited.
         if waiting.answer.is_closed() {
             return;
         }
-        let limit = self.limits.call;
         let worker = match self.worker() {
             Ok(worker) => worker,
             Err(error) => {
@@ -126,8 +134,15 @@ impl Supervisor {
                 return;
             }
         };
-        if let Err(error) = worker.send(request, limit, waiting) {
-            self.bury(&format!("it takes no more calls: {error}"));
+        let (waiting, why) = match worker.line.send(message, waiting) {
+            Ok(()) => return,
+            Err(NotSent::Ended(waiting)) => (Some(waiting), "it was ended".to_owned()),
+            Err(NotSent::Full(waiting)) => (Some(waiting), "it takes no calls for too long".to_owned()),
+            Err(NotSent::Broken(error)) => (None, format!("it takes no more calls: {error}")),
+        };
+        self.bury(&why);
+        if let Some(waiting) = waiting {
+            let _ = waiting.answer.send(Err(Error::Died));
         }
     }
 
@@ -139,7 +154,10 @@ impl Supervisor {
             }
             self.started += 1;
             match self.start() {
-                Ok(running) => self.worker = Some(running),
+                Ok(running) => {
+                    *self.current.write() = Some(Arc::clone(&running.line));
+                    self.worker = Some(running);
+                }
                 Err(error) => {
                     self.died();
                     tracing::error!(module = %self.program.module.display(), %error, "an HSM worker does not start");
@@ -152,13 +170,16 @@ impl Supervisor {
 
     fn start(&self) -> Result<Running, Error> {
         let failed = |error: io::Error| Error::NotStarted(error.to_string());
-        let (stream, theirs) = UnixStream::pair().map_err(failed)?;
-        let child = spawn(&self.program, theirs.into()).map_err(failed)?;
-        let pending = Arc::<Pending>::default();
-        let mut running = Running { number: self.started, child, stream, pending, calls: LOAD };
-        let loaded = running.load(&self.program, self.limits);
-        let reading = loaded.and_then(|()| running.read_on(self.sender.clone()).map_err(failed));
-        match reading {
+        let (socket, theirs) = Socket::pair().map_err(failed)?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let lanes = iter::repeat_with(Socket::pair).take((cores + OTHER_RUNTIMES).min(LANES_MAX));
+        let (lanes, ends): (Vec<_>, Vec<_>) =
+            lanes.collect::<io::Result<Vec<_>>>().map_err(failed)?.into_iter().unzip();
+        let child = spawn(&self.program, theirs).map_err(failed)?;
+        let line = Line::new(self.started, socket, lanes, self.limits.call, self.sender.clone());
+        let mut running = Running { child, line: Arc::new(line) };
+        let loaded = running.load(&self.program, self.limits, &ends);
+        match loaded.and_then(|()| running.read_on().map_err(failed)) {
             Ok(()) => Ok(running),
             Err(error) => {
                 running.kill();
@@ -184,68 +205,41 @@ impl Supervisor {
 
     fn end(&mut self) {
         if let Some(mut worker) = self.worker.take() {
+            *self.current.write() = None;
             worker.kill();
-            worker.pending.give_up(Instant::now());
+            worker.line.pending.give_up(Instant::now());
         }
     }
 }
 
 impl Running {
-    /// Has the module loaded, before anything else is asked.
-    fn load(&mut self, program: &Program, limits: Limits) -> Result<(), Error> {
+    /// Hands over the lanes and has the module loaded, before anything else is asked.
+    fn load(&self, program: &Program, limits: Limits, lanes: &[OwnedFd]) -> Result<(), Error> {
         let silent = |error: io::Error| match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::TimedOut,
             _ => Error::NotStarted(error.to_string()),
         };
-        self.stream.set_write_timeout(Some(limits.call)).map_err(silent)?;
-        self.stream.set_read_timeout(Some(limits.start)).map_err(silent)?;
+        let socket = &self.line.socket;
+        socket.limit(Some(limits.call), Some(limits.start)).map_err(silent)?;
+        let lanes: Vec<_> = lanes.iter().map(AsFd::as_fd).collect();
         let message = Request::Load(program.module.clone()).encode();
-        wire::write(&mut self.stream, LOAD, &message).map_err(silent)?;
-        let frame = wire::read(&mut self.stream).map_err(silent)?.ok_or(Error::Died)?;
-        self.stream.set_read_timeout(None).map_err(silent)?;
-        match Reply::decode(&frame.message) {
+        socket.send_ends(LOAD, &message, &lanes).map_err(silent)?;
+        let mut buffer = Buffer::new();
+        let answer = socket.receive(&mut buffer).map_err(silent)?.ok_or(Error::Died)?;
+        socket.limit(Some(limits.call), None).map_err(silent)?;
+        match Reply::decode(answer.bytes) {
             Ok(Reply::Done) => Ok(()),
             Ok(Reply::Failed(error)) => Err(Error::Token(error)),
             Ok(_) | Err(_) => Err(Error::NotStarted("it answers something else".to_owned())),
         }
     }
 
-    /// From here on, a thread takes what the worker answers to whoever asked.
-    fn read_on(&self, sender: Sender<Order>) -> io::Result<()> {
-        let mut stream = self.stream.try_clone()?;
-        let (pending, number) = (Arc::clone(&self.pending), self.number);
-        // It ends with the worker, whose end of the socket closes then.
-        thread::Builder::new().name("hsm-answers".to_owned()).spawn(move || {
-            let mut is_first = true;
-            while let Ok(Some(frame)) = wire::read(&mut stream) {
-                let Ok(reply) = Reply::decode(&frame.message) else { break };
-                let answer = match reply {
-                    Reply::Failed(error) => Err(Error::Token(error)),
-                    other => Ok(other),
-                };
-                pending.answer(frame.call, answer);
-                // Not each time: it would wake the supervisor for nothing.
-                if std::mem::take(&mut is_first) {
-                    let _ = sender.send(Order::Answered);
-                }
-            }
-            let _ = sender.send(Order::Closed(number));
-        })?;
+    /// From here on, a thread takes what the worker answers to those that no runtime receives for. It ends with the
+    /// worker, whose end of the socket closes then.
+    fn read_on(&self) -> io::Result<()> {
+        let line = Arc::clone(&self.line);
+        thread::Builder::new().name("hsm-answers".to_owned()).spawn(move || line.receive_all())?;
         Ok(())
-    }
-
-    fn send(&mut self, request: &Request, limit: Duration, waiting: Waiting) -> io::Result<()> {
-        self.calls += 1;
-        // First, so that no answer comes before it is waited for.
-        self.pending.add(self.calls, Instant::now() + limit, waiting);
-        match wire::write(&mut self.stream, self.calls, &request.encode()) {
-            // Nothing of it was written, and the worker is well.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                self.pending.answer(self.calls, Err(Error::TooLong));
-                Ok(())
-            }
-            other => other,
-        }
     }
 
     fn kill(&mut self) {
@@ -259,6 +253,6 @@ fn spawn(program: &Program, socket: OwnedFd) -> io::Result<Child> {
     let Program { path, arguments, environment, .. } = program;
     let mut command = Command::new(path);
     command.args(arguments).env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
-    // What a module prints goes where the log goes, and nothing comes between the frames.
+    // What a module prints goes where the log goes, and nothing comes between messages.
     command.stdin(Stdio::from(socket)).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()
 }

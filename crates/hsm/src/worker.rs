@@ -12,11 +12,13 @@ use trent_pkcs11::{Attributes, Error as TokenError, IvMode, KeyId, KeyName, Seal
 use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
+use crate::line::{Current, NotSent};
 use crate::message::{Ask, Reply, Request};
 use crate::observer::{Called, Observer, Operation};
 use crate::pending::{Places, Waiting};
 use crate::pin::Pin;
 use crate::supervisor::{Limits, Order, Program, Supervisor};
+use crate::wire;
 
 /// Calls that a worker is given at once; more are refused.
 const CALLS_MAX: usize = 256;
@@ -46,6 +48,8 @@ pub enum Error {
 
 /// A process with a module. Logins are its own: after it has died, everybody is logged out.
 pub struct Worker {
+    /// The way to the process that runs; callers that find none ask its supervisor.
+    current: Current,
     orders: Sender<Order>,
     places: Places,
     deaths: Arc<AtomicU64>,
@@ -59,19 +63,20 @@ impl Worker {
     /// When there is no thread to be had.
     pub fn new(program: Program, limits: Limits) -> io::Result<Self> {
         let (sender, orders) = channel();
-        let deaths = Arc::<AtomicU64>::default();
+        let (deaths, current) = (Arc::<AtomicU64>::default(), Current::default());
         let supervisor = Supervisor {
             program,
             limits,
             orders,
             sender: sender.clone(),
             worker: None,
+            current: Arc::clone(&current),
             started: 0,
             backoff: Backoff::default(),
             deaths: Arc::clone(&deaths),
         };
         thread::Builder::new().name("hsm".to_owned()).spawn(move || supervisor.run())?;
-        Ok(Self { orders: sender, places: Places::new(CALLS_MAX), deaths, observer: None })
+        Ok(Self { current, orders: sender, places: Places::new(CALLS_MAX), deaths, observer: None })
     }
 
     /// Has somebody hear of every call about a token.
@@ -269,10 +274,25 @@ impl Worker {
 
     async fn ask(&self, request: Request) -> Result<Reply, Error> {
         let place = self.places.take().ok_or(Error::Busy)?;
+        let message = request.encode();
+        if !wire::fits(&message) {
+            return Err(Error::TooLong);
+        }
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { answer, _place: place };
-        self.orders.send(Order::Call(request, waiting)).map_err(|_| Error::Died)?;
+        if let Some(order) = self.send(message, Waiting { answer, _place: place }) {
+            self.orders.send(order).map_err(|_| Error::Died)?;
+        }
         answered.await.map_err(|_| Error::Died)?
+    }
+
+    /// Sends a call to the process that runs, or says what to have the supervisor do.
+    fn send(&self, message: Zeroizing<Vec<u8>>, waiting: Waiting) -> Option<Order> {
+        let Some(line) = self.current.read().clone() else { return Some(Order::Call(message, waiting)) };
+        match line.send_at_once(&message, waiting) {
+            Ok(()) => None,
+            Err(NotSent::Ended(waiting) | NotSent::Full(waiting)) => Some(Order::Call(message, waiting)),
+            Err(NotSent::Broken(_)) => Some(Order::Closed(line.number)),
+        }
     }
 }
 

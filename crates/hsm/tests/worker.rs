@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+use std::collections::HashSet;
+use std::future::{Future as _, poll_fn};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use trent_hsm::{
-    Called, Error, IvMode, KeyId, Limits, Observer, Operation, Program, Replication, TokenError, Worker,
+    Called, Error, IvMode, KeyId, Limits, Observer, Operation, Program, Replication, Sealed, TokenError,
+    Worker,
 };
 use trent_softhsm::{MODULE, Shim, Tokens};
 
@@ -212,25 +216,63 @@ async fn many_calls_at_once_share_the_sessions() {
     let serial = tokens.serial(0);
     worker.log_in(serial, &PIN.into()).await.unwrap();
     worker.generate(serial, ID, "label").await.unwrap();
-    let mut calls: Vec<_> = Vec::new();
-    for _ in 0..200 {
-        calls.push(Box::pin(worker.encrypt(serial, ID, IvMode::Caller, b"plaintext", b"aad")));
-    }
-    let mut ivs = std::collections::HashSet::new();
-    // Each is sent when it is first looked at, and all are before the first is waited for.
+    let sealed = encrypt_at_once(&worker, serial, 200, b"aad").await;
+    let ivs: HashSet<_> = sealed.into_iter().map(|sealed| sealed.unwrap().iv).collect();
+    assert_eq!(ivs.len(), 200);
+}
+
+#[tokio::test]
+async fn calls_wait_for_room_on_the_way_to_the_worker() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let shim = Shim::new(&tokens);
+    let limits = Limits { call: Duration::from_secs(5), ..PATIENT };
+    let worker = worker(&tokens, shim.module(), limits);
+    let serial = tokens.serial(0);
+    worker.log_in(serial, &PIN.into()).await.unwrap();
+    worker.generate(serial, ID, "label").await.unwrap();
+    // The socket does not hold as many such calls as the worker has not received yet.
+    let aad = vec![7; 100 * 1024];
+    shim.order("C_Encrypt", "wait 20");
+    let sealed = encrypt_at_once(&worker, serial, 100, &aad).await;
+    assert!(sealed.iter().all(Result::is_ok), "{sealed:?}");
+    // Those that never find room are told within the limit, as those are that never have an answer; or they come to the
+    // next worker.
+    shim.order("C_Encrypt", "hang");
+    let started = Instant::now();
+    let sealed = encrypt_at_once(&worker, serial, 100, &aad).await;
+    assert!(started.elapsed() < limits.call * 4, "{:?}", started.elapsed());
+    let told = |error: &Error| {
+        matches!(error, Error::TimedOut | Error::Died | Error::Token(TokenError::NotLoggedIn))
+    };
+    assert!(sealed.iter().all(|sealed| sealed.as_ref().is_err_and(told)), "{sealed:?}");
+    shim.revoke("C_Encrypt");
+    once_restarted(async || worker.log_in(serial, &PIN.into()).await).await.unwrap();
+    assert!(worker.encrypt(serial, ID, IvMode::Caller, b"plaintext", &aad).await.is_ok());
+}
+
+/// Has so many calls sent before the first of them is waited for.
+async fn encrypt_at_once(
+    worker: &Worker,
+    serial: &str,
+    calls: usize,
+    aad: &[u8],
+) -> Vec<Result<Sealed, Error>> {
+    let encrypt = || Box::pin(worker.encrypt(serial, ID, IvMode::Caller, b"plaintext", aad));
+    let mut calls: Vec<_> = std::iter::repeat_with(encrypt).take(calls).collect();
+    // Each is sent when it is first looked at.
     let mut started = Vec::new();
-    for mut call in calls {
-        let first = std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context))).await;
+    for mut call in calls.drain(..) {
+        let first = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
         started.push((first, call));
     }
+    let mut answers = Vec::new();
     for (first, call) in started {
-        let sealed = match first {
-            std::task::Poll::Ready(sealed) => sealed,
-            std::task::Poll::Pending => call.await,
-        };
-        ivs.insert(sealed.unwrap().iv);
+        answers.push(match first {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => call.await,
+        });
     }
-    assert_eq!(ivs.len(), 200);
+    answers
 }
 
 #[tokio::test]

@@ -1,76 +1,231 @@
-//! Frames between a process and its worker: a length, a version, the number of the call, the message.
+//! What goes between a process and its worker: a version, a lane, the number of the call, the message.
 //!
-//! Both ends are the same binary as a rule, and the version says so where they are not. Lengths are bounded before
-//! anything is allocated: the other end runs foreign code.
+//! Sockets keep messages whole (`SOCK_SEQPACKET`), so that any thread may send and any may receive, without a lock and
+//! without waiting for another. All calls come over one socket; a call names the lane, a socket too, that its answer is
+//! waited for at. Both ends are the same binary as a rule, and the version says so where they are not.
+//! What is received has a bound: the other end runs foreign code.
 
 mod fields;
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
-use zeroize::Zeroizing;
+use rustix::net::sockopt::{Timeout, set_socket_send_buffer_size, set_socket_timeout};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use tokio::io::Interest;
+use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) use fields::{Malformed, Reader, Writer};
 
 /// Counted up with every change of the messages.
-const VERSION: u8 = 3;
-/// Bytes of a frame behind its length: a plaintext of the API with all its additional data has room many times over.
-const FRAME_BYTES_MAX: usize = 512 * 1024;
-const HEAD_BYTES: usize = 1 + 8;
+const VERSION: u8 = 4;
+/// Bytes of a message with its head: a plaintext of the API with all its additional data has room many times over, and
+/// Linux sends as much at once where nobody changed its defaults.
+const BYTES_MAX: usize = 192 * 1024;
+/// What the socket may hold that was not received yet, if the system allows as much.
+const SENT_BYTES_MAX: usize = 2 * BYTES_MAX;
+const HEAD_BYTES: usize = 1 + 1 + 8;
+/// Lanes of a worker at most.
+pub(crate) const LANES_MAX: usize = 64;
+/// What it takes to send and receive as many sockets.
+const ANCILLARY_BYTES: usize = rustix::cmsg_space!(ScmRights(LANES_MAX));
 
-/// A message, and the number of the call that it belongs to.
-pub(crate) struct Frame {
-    pub(crate) call: u64,
-    pub(crate) message: Zeroizing<Vec<u8>>,
+/// A call, and where its answer is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// 0 for the socket that calls come over.
+    pub(crate) lane: u8,
+    pub(crate) number: u64,
 }
 
-/// Writes a frame, all of it or an error.
-pub(crate) fn write(stream: &mut impl Write, call: u64, message: &[u8]) -> io::Result<()> {
-    let length = HEAD_BYTES + message.len();
-    if length > FRAME_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the message is too long for a frame"));
+/// One end of the way between a process and its worker.
+pub(crate) struct Socket(OwnedFd);
+
+impl Socket {
+    /// Both ends.
+    pub(crate) fn pair() -> io::Result<(Self, OwnedFd)> {
+        let (own, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        for end in [&own, &theirs] {
+            set_socket_send_buffer_size(end, SENT_BYTES_MAX)?;
+        }
+        Ok((Self(own), theirs))
     }
-    let length = u32::try_from(length).map_err(io::Error::other)?;
-    let mut frame = Zeroizing::new(Vec::with_capacity(4 + HEAD_BYTES + message.len()));
-    frame.extend_from_slice(&length.to_be_bytes());
-    frame.push(VERSION);
-    frame.extend_from_slice(&call.to_be_bytes());
-    frame.extend_from_slice(message);
-    stream.write_all(&frame)
+
+    /// How long sending and receiving may take; without one, for ever.
+    pub(crate) fn limit(&self, sending: Option<Duration>, receiving: Option<Duration>) -> io::Result<()> {
+        set_socket_timeout(&self.0, Timeout::Send, sending)?;
+        Ok(set_socket_timeout(&self.0, Timeout::Recv, receiving)?)
+    }
+
+    /// Sends a message, all of it or an error. While there is no room it waits, for as long as the limit allows.
+    pub(crate) fn send(&self, call: Call, message: &[u8]) -> io::Result<()> {
+        self.send_with(call, message, &[], SendFlags::empty())
+    }
+
+    /// Sends a message, or is told that it would have to wait ([`io::ErrorKind::WouldBlock`]).
+    pub(crate) fn send_at_once(&self, call: Call, message: &[u8]) -> io::Result<()> {
+        self.send_with(call, message, &[], SendFlags::DONTWAIT)
+    }
+
+    /// Sends a message and the ends of sockets, up to [`LANES_MAX`].
+    pub(crate) fn send_ends(&self, call: Call, message: &[u8], ends: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.send_with(call, message, ends, SendFlags::empty())
+    }
+
+    fn send_with(
+        &self,
+        call: Call,
+        message: &[u8],
+        ends: &[BorrowedFd<'_>],
+        flags: SendFlags,
+    ) -> io::Result<()> {
+        if !fits(message) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"));
+        }
+        let head = head(call);
+        let parts = [IoSlice::new(&head), IoSlice::new(message)];
+        let mut space = [MaybeUninit::uninit(); ANCILLARY_BYTES];
+        let mut beside = SendAncillaryBuffer::new(&mut space);
+        if !ends.is_empty() && !beside.push(SendAncillaryMessage::ScmRights(ends)) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many sockets"));
+        }
+        let flags = flags | SendFlags::NOSIGNAL;
+        rustix::io::retry_on_intr(|| sendmsg(&self.0, &parts, &mut beside, flags))?;
+        Ok(())
+    }
+
+    /// The next message; nothing when the other end has closed.
+    pub(crate) fn receive<'a>(&self, buffer: &'a mut Buffer) -> io::Result<Option<Message<'a>>> {
+        buffer.receive(self.0.as_fd(), &mut RecvAncillaryBuffer::default(), RecvFlags::empty())
+    }
+
+    /// The next message, and the ends of sockets that came with it.
+    pub(crate) fn receive_ends<'a>(
+        &self,
+        buffer: &'a mut Buffer,
+    ) -> io::Result<Option<(Message<'a>, Vec<Self>)>> {
+        let mut space = [MaybeUninit::uninit(); ANCILLARY_BYTES];
+        let mut beside = RecvAncillaryBuffer::new(&mut space);
+        let message = buffer.receive(self.0.as_fd(), &mut beside, RecvFlags::CMSG_CLOEXEC)?;
+        let ends = beside.drain().flat_map(|came| match came {
+            RecvAncillaryMessage::ScmRights(ends) => ends.map(Self).collect(),
+            _ => Vec::new(),
+        });
+        let ends = ends.collect();
+        Ok(message.map(|message| (message, ends)))
+    }
+
+    /// To receive in this runtime.
+    pub(crate) fn into_async(self) -> io::Result<AsyncSocket> {
+        let socket = UnixDatagram::from(self.0);
+        socket.set_nonblocking(true)?;
+        // What tokio calls so does with any socket that keeps messages whole what is asked of it here.
+        Ok(AsyncSocket(tokio::net::UnixDatagram::from_std(socket)?))
+    }
 }
 
-/// Reads a frame; nothing when the other end has closed between two of them.
-pub(crate) fn read(stream: &mut impl Read) -> io::Result<Option<Frame>> {
-    let mut length = [0; 4];
-    if !read_first(stream, &mut length)? {
-        return Ok(None);
+/// A socket that is received from in a runtime.
+pub(crate) struct AsyncSocket(tokio::net::UnixDatagram);
+
+impl AsyncSocket {
+    /// Waits until there may be a message.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.0.readable().await
     }
-    let length = u32::from_be_bytes(length) as usize;
-    if !(HEAD_BYTES..=FRAME_BYTES_MAX).contains(&length) {
-        return Err(broken("the length of a frame is out of bounds"));
+
+    /// The next message; nothing when the other end has closed; [`io::ErrorKind::WouldBlock`] when there is none yet.
+    pub(crate) fn receive<'a>(&self, buffer: &'a mut Buffer) -> io::Result<Option<Message<'a>>> {
+        self.0.try_io(Interest::READABLE, || {
+            buffer.receive(self.0.as_fd(), &mut RecvAncillaryBuffer::default(), RecvFlags::DONTWAIT)
+        })
     }
-    let mut head = [0; HEAD_BYTES];
-    stream.read_exact(&mut head)?;
-    let [version, call @ ..] = head;
-    if version != VERSION {
-        return Err(broken("the other end speaks another version"));
-    }
-    let mut message = Zeroizing::new(vec![0; length - HEAD_BYTES]);
-    stream.read_exact(&mut message)?;
-    Ok(Some(Frame { call: u64::from_be_bytes(call), message }))
 }
 
-/// Whether there is anything; then all of `bytes`.
-fn read_first(stream: &mut impl Read, bytes: &mut [u8; 4]) -> io::Result<bool> {
-    let (first, rest) = bytes.split_at_mut(1);
-    loop {
-        match stream.read(first) {
-            Ok(0) => return Ok(false),
-            Ok(_) => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Socket {
+    fn from(end: OwnedFd) -> Self {
+        Self(end)
+    }
+}
+
+/// Where messages are received, one after the other. Nothing of one is left when the next is waited for.
+pub(crate) struct Buffer {
+    bytes: Zeroizing<Vec<u8>>,
+    used: usize,
+}
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self { bytes: Zeroizing::new(vec![0; BYTES_MAX]), used: 0 }
+    }
+
+    fn receive(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        beside: &mut RecvAncillaryBuffer<'_>,
+        flags: RecvFlags,
+    ) -> io::Result<Option<Message<'_>>> {
+        self.wipe();
+        let received = rustix::io::retry_on_intr(|| {
+            recvmsg(socket, &mut [IoSliceMut::new(&mut self.bytes)], beside, flags)
+        })?;
+        self.used = received.bytes;
+        if received.flags.contains(ReturnFlags::TRUNC) {
+            return Err(broken("a message is too long"));
+        }
+        match self.bytes.get(..received.bytes) {
+            // There are no empty ones: this is the end.
+            None | Some([]) => Ok(None),
+            Some(received) => Message::of(received).map(Some),
         }
     }
-    stream.read_exact(rest).map(|()| true)
+
+    fn wipe(&mut self) {
+        self.bytes.iter_mut().take(self.used).for_each(Zeroize::zeroize);
+        self.used = 0;
+    }
+}
+
+/// A message, and the call that it belongs to.
+pub(crate) struct Message<'a> {
+    pub(crate) call: Call,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// What was received at once.
+    pub(crate) fn of(received: &'a [u8]) -> io::Result<Self> {
+        let Some(([version, lane, number @ ..], bytes)) = received.split_first_chunk::<HEAD_BYTES>() else {
+            return Err(broken("a message is too short"));
+        };
+        if *version != VERSION {
+            return Err(broken("the other end speaks another version"));
+        }
+        Ok(Self { call: Call { lane: *lane, number: u64::from_be_bytes(*number) }, bytes })
+    }
+}
+
+/// Whether a message is short enough to be sent.
+pub(crate) const fn fits(message: &[u8]) -> bool {
+    HEAD_BYTES + message.len() <= BYTES_MAX
+}
+
+/// What stands before a message.
+pub(crate) fn head(call: Call) -> [u8; HEAD_BYTES] {
+    let [a, b, c, d, e, f, g, h] = call.number.to_be_bytes();
+    [VERSION, call.lane, a, b, c, d, e, f, g, h]
 }
 
 fn broken(what: &'static str) -> io::Error {
@@ -81,36 +236,74 @@ fn broken(what: &'static str) -> io::Error {
 mod tests {
     use super::*;
 
-    fn written(call: u64, message: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        write(&mut bytes, call, message).unwrap();
-        bytes
+    fn pair() -> (Socket, Socket) {
+        let (own, theirs) = Socket::pair().unwrap();
+        (own, theirs.into())
     }
 
-    #[test]
-    fn frames_are_read_as_they_were_written() {
-        let mut stream = [written(7, b"first"), written(u64::MAX, b"")].concat();
-        let mut stream = io::Cursor::new(&mut stream);
-        let first = read(&mut stream).unwrap().unwrap();
-        assert_eq!((first.call, first.message.as_slice()), (7, &b"first"[..]));
-        let second = read(&mut stream).unwrap().unwrap();
-        assert_eq!((second.call, second.message.as_slice()), (u64::MAX, &b""[..]));
-        assert!(read(&mut stream).unwrap().is_none());
+    const fn call(lane: u8, number: u64) -> Call {
+        Call { lane, number }
     }
 
-    #[test]
-    fn what_is_no_frame_is_refused_before_it_is_read() {
-        let kind = |bytes: &[u8]| read(&mut &*bytes).map(|_| ()).unwrap_err().kind();
-        let whole = written(7, b"message");
-        assert_eq!(kind(&whole[..whole.len() - 1]), io::ErrorKind::UnexpectedEof);
-        assert_eq!(kind(&whole[..2]), io::ErrorKind::UnexpectedEof);
-        let mut other_version = whole.clone();
-        other_version[4] = VERSION + 1;
-        assert_eq!(kind(&other_version), io::ErrorKind::InvalidData);
-        for length in [0, 8, FRAME_BYTES_MAX as u32 + 1, u32::MAX] {
-            assert_eq!(kind(&length.to_be_bytes()), io::ErrorKind::InvalidData, "{length}");
+    #[tokio::test]
+    async fn messages_are_received_as_they_were_sent() {
+        let (own, theirs) = pair();
+        let longest = vec![7; BYTES_MAX - HEAD_BYTES];
+        own.send(call(0, 7), b"first").unwrap();
+        own.send(call(255, u64::MAX), b"").unwrap();
+        own.send_at_once(call(1, 8), &longest).unwrap();
+        let mut buffer = Buffer::new();
+        for (sent, bytes) in [(call(0, 7), &b"first"[..]), (call(255, u64::MAX), b""), (call(1, 8), &longest)]
+        {
+            let received = theirs.receive(&mut buffer).unwrap().unwrap();
+            assert_eq!((received.call, received.bytes == bytes), (sent, true));
         }
-        let long = vec![0; FRAME_BYTES_MAX];
-        assert_eq!(write(&mut Vec::new(), 1, &long).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        let theirs = theirs.into_async().unwrap();
+        let waits = theirs.receive(&mut buffer).err().unwrap();
+        assert_eq!(waits.kind(), io::ErrorKind::WouldBlock);
+        own.send(call(1, 9), b"last").unwrap();
+        theirs.readable().await.unwrap();
+        assert_eq!(theirs.receive(&mut buffer).unwrap().unwrap().bytes, b"last");
+        drop(own);
+        assert!(theirs.receive(&mut buffer).unwrap().is_none());
+        assert!(buffer.bytes.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn ends_of_sockets_are_sent_too() {
+        let (own, theirs) = pair();
+        let lanes: Vec<_> = std::iter::repeat_with(pair).take(LANES_MAX).collect();
+        let ends: Vec<_> = lanes.iter().map(|(_, end)| end.as_fd()).collect();
+        own.send_ends(call(0, 1), b"ends", &ends).unwrap();
+        let mut buffer = Buffer::new();
+        let (message, ends) = theirs.receive_ends(&mut buffer).unwrap().unwrap();
+        assert_eq!((message.bytes, ends.len()), (&b"ends"[..], LANES_MAX));
+        ends.last().unwrap().send(call(9, 2), b"answer").unwrap();
+        let (last, _) = lanes.last().unwrap();
+        assert_eq!(last.receive(&mut buffer).unwrap().unwrap().call, call(9, 2));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_sent() {
+        let (own, _theirs) = pair();
+        let kind = |message: &[u8]| own.send(call(0, 1), message).unwrap_err().kind();
+        assert_eq!(kind(&vec![0; BYTES_MAX - HEAD_BYTES + 1]), io::ErrorKind::InvalidInput);
+        let full = loop {
+            if let Err(error) = own.send_at_once(call(0, 1), &[0; 100 * 1024]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let (own, theirs) = pair();
+        let other_version = [VERSION + 1; HEAD_BYTES];
+        for sent in [&[VERSION; HEAD_BYTES - 1][..], &other_version, &vec![VERSION; BYTES_MAX + 1]] {
+            rustix::io::write(&own.0, sent).unwrap();
+            let refused = theirs.receive(&mut Buffer::new()).err().unwrap();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+        }
     }
 }
