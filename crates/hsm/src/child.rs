@@ -14,7 +14,7 @@ use trent_pkcs11::{Error, Module, Token};
 use zeroize::Zeroizing;
 
 use crate::message::{Ask, Reply, Request};
-use crate::wire::{Buffer, Call, Socket};
+use crate::wire::{self, Buffer, Call, Socket};
 
 /// Calls of a module at once, and sessions with each token.
 const THREADS: usize = 8;
@@ -26,7 +26,7 @@ const RANDOM_BYTES_MAX: u64 = 1024;
 /// Does what comes over standard input, which is a socket, until its other end has closed or its parent has died.
 ///
 /// # Errors
-/// When it was not started as a worker; when what comes is no frame.
+/// When it was not started as a worker; when what comes is no message.
 pub fn serve() -> io::Result<()> {
     // A module that hangs keeps its process from noticing that nobody is there any more.
     set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -89,7 +89,10 @@ impl Desk {
     }
 
     fn reply(&self, call: Call, reply: &Reply) -> io::Result<()> {
-        let message = reply.encode();
+        let mut message = reply.encode();
+        if !wire::fits(&message) {
+            message = Reply::Failed(Error::Other("the answer is too long".to_owned())).encode();
+        }
         let lane = usize::from(call.lane).checked_sub(1).and_then(|lane| self.lanes.get(lane));
         // The runtime that asked may have ended; what it left unanswered would be missed all the same.
         match lane.map(|lane| lane.send(call, &message)) {

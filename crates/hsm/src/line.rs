@@ -2,12 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::{Handle, Id};
+use tokio::task::coop::consume_budget;
 
 use crate::message::Reply;
 use crate::pending::{Pending, Waiting};
@@ -27,6 +28,8 @@ pub(crate) struct Line {
     /// How long it may take to answer a call.
     pub(crate) limit: Duration,
     calls: AtomicU64,
+    /// Calls that the supervisor has to send, since there was no room for them.
+    queued: AtomicUsize,
     lanes: Mutex<Lanes>,
     has_answered: AtomicBool,
     supervisor: Sender<Order>,
@@ -54,6 +57,16 @@ pub(crate) enum NotSent {
     Broken(io::Error),
 }
 
+/// A call that the supervisor is to send. As long as it has not, nobody else sends: the system has those wait who wait for
+/// room until there is much of it, and others would take it as soon as there is any.
+pub(crate) struct Queued(Arc<Line>);
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.queued.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Line {
     /// A way over this socket, and back over it and over these, which are lanes from 1 on.
     pub(crate) fn new(
@@ -70,6 +83,7 @@ impl Line {
             pending: Pending::default(),
             limit,
             calls: AtomicU64::default(),
+            queued: AtomicUsize::default(),
             lanes: Mutex::new(lanes),
             has_answered: AtomicBool::default(),
             supervisor,
@@ -78,7 +92,16 @@ impl Line {
 
     /// Sends a call from the runtime that its answer is waited for in, if there is room for it.
     pub(crate) fn send_at_once(self: &Arc<Self>, message: &[u8], waiting: Waiting) -> Result<(), NotSent> {
+        if self.queued.load(Ordering::Relaxed) > 0 {
+            return Err(NotSent::Full(waiting));
+        }
         self.send_by(Socket::send_at_once, self.lane(), message, waiting)
+    }
+
+    /// Counts a call as one that the supervisor is to send.
+    pub(crate) fn queue(self: &Arc<Self>) -> Queued {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        Queued(Arc::clone(self))
     }
 
     /// Sends a call, and waits until there is room for it.
@@ -95,12 +118,18 @@ impl Line {
     ) -> Result<(), NotSent> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         // First, so that no answer comes before it is waited for.
-        self.pending.add(number, Instant::now() + self.limit, waiting).map_err(NotSent::Ended)?;
+        let until = waiting.until.min(Instant::now() + self.limit);
+        self.pending.add(number, until, waiting).map_err(NotSent::Ended)?;
         match send(&self.socket, Call { lane, number }, message) {
             Ok(()) => Ok(()),
             // Who is no longer among those that wait has been told.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.pending.take(number).map_or(Ok(()), |waiting| Err(NotSent::Full(waiting)))
+            }
+            // Longer than this system sends at once.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.pending.answer(number, Err(Error::TooLong));
+                Ok(())
             }
             Err(error) => Err(NotSent::Broken(error)),
         }
@@ -125,15 +154,18 @@ impl Line {
 
     /// Takes what comes over a lane to whoever asked, until there will be no more.
     async fn receive_over(self: Arc<Self>, socket: AsyncSocket) {
-        let mut buffer = Buffer::new();
-        while socket.readable().await.is_ok() {
-            match self.receive(|| socket.receive(&mut buffer)) {
+        let mut lane = Lane { line: self, socket, buffer: Buffer::new() };
+        while lane.socket.readable().await.is_ok() {
+            let Lane { line, socket, buffer } = &mut lane;
+            match line.receive(|| socket.receive(buffer)) {
                 Ok(true) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(false) | Err(_) => break,
             }
+            // However much comes, others have their turn.
+            consume_budget().await;
         }
-        let _ = self.supervisor.send(Order::Closed(self.number));
+        let _ = lane.line.supervisor.send(Order::Closed(lane.line.number));
     }
 
     /// Takes what comes over the socket of calls to whoever asked, until there will be no more.
@@ -151,11 +183,31 @@ impl Line {
             Reply::Failed(error) => Err(Error::Token(error)),
             other => Ok(other),
         };
-        self.pending.answer(message.call.number, answer);
+        // Nobody is answered twice, and nobody who has not asked.
+        if !self.pending.answer(message.call.number, answer) {
+            return Ok(false);
+        }
         // Not each time: it would wake the supervisor for nothing.
         if !self.has_answered.swap(true, Ordering::Relaxed) {
             let _ = self.supervisor.send(Order::Answered);
         }
         Ok(true)
+    }
+}
+
+/// A lane that a runtime receives over.
+struct Lane {
+    line: Arc<Line>,
+    socket: AsyncSocket,
+    buffer: Buffer,
+}
+
+impl Drop for Lane {
+    /// When its runtime ends: what has come is taken to whoever asked, else the worker would count as late. What comes later
+    /// comes over the first lane.
+    fn drop(&mut self) {
+        self.socket.close();
+        let Self { line, socket, buffer } = self;
+        while matches!(line.receive(|| socket.receive_rest(buffer)), Ok(true)) {}
     }
 }

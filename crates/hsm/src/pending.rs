@@ -14,6 +14,8 @@ use crate::worker::Error;
 /// Whoever waits, and its place among those that may.
 pub(crate) struct Waiting {
     pub(crate) answer: oneshot::Sender<Result<Reply, Error>>,
+    /// When it is told in any case.
+    pub(crate) until: Instant,
     pub(crate) _place: Place,
 }
 
@@ -44,11 +46,14 @@ impl Pending {
         self.0.lock().waiting.remove(&call).map(|(_, waiting)| waiting)
     }
 
-    /// Answers a call. Whoever asked may be gone.
-    pub(crate) fn answer(&self, call: u64, answer: Result<Reply, Error>) {
-        if let Some(waiting) = self.take(call) {
+    /// Answers a call, if somebody waits for it. Whoever asked may be gone.
+    pub(crate) fn answer(&self, call: u64, answer: Result<Reply, Error>) -> bool {
+        let waiting = self.take(call);
+        let waits = waiting.is_some();
+        if let Some(waiting) = waiting {
             let _ = waiting.answer.send(answer);
         }
+        waits
     }
 
     /// When the first of them has waited too long.
@@ -106,7 +111,7 @@ mod tests {
 
     fn waiting(places: &Places) -> (Waiting, oneshot::Receiver<Result<Reply, Error>>) {
         let (answer, answered) = oneshot::channel();
-        (Waiting { answer, _place: places.take().unwrap() }, answered)
+        (Waiting { answer, until: Instant::now(), _place: places.take().unwrap() }, answered)
     }
 
     #[test]

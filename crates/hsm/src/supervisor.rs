@@ -20,7 +20,7 @@ use std::{io, iter};
 use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
-use crate::line::{Current, Line, NotSent};
+use crate::line::{Current, Line, NotSent, Queued};
 use crate::message::{Reply, Request};
 use crate::pending::Waiting;
 use crate::wire::{Buffer, Call, LANES_MAX, Socket};
@@ -29,6 +29,8 @@ use crate::worker::Error;
 /// The call that loads the module, before there are any others.
 const LOAD: Call = Call { lane: 0, number: 0 };
 
+/// How long the supervisor waits for room before it looks after other things.
+const ROOM: Duration = Duration::from_millis(50);
 /// Those that use a worker beside one for each core: what connects and disconnects, jobs, and what operators ask.
 const OTHER_RUNTIMES: usize = 6;
 
@@ -57,7 +59,7 @@ pub struct Limits {
 /// What reaches the supervisor.
 pub(crate) enum Order {
     /// Somebody asks something that could not be sent at once.
-    Call(Zeroizing<Vec<u8>>, Waiting),
+    Call(Zeroizing<Vec<u8>>, Waiting, Option<Queued>),
     /// A worker has answered for the first time: it is well.
     Answered,
     /// The worker of this number has closed its end.
@@ -89,8 +91,12 @@ pub(crate) struct Running {
 impl Supervisor {
     pub(crate) fn run(mut self) {
         loop {
+            // Whatever else there is to do.
+            if self.is_late() {
+                self.bury("a call took too long");
+            }
             match self.next() {
-                Ok(Order::Call(message, waiting)) => self.call(&message, waiting),
+                Ok(Order::Call(message, waiting, _queued)) => self.call(&message, waiting),
                 Ok(Order::Answered) => self.backoff.went_well(),
                 Ok(Order::Closed(number)) => {
                     if self.worker.as_ref().is_some_and(|worker| worker.line.number == number) {
@@ -98,8 +104,7 @@ impl Supervisor {
                     }
                 }
                 // The call that was to be answered by now may have been.
-                Err(RecvTimeoutError::Timeout) if !self.is_late() => {}
-                Err(RecvTimeoutError::Timeout) => self.bury("a call took too long"),
+                Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -122,27 +127,38 @@ impl Supervisor {
         first.is_some_and(|until| until <= Instant::now())
     }
 
-    fn call(&mut self, message: &[u8], waiting: Waiting) {
-        // Whoever asked may have gone while this waited.
-        if waiting.answer.is_closed() {
-            return;
-        }
-        let worker = match self.worker() {
-            Ok(worker) => worker,
-            Err(error) => {
-                let _ = waiting.answer.send(Err(error));
+    fn call(&mut self, message: &[u8], mut waiting: Waiting) {
+        loop {
+            // Whoever asked may have gone while this waited.
+            if waiting.answer.is_closed() {
                 return;
             }
-        };
-        let (waiting, why) = match worker.line.send(message, waiting) {
-            Ok(()) => return,
-            Err(NotSent::Ended(waiting)) => (Some(waiting), "it was ended".to_owned()),
-            Err(NotSent::Full(waiting)) => (Some(waiting), "it takes no calls for too long".to_owned()),
-            Err(NotSent::Broken(error)) => (None, format!("it takes no more calls: {error}")),
-        };
-        self.bury(&why);
-        if let Some(waiting) = waiting {
-            let _ = waiting.answer.send(Err(Error::Died));
+            if waiting.until <= Instant::now() {
+                let _ = waiting.answer.send(Err(Error::TimedOut));
+                return;
+            }
+            let worker = match self.worker() {
+                Ok(worker) => worker,
+                Err(error) => {
+                    let _ = waiting.answer.send(Err(error));
+                    return;
+                }
+            };
+            match worker.line.send(message, waiting) {
+                Ok(()) => return,
+                Err(NotSent::Full(given_back)) => {
+                    waiting = given_back;
+                    if self.is_late() {
+                        self.bury("a call took too long");
+                    }
+                }
+                // Not while it is the one that runs.
+                Err(NotSent::Ended(given_back)) => {
+                    waiting = given_back;
+                    self.bury("it was ended");
+                }
+                Err(NotSent::Broken(error)) => return self.bury(&format!("it takes no more calls: {error}")),
+            }
         }
     }
 
@@ -206,8 +222,11 @@ impl Supervisor {
     fn end(&mut self) {
         if let Some(mut worker) = self.worker.take() {
             *self.current.write() = None;
-            worker.kill();
+            // One that has ended already cannot be killed.
+            let _ = worker.child.kill();
+            // Before it is waited for: a process that waits for a device may not end.
             worker.line.pending.give_up(Instant::now());
+            let _ = worker.child.wait();
         }
     }
 }
@@ -226,7 +245,7 @@ impl Running {
         socket.send_ends(LOAD, &message, &lanes).map_err(silent)?;
         let mut buffer = Buffer::new();
         let answer = socket.receive(&mut buffer).map_err(silent)?.ok_or(Error::Died)?;
-        socket.limit(Some(limits.call), None).map_err(silent)?;
+        socket.limit(Some(ROOM), None).map_err(silent)?;
         match Reply::decode(answer.bytes) {
             Ok(Reply::Done) => Ok(()),
             Ok(Reply::Failed(error)) => Err(Error::Token(error)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use trent_pkcs11::{Attributes, Error as TokenError, IvMode, KeyId, KeyName, Sealed, TokenFacts};
@@ -46,12 +46,15 @@ pub enum Error {
     TooLong,
 }
 
-/// A process with a module. Logins are its own: after it has died, everybody is logged out.
+/// A process with a module. Logins are its own: after it has died, everybody is logged out. It is asked in runtimes of tokio
+/// with I/O, or in none.
 pub struct Worker {
     /// The way to the process that runs; callers that find none ask its supervisor.
     current: Current,
     orders: Sender<Order>,
     places: Places,
+    /// How long a call may take with all there is to it.
+    patience: Duration,
     deaths: Arc<AtomicU64>,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -76,7 +79,8 @@ impl Worker {
             deaths: Arc::clone(&deaths),
         };
         thread::Builder::new().name("hsm".to_owned()).spawn(move || supervisor.run())?;
-        Ok(Self { current, orders: sender, places: Places::new(CALLS_MAX), deaths, observer: None })
+        let patience = limits.start + limits.call;
+        Ok(Self { current, patience, orders: sender, places: Places::new(CALLS_MAX), deaths, observer: None })
     }
 
     /// Has somebody hear of every call about a token.
@@ -279,7 +283,8 @@ impl Worker {
             return Err(Error::TooLong);
         }
         let (answer, answered) = oneshot::channel();
-        if let Some(order) = self.send(message, Waiting { answer, _place: place }) {
+        let waiting = Waiting { answer, until: Instant::now() + self.patience, _place: place };
+        if let Some(order) = self.send(message, waiting) {
             self.orders.send(order).map_err(|_| Error::Died)?;
         }
         answered.await.map_err(|_| Error::Died)?
@@ -287,10 +292,13 @@ impl Worker {
 
     /// Sends a call to the process that runs, or says what to have the supervisor do.
     fn send(&self, message: Zeroizing<Vec<u8>>, waiting: Waiting) -> Option<Order> {
-        let Some(line) = self.current.read().clone() else { return Some(Order::Call(message, waiting)) };
+        let Some(line) = self.current.read().clone() else {
+            return Some(Order::Call(message, waiting, None));
+        };
         match line.send_at_once(&message, waiting) {
             Ok(()) => None,
-            Err(NotSent::Ended(waiting) | NotSent::Full(waiting)) => Some(Order::Call(message, waiting)),
+            Err(NotSent::Ended(waiting)) => Some(Order::Call(message, waiting, None)),
+            Err(NotSent::Full(waiting)) => Some(Order::Call(message, waiting, Some(line.queue()))),
             Err(NotSent::Broken(_)) => Some(Order::Closed(line.number)),
         }
     }

@@ -250,6 +250,59 @@ async fn calls_wait_for_room_on_the_way_to_the_worker() {
     assert!(worker.encrypt(serial, ID, IvMode::Caller, b"plaintext", &aad).await.is_ok());
 }
 
+#[tokio::test]
+async fn callers_that_go_on_take_no_room_from_those_that_wait_for_it() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let shim = Shim::new(&tokens);
+    let limits = Limits { call: Duration::from_secs(5), ..PATIENT };
+    let worker = Arc::new(worker(&tokens, shim.module(), limits));
+    let serial = tokens.serial(0);
+    worker.log_in(serial, &PIN.into()).await.unwrap();
+    worker.generate(serial, ID, "label").await.unwrap();
+    let deaths = worker.deaths();
+    shim.order("C_Encrypt", "wait 10");
+    let mut callers = tokio::task::JoinSet::new();
+    // For longer than a call may take.
+    let until = Instant::now() + limits.call * 5 / 4;
+    for _ in 0..150 {
+        let (worker, serial) = (Arc::clone(&worker), serial.to_owned());
+        callers.spawn(async move {
+            while Instant::now() < until {
+                worker.encrypt(&serial, ID, IvMode::Caller, b"plaintext", &[7; 100 * 1024]).await.unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+    assert_eq!(worker.deaths(), deaths);
+}
+
+#[test]
+fn a_runtime_that_ends_leaves_no_call_behind() {
+    let tokens = Tokens::new(&[Some(PIN)]);
+    let limits = Limits { call: Duration::from_secs(2), ..PATIENT };
+    let worker = worker(&tokens, MODULE, limits);
+    let serial = tokens.serial(0);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let encrypt = || worker.encrypt(serial, ID, IvMode::Caller, b"plaintext", b"");
+    let first = runtime();
+    let deaths = first.block_on(async {
+        once_restarted(async || worker.log_in(serial, &PIN.into()).await).await.unwrap();
+        worker.generate(serial, ID, "label").await.unwrap();
+        encrypt().await.unwrap();
+        let mut unheard = Box::pin(encrypt());
+        assert!(poll_fn(|context| Poll::Ready(unheard.as_mut().poll(context))).await.is_pending());
+        worker.deaths()
+    });
+    // It has answered by now, as a rule, and nobody has received that.
+    std::thread::sleep(Duration::from_millis(200));
+    drop(first);
+    runtime().block_on(async {
+        tokio::time::sleep(limits.call * 2).await;
+        encrypt().await.unwrap();
+    });
+    assert_eq!(worker.deaths(), deaths);
+}
+
 /// Has so many calls sent before the first of them is waited for.
 async fn encrypt_at_once(
     worker: &Worker,

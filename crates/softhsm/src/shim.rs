@@ -44,8 +44,9 @@ impl Shim {
         SHARING.chars().take(hsms).map(|first| format!("{first}{rest}")).collect()
     }
 
-    /// From now on, `function` (such as `C_Encrypt`) does this: `hang`, `crash`, `wait 200` (milliseconds), `fail 30`
-    /// (the code in hexadecimal digits), `own-iv` (of C_Encrypt, as modules do that choose the IV).
+    /// From now on, `function` (such as `C_Encrypt`) does this: `hang`, `crash`, `wait 200` (milliseconds), `late 200`
+    /// (to answer what it has done; not of all functions), `fail 30` (the code in hexadecimal digits), `own-iv` (of C_Encrypt,
+    /// as modules do that choose the IV).
     pub fn order(&self, function: &str, what: &str) {
         // In one step: the module may be reading.
         let draft = self.orders.join("draft");

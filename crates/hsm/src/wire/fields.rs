@@ -24,7 +24,7 @@ impl Writer {
     }
 
     pub(crate) fn bytes(&mut self, field: &[u8]) {
-        // Longer ones fit into no frame, which is noticed there.
+        // Longer ones fit into no message, which is noticed when it is sent.
         let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
         self.0.extend_from_slice(&length.to_be_bytes());
         self.0.extend_from_slice(field);

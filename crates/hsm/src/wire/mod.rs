@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_send_buffer_size, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -97,8 +98,13 @@ impl Socket {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many sockets"));
         }
         let flags = flags | SendFlags::NOSIGNAL;
-        rustix::io::retry_on_intr(|| sendmsg(&self.0, &parts, &mut beside, flags))?;
-        Ok(())
+        let sent = rustix::io::retry_on_intr(|| sendmsg(&self.0, &parts, &mut beside, flags));
+        sent.map(drop).map_err(|errno| match errno {
+            // Others have the memory for now.
+            Errno::NOBUFS | Errno::NOMEM => io::ErrorKind::WouldBlock.into(),
+            Errno::MSGSIZE => io::ErrorKind::InvalidInput.into(),
+            errno => errno.into(),
+        })
     }
 
     /// The next message; nothing when the other end has closed.
@@ -142,9 +148,18 @@ impl AsyncSocket {
 
     /// The next message; nothing when the other end has closed; [`io::ErrorKind::WouldBlock`] when there is none yet.
     pub(crate) fn receive<'a>(&self, buffer: &'a mut Buffer) -> io::Result<Option<Message<'a>>> {
-        self.0.try_io(Interest::READABLE, || {
-            buffer.receive(self.0.as_fd(), &mut RecvAncillaryBuffer::default(), RecvFlags::DONTWAIT)
-        })
+        self.0.try_io(Interest::READABLE, || self.receive_rest(buffer))
+    }
+
+    /// The same, whether the runtime is still there or not.
+    pub(crate) fn receive_rest<'a>(&self, buffer: &'a mut Buffer) -> io::Result<Option<Message<'a>>> {
+        buffer.receive(self.0.as_fd(), &mut RecvAncillaryBuffer::default(), RecvFlags::DONTWAIT)
+    }
+
+    /// Lets nothing more be sent. What was is still received.
+    pub(crate) fn close(&self) {
+        // What is shut already need not be.
+        let _ = self.0.shutdown(std::net::Shutdown::Read);
     }
 }
 

@@ -92,7 +92,7 @@ fn root_key(config: &Config, given: &Given) -> Result<Vec<Finding>> {
                 .push(Finding::warning("root key: a rekeying was interrupted; the next start completes it"));
         }
         Some(fingerprint) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(source.open(&places, Some(fingerprint), &*random()))?;
             findings.push(Finding::fine(format!("root key: {} opens this database", place.display())));
         }
