@@ -106,6 +106,8 @@ pub struct AdminRecord<'a> {
     pub at: Timestamp,
     /// Why it was refused.
     pub error: Option<&'a str>,
+    /// What came of it, JSON, or nothing where that it was done says all.
+    pub outcome: &'a [u8],
 }
 
 /// Writes the record of a call, those of what followed from it, and that for the owner of a key of another account.
@@ -255,7 +257,7 @@ pub(crate) fn admin(command: &AdminRecord<'_>, event_id: Uuid, out: &mut Vec<u8>
         text(out, "errorMessage", cut(message));
     }
     raw(out, "requestParameters", filled(command.parameters));
-    raw(out, "responseElements", b"");
+    raw(out, "responseElements", filled(command.outcome));
     id(out, "eventID", event_id);
     read_only(out, command.read_only);
     resources(out, std::iter::empty());

@@ -96,6 +96,11 @@ impl Gate {
         self.clusters.refusing(store)
     }
 
+    /// Tells that there is no way to the HSMs behind a key store, so that nobody waits for it.
+    pub fn no_way_to_cluster(&self, store: &KeyStoreId) {
+        self.clusters.unreachable(store);
+    }
+
     /// Lets passwords be tried again in HSMs where all were wrong.
     pub fn forgive_hsms(&self, store: &KeyStoreId) {
         self.clusters.forgive(store);

@@ -84,6 +84,9 @@ pub trait Clusters: Send + Sync {
     /// while none of them was looked for.
     fn refusing(&self, store: &KeyStoreId) -> Option<Vec<String>>;
 
+    /// There is no way to the HSMs for now: nobody need wait until they were looked for.
+    fn unreachable(&self, store: &KeyStoreId);
+
     /// Lets passwords be tried again where all were wrong.
     fn forgive(&self, store: &KeyStoreId);
 
@@ -187,6 +190,8 @@ impl Clusters for NoClusters {
     fn refusing(&self, _: &KeyStoreId) -> Option<Vec<String>> {
         None
     }
+
+    fn unreachable(&self, _: &KeyStoreId) {}
 
     fn forgive(&self, _: &KeyStoreId) {}
 

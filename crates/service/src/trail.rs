@@ -101,6 +101,7 @@ impl Service {
             read_only: false,
             at: self.now(),
             error: None,
+            outcome: b"",
         };
         let written = self.recorder.admin(&record, self.new_event_id());
         written.await.map_err(|_| KmsError::unrecordable())
@@ -188,8 +189,14 @@ impl StoppedTrail {
     /// In words: it could not be written.
     pub async fn record(&self, name: &str, parameters: &serde_json::Value) -> Result<(), String> {
         let parameters = parameters.to_string();
-        let (at, error) = (self.clock.now(), None);
-        let record = AdminRecord { name, parameters: parameters.as_bytes(), read_only: false, at, error };
+        let record = AdminRecord {
+            name,
+            parameters: parameters.as_bytes(),
+            read_only: false,
+            at: self.clock.now(),
+            error: None,
+            outcome: b"",
+        };
         let written = self.trail.recorder().admin(&record, event_id(&*self.random)?);
         written.await.map_err(|_| "the audit trail cannot be written".to_owned())
     }

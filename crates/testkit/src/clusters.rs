@@ -231,6 +231,8 @@ impl Clusters for TestClusters {
         self.state().refusing.get(store).cloned()
     }
 
+    fn unreachable(&self, _: &KeyStoreId) {}
+
     fn forgive(&self, store: &KeyStoreId) {
         let mut state = self.state();
         let forgiven = state.refusing.remove(store).unwrap_or_default();

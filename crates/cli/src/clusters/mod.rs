@@ -248,6 +248,10 @@ impl Clusters for HsmClusters {
         self.open.lock().get(store).map(|open| open.rotation.refusing())
     }
 
+    fn unreachable(&self, store: &KeyStoreId) {
+        self.was_looked_for(store);
+    }
+
     fn forgive(&self, store: &KeyStoreId) {
         if let Some(open) = self.open.lock().get(store) {
             open.rotation.forgive(Instant::now());

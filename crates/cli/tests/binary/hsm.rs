@@ -94,6 +94,15 @@ impl World {
         made["CustomKeyStoreId"].as_str().unwrap().to_owned()
     }
 
+    /// A server with a store that is connected.
+    #[track_caller]
+    pub(crate) fn connected(&self, data: &Path, config: &Path) -> (Server, String) {
+        let server = start(data, config);
+        let store = self.create(&server, PASSWORD);
+        assert_eq!(connect(&server, &store), "CONNECTED", "{}", server.log());
+        (server, store)
+    }
+
     pub(crate) fn request(&self, name: &str, cluster: &str, password: &str) -> Value {
         json!({
             "CustomKeyStoreName": name,

@@ -33,9 +33,8 @@ fn keys_are_in_the_tokens_and_work_there_alone() {
     let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
     let data = tempfile::tempdir().unwrap();
     // These tokens share nothing, so that a key which is made in one of them is of no use.
-    let server = start(data.path(), &world.configure(Path::new(MODULE), "replication = 'shared'\n"));
-    let id = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &id), "CONNECTED");
+    let (server, id) =
+        world.connected(data.path(), &world.configure(Path::new(MODULE), "replication = 'shared'\n"));
     let wanted = json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": id});
     let (status, refused) = server.call("CreateKey", &wanted);
     assert_eq!((status, &refused["__type"]), (500, &json!("DependencyTimeoutException")), "{}", server.log());
@@ -116,9 +115,8 @@ fn blobs_open_whoever_chose_their_ivs() {
 fn what_modules_do_wrong_with_keys_is_told_and_leaves_nothing() {
     let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
     let (shim, data) = (Shim::new(&world.tokens), tempfile::tempdir().unwrap());
-    let server = start(data.path(), &world.configure(shim.module(), "replication = 'oaep_transfer'\n"));
-    let store = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &store), "CONNECTED");
+    let (server, store) =
+        world.connected(data.path(), &world.configure(shim.module(), "replication = 'oaep_transfer'\n"));
     let wanted = json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store});
     // In the first token, and on the way to the second one, when the first has it already.
     for function in ["C_GenerateKey", "C_UnwrapKey"] {

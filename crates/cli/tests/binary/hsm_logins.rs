@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use trent_softhsm::Shim;
 use trent_testkit::{Client, Signer};
 
-use crate::hsm::{PASSWORD, PATIENCE, World, connect, start};
-use crate::support::{ACCESS_KEY, Ask, SECRET, Server};
+use crate::hsm::{PASSWORD, PATIENCE, World, named, start, state};
+use crate::hsm_outages::wait_for_return;
+use crate::support::{ACCESS_KEY, Ask, SECRET, Server, serve};
 
 const CALLERS: usize = 16;
 const SETTINGS: &str = "replication = 'oaep_transfer'\n[jobs]\ninterval_seconds = 1\n";
@@ -57,9 +58,7 @@ fn a_request_that_comes_right_after_a_start_waits_for_the_login() {
     // As long as the jobs are not run, nobody but the start itself logs in.
     let settings = SETTINGS.replace("interval_seconds = 1", "interval_seconds = 60");
     let config = world.configure(shim.module(), &settings);
-    let server = start(data.path(), &config);
-    let store = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &store), "CONNECTED", "{}", server.log());
+    let (server, store) = world.connected(data.path(), &config);
     let made = server.ok("CreateKey", &json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store}));
     server.kill();
     shim.order("C_Login", "wait 1000");
@@ -74,6 +73,11 @@ fn a_request_that_comes_right_after_a_start_waits_for_the_login() {
     let server = start(data.path(), &config);
     assert_eq!(encrypt_at_once(&server, &made["KeyMetadata"]["KeyId"]), [400; CALLERS], "{}", server.log());
     server.stop();
+    // And not at all where no way to them is configured any more.
+    let (server, asked) = (Server::start(&mut serve(data.path())), Instant::now());
+    assert_eq!(encrypt_at_once(&server, &made["KeyMetadata"]["KeyId"]), [400; CALLERS], "{}", server.log());
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    server.stop();
 }
 
 #[test]
@@ -81,9 +85,7 @@ fn a_password_that_was_changed_behind_trents_back_is_tried_once_however_many_ask
     let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
     let (shim, data) = (Shim::new(&world.tokens), tempfile::tempdir().unwrap());
     let config = world.configure(shim.module(), SETTINGS);
-    let server = start(data.path(), &config);
-    let store = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &store), "CONNECTED", "{}", server.log());
+    let (server, store) = world.connected(data.path(), &config);
     let made = server.ok("CreateKey", &json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store}));
     let key = &made["KeyMetadata"]["KeyId"];
     // Slow enough for all to come before the first has its answer.
@@ -122,5 +124,31 @@ fn a_password_that_was_changed_behind_trents_back_is_tried_once_however_many_ask
     }
     assert_eq!(encrypt_at_once(&server, key), [400; CALLERS]);
     assert_eq!(shim.tried_pins().1, 4, "{}", server.log());
+    server.stop();
+}
+
+#[test]
+fn an_hsm_that_answers_too_late_that_it_has_a_new_password_is_logged_in_to_with_it() {
+    let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
+    let (shim, data) = (Shim::new(&world.tokens), tempfile::tempdir().unwrap());
+    let server = start(data.path(), &world.configure(shim.module(), SETTINGS));
+    let store = world.create(&server, PASSWORD);
+    // Longer than a call may take.
+    shim.order("C_SetPIN", "late 20000");
+    server.ok("ConnectCustomKeyStore", &named(&store));
+    let until = Instant::now() + PATIENCE;
+    while world.tokens.is_pin(0, PASSWORD) && world.tokens.is_pin(1, PASSWORD) {
+        assert!(Instant::now() < until, "{}", server.log());
+        thread::sleep(Duration::from_millis(50));
+    }
+    // The other one answers in time.
+    shim.revoke("C_SetPIN");
+    assert_eq!(state(&server, &store), "CONNECTED", "{}", server.log());
+    server.wait_for_log("an HSM did not take the new password");
+    wait_for_return(&server, world.tokens.serial(0), 0);
+    assert!(!world.tokens.is_pin(0, PASSWORD) && !world.tokens.is_pin(1, PASSWORD));
+    // The password that it had may have been tried, and once.
+    assert!(shim.tried_pins().1 <= 1, "{}", server.log());
+    server.ok("CreateKey", &json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store}));
     server.stop();
 }

@@ -12,7 +12,7 @@ use trent_testkit::{Client, Signer, connect as connect_to};
 
 use crate::hsm::{CLUSTER, PASSWORD, PATIENCE, World, connect, named, start, state};
 use crate::hsm_keys::once;
-use crate::support::{ACCESS_KEY, Ask, SECRET, Server, finish, serve, trent};
+use crate::support::{ACCESS_KEY, Ask, SECRET, Server, finish, records, serve, trent};
 
 const SETTINGS: &str = "replication = 'oaep_transfer'\n[jobs]\ninterval_seconds = 1\n";
 
@@ -37,9 +37,7 @@ fn what_a_killed_server_has_left_is_found_and_destroyed_and_the_rest_stays() {
     // Somebody else's, of whom trent knows nothing.
     let keygen = ["--keygen", "--key-type", "AES:32", "--label", "mine", "--id", &"0a".repeat(16)];
     world.tokens.tool_of(0, PASSWORD, &keygen);
-    let server = start(data.path(), &config);
-    let store = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &store), "CONNECTED", "{}", server.log());
+    let (server, store) = world.connected(data.path(), &config);
     let key = server.ok("CreateKey", &wanted(&store))["KeyMetadata"].take();
     let encrypt = json!({"KeyId": key["KeyId"], "Plaintext": "c2VjcmV0"});
     let blob = server.ok("Encrypt", &encrypt)["CiphertextBlob"].take();
@@ -89,6 +87,10 @@ fn what_a_killed_server_has_left_is_found_and_destroyed_and_the_rest_stays() {
     once(&server, "Decrypt", &json!({"CiphertextBlob": blob}));
     server.stop();
     assert_eq!(keys(&world), [2, 1]);
+    // What came of it is recorded.
+    let outcomes = records(data.path(), "DestroyOrphans").into_iter();
+    let outcomes: Vec<_> = outcomes.map(|mut record| record["responseElements"].take()).collect();
+    assert_eq!(outcomes, [json!({"destroyed": [id], "left": {}})]);
     assert!(world.objects().iter().all(|objects| objects.contains(key["Arn"].as_str().unwrap())));
 }
 
@@ -97,9 +99,7 @@ fn who_hangs_up_and_who_disconnects_while_a_key_is_made_leaves_nothing() {
     let world = World::new(&[Some(PASSWORD), Some(PASSWORD)]);
     let (shim, data) = (Shim::new(&world.tokens), tempfile::tempdir().unwrap());
     let config = world.configure(shim.module(), SETTINGS);
-    let server = start(data.path(), &config);
-    let store = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &store), "CONNECTED", "{}", server.log());
+    let (server, store) = world.connected(data.path(), &config);
     // On its way from the first token to the second.
     shim.order("C_UnwrapKey", "wait 3000");
     let kms = server.kms;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::json;
 use trent_softhsm::MODULE;
 
-use crate::hsm::{PASSWORD, PATIENCE, World, connect, start};
+use crate::hsm::{PASSWORD, PATIENCE, World};
 use crate::hsm_keys::{create_key, once};
 use crate::hsm_three::done;
 use crate::support::{Ask, exchange};
@@ -19,9 +19,7 @@ fn what_is_over_the_quota_of_a_key_store_reaches_no_hsm_and_harms_nobody_else() 
         std::fs::read_to_string(&config).unwrap().replace("[hsm]\n", "[hsm]\nrequests_per_second = 1\n");
     std::fs::write(&config, text).unwrap();
     let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &config);
-    let store = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &store), "CONNECTED");
+    let (server, store) = world.connected(data.path(), &config);
     let key =
         create_key(&server, &json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store}))["KeyId"].take();
     let encrypt = json!({"KeyId": key, "Plaintext": "c2VjcmV0"});

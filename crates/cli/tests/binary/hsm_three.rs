@@ -145,9 +145,7 @@ fn three_tokens_take_turns_and_as_many_as_are_needed_are_enough() {
     let world = World::new(&[Some(PASSWORD); 3]);
     let (shim, data) = (Shim::new(&world.tokens), tempfile::tempdir().unwrap());
     let settings = format!("replication = 'oaep_transfer'\n{JOBS}");
-    let server = start(data.path(), &world.configure(shim.module(), &settings));
-    let store = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &store), "CONNECTED");
+    let (server, store) = world.connected(data.path(), &world.configure(shim.module(), &settings));
     assert_eq!(done(&server, "change_pin"), [1, 1, 1]);
     assert!((0..3).all(|index| !world.tokens.is_pin(index, PASSWORD)));
     let serials = [0, 1, 2].map(|index| world.tokens.serial(index));
@@ -212,9 +210,8 @@ fn hsms_that_share_their_keys_have_them_before_they_are_used_and_stand_in_for_ea
     let (shim, data) = (Shim::new(&world.tokens), tempfile::tempdir().unwrap());
     let shared = shim.share(&world.tokens, 3);
     let settings = format!("replication = 'shared'\n{JOBS}");
-    let server = start(data.path(), &world.configure_hsms(shim.module(), &shared, &settings));
-    let store = world.create(&server, PASSWORD);
-    assert_eq!(connect(&server, &store), "CONNECTED");
+    let (server, store) =
+        world.connected(data.path(), &world.configure_hsms(shim.module(), &shared, &settings));
     // They share their users too: the second has the new password from the first.
     assert_eq!(done(&server, "change_pin"), [1, 1, 1]);
     assert!(!world.tokens.is_pin(0, PASSWORD));

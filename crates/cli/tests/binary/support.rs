@@ -116,3 +116,15 @@ pub(crate) fn contents_of(dir: &Path) -> Vec<(String, Vec<u8>)> {
     };
     names_in(dir).into_iter().filter(|name| dir.join(name).is_file()).map(read).collect()
 }
+
+/// The records of a command in the trail of a deployment that is stopped, which is whole.
+pub(crate) fn records(data: &Path, command: &str) -> Vec<Value> {
+    let (code, verified, problem) = finish(trent(&["audit", "verify", "--data-dir"]).arg(data));
+    assert!(code == 0 && !verified.is_empty(), "{problem}");
+    let files = trent_audit::list(&data.join("audit")).unwrap();
+    let texts = files.iter().map(|file| std::fs::read_to_string(&file.path).unwrap());
+    let records: Vec<Value> = texts
+        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .collect();
+    records.into_iter().filter(|record| record["eventName"] == command).collect()
+}

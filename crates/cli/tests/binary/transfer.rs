@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use trent_testkit::{ACCOUNT, Client, ImportParameters, REGION, Signer, base64};
 
-use crate::support::{Server, finish, misused, serve, trent};
+use crate::support::{Server, finish, misused, records, serve, trent};
 
 const OTHER_REGION: &str = "us-west-2";
 const HELLO: &str = "aGVsbG8=";
@@ -62,15 +62,7 @@ impl Move {
 
 /// The members of the records of a command, in a deployment that is stopped.
 fn recorded(data: &Path, command: &str) -> Vec<Value> {
-    let verified = done(trent(&["audit", "verify", "--data-dir"]).arg(data));
-    assert!(!verified.is_empty());
-    let files = trent_audit::list(&data.join("audit")).unwrap();
-    let texts = files.iter().map(|file| fs::read_to_string(&file.path).unwrap());
-    let records: Vec<Value> = texts
-        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
-        .collect();
-    let of_command = records.into_iter().filter(|record| record["eventName"] == command);
-    of_command.map(|mut record| record["requestParameters"].take()).collect()
+    records(data, command).into_iter().map(|mut record| record["requestParameters"].take()).collect()
 }
 
 #[track_caller]

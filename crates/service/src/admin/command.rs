@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{Kind, Owner, ProviderKeys, Record, RecordName, Status};
 use trent_protocol::SecretString;
@@ -454,6 +455,18 @@ pub enum Reply {
         /// Why, and what to do.
         problem: String,
     },
+}
+
+impl Reply {
+    /// What a record tells of it; nothing where that the command was done says all.
+    pub(super) fn recorded(&self) -> Vec<u8> {
+        match self {
+            Self::Destroyed { destroyed, left } => {
+                json!({"destroyed": destroyed, "left": left}).to_string().into_bytes()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A key in HSMs that no key of the deployment has.

@@ -99,8 +99,11 @@ impl Service {
             Reply::Refused { problem } => Some(&**problem),
             _ => None,
         };
-        let record = AdminRecord { name: &name, parameters: &parameters, read_only, at: self.now(), error };
-        match self.recorder.admin(&record, self.new_event_id()).await {
+        let (at, outcome) = (self.now(), reply.recorded());
+        let record =
+            AdminRecord { name: &name, parameters: &parameters, read_only, at, error, outcome: &outcome };
+        let written = self.recorder.admin(&record, self.new_event_id()).await;
+        match written {
             Ok(()) => reply,
             Err(_) => Reply::Refused { problem: UNRECORDABLE.to_owned() },
         }

@@ -77,7 +77,10 @@ impl Service {
                 let let_in = self.gate.rejoin_cluster(store, &registered).await;
                 let_in.map_err(ClusterFailure::while_connecting)
             }
-            Err(code) => Err(code),
+            Err(code) => {
+                self.gate.no_way_to_cluster(&store.id);
+                Err(code)
+            }
         };
         let let_in = let_in.unwrap_or_else(|code| {
             tracing::error!(key_store = %store.id, %code, "HSMs of a custom key store cannot be used");

@@ -1,6 +1,6 @@
 //! `trent admin key-store orphans`: keys in HSMs that nobody owns, and what is to become of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -10,6 +10,9 @@ use trent_service::admin::{Command, LackingLine, OrphanLine, Reply};
 use super::table;
 use crate::admin_socket::ask;
 use crate::arguments::OrphansArguments;
+
+/// Keys that one command has destroyed: it has its answer while an HSM takes its time, and its record stays readable.
+const AT_ONCE: usize = 128;
 
 /// Destroys those that are old enough, once a person has agreed. Answers what has become of them, and whether all are gone.
 pub(super) fn destroy(data_dir: &Path, words: &OrphansArguments) -> Result<(Reply, bool)> {
@@ -21,21 +24,37 @@ pub(super) fn destroy(data_dir: &Path, words: &OrphansArguments) -> Result<(Repl
     };
     let is_old = |orphan: &OrphanLine| orphan.age_minutes >= u64::from(words.min_age_minutes);
     let (old, young): (Vec<_>, Vec<_>) = orphans.into_iter().partition(is_old);
-    let keys: BTreeSet<String> = old.iter().map(|orphan| orphan.id.clone()).collect();
+    let keys: Vec<String> = old.iter().map(|orphan| orphan.id.clone()).collect();
     let number = keys.len();
     if number > 0 && !words.yes && !is_agreed(&found(old, Vec::new(), unseen), number)? {
         bail!("nothing was destroyed");
     }
-    let mut done = if keys.is_empty() {
-        Reply::Destroyed { destroyed: Vec::new(), left: BTreeMap::new() }
-    } else {
-        ask(data_dir, &Command::DestroyOrphans { store, keys, min_age_minutes: words.min_age_minutes })?
-    };
-    let Reply::Destroyed { left, .. } = &mut done else { return Ok((done, false)) };
     let why = format!("it is younger than {} minutes", words.min_age_minutes);
-    left.extend(young.into_iter().map(|orphan| (orphan.id, why.clone())));
+    let mut left: BTreeMap<_, _> = young.into_iter().map(|orphan| (orphan.id, why.clone())).collect();
+    let (mut destroyed, mut chunks) = (Vec::new(), keys.chunks(AT_ONCE).enumerate());
+    for (number, keys) in &mut chunks {
+        let (store, min_age_minutes) = (store.clone(), words.min_age_minutes);
+        let command =
+            Command::DestroyOrphans { store, keys: keys.iter().cloned().collect(), min_age_minutes };
+        match ask(data_dir, &command) {
+            Ok(Reply::Destroyed { destroyed: gone, left: kept }) => {
+                destroyed.extend(gone);
+                left.extend(kept);
+            }
+            Ok(_) => bail!("the server's answer is not understood"),
+            Err(error) if number == 0 => return Err(error),
+            // What the others have come to is told all the same.
+            Err(error) => {
+                let why = format!("it may be gone: {error:#}");
+                left.extend(keys.iter().map(|key| (key.clone(), why.clone())));
+                break;
+            }
+        }
+    }
+    let unasked = chunks.flat_map(|(_, keys)| keys);
+    left.extend(unasked.map(|key| (key.clone(), "not asked for after that".to_owned())));
     let is_well = left.is_empty();
-    Ok((done, is_well))
+    Ok((Reply::Destroyed { destroyed, left }, is_well))
 }
 
 /// Asks the person at the terminal. What is answered goes to standard output, and this does not.
