@@ -1,10 +1,12 @@
 //! The bare computations of AWS-LC beneath signing and the like, on this machine and in this run: what trent's own cost is
 //! told apart from.
 //!
-//! Prepared keys, one thread, no server; each call of a primitive is one request's worth of work.
+//! Prepared keys, no server; each call of a primitive is one request's worth of work. As many threads as cores do it at once,
+//! as under a server that is busy: cores share what one of them has for itself while the others rest.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
+use std::{iter, thread};
 
 use anyhow::{Context, Result, anyhow};
 use aws_lc_rs::agreement::{self, PrivateKey};
@@ -20,36 +22,50 @@ const MESSAGE: &[u8] = &[7; 32];
 /// Calls between two looks at the clock: the cheapest takes half a microsecond.
 const BATCH: u32 = 16;
 
-type Work = Box<dyn FnMut() -> Result<(), Unspecified>>;
+type Work = Box<dyn FnMut() -> Result<(), Unspecified> + Send>;
 
-/// A computation, ready to be repeated.
-pub(crate) struct Primitive(Work);
+/// A computation, ready to be repeated, once for each core.
+pub(crate) struct Primitive(Vec<Work>);
 
 impl Primitive {
     /// What an operation computes with a key of this spec.
     pub(crate) fn of(operation: &str, spec: &str) -> Result<Self> {
-        let work = match operation {
+        let work = || match operation {
             "Sign" | "Verify" => signing(spec, operation == "Sign"),
             "GenerateMac" | "VerifyMac" => authentication(spec, operation == "GenerateMac"),
             "DeriveSharedSecret" => agreeing(spec),
             "Encapsulate" | "Decapsulate" => encapsulation(spec, operation == "Encapsulate"),
             _ => None,
         };
-        Ok(Self(work.with_context(|| format!("no primitive of {operation} with {spec}"))?))
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let works = iter::repeat_with(work).take(cores).collect::<Option<_>>();
+        Ok(Self(works.with_context(|| format!("no primitive of {operation} with {spec}"))?))
     }
 
-    /// The processor time of one call, of as many as fit into `time`.
+    /// The processor time of one call on average, of as many as fit into `time`.
     pub(crate) fn cpu_micros(&mut self, time: Duration) -> Result<f64> {
-        let (begun, before) = (Instant::now(), thread_cpu()?);
-        let mut calls = 0;
-        while begun.elapsed() < time {
-            for _ in 0..BATCH {
-                (self.0)().map_err(|_| anyhow!("AWS-LC refuses"))?;
-            }
-            calls += BATCH;
-        }
-        Ok(thread_cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / f64::from(calls))
+        let cores = self.0.len();
+        let times = thread::scope(|scope| {
+            let threads: Vec<_> =
+                self.0.iter_mut().map(|work| scope.spawn(move || repeat(work, time))).collect();
+            let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("panicked"))?);
+            ended.sum::<Result<f64>>()
+        });
+        Ok(times? / f64::from(u32::try_from(cores)?))
     }
+}
+
+/// The processor time of one call on this thread, in microseconds.
+fn repeat(work: &mut Work, time: Duration) -> Result<f64> {
+    let (begun, before) = (Instant::now(), thread_cpu()?);
+    let mut calls = 0;
+    while begun.elapsed() < time {
+        for _ in 0..BATCH {
+            work().map_err(|_| anyhow!("AWS-LC refuses"))?;
+        }
+        calls += BATCH;
+    }
+    Ok(thread_cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / f64::from(calls))
 }
 
 fn thread_cpu() -> Result<Duration> {
