@@ -11,14 +11,16 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use trent_database::Database;
+use trent_domain::key_store::RegisteredCluster;
 use trent_domain::time::Clock;
 use trent_server::{Credentials, Faults, Listen, Metrics, Server, Settings, Tls, WebClient};
 use trent_service::{Configured, Service, Started};
 
 use crate::admin_socket::AdminSocket;
 use crate::clock::SystemClock;
+use crate::clusters::{HsmClusters, registered};
 use crate::commands::serve::check_plain_http;
-use crate::config::{Config, Environment, HttpSection, IdentityFile, place_of};
+use crate::config::{Config, Environment, HsmSection, HttpSection, IdentityFile, place_of};
 use crate::data_dir::DataDir;
 use crate::deliveries::Deliveries;
 use crate::dev::seed::Seed;
@@ -65,6 +67,7 @@ struct Opened {
     service: Arc<Service>,
     started: Started,
     proxies: Arc<HttpsProxies>,
+    clusters: Arc<HsmClusters>,
     /// Of `trent dev` alone.
     clock: Option<Arc<MovableClock>>,
 }
@@ -94,7 +97,7 @@ impl Plan {
         let endpoints = endpoints_of(&configured);
         check_plain_http(&self.config.http, endpoints.iter().map(|(_, address)| *address))?;
         let (key_stores, hsms) = (KeyStoreMetrics::default(), HsmMetrics::default());
-        let Opened { service, started, proxies, clock } =
+        let Opened { service, started, proxies, clusters, clock } =
             self.open(data_dir.path(), &configured, key_stores.clone(), hsms.clone()).await?;
         service.fetch_with(Arc::new(WebClient));
         configure(&service, &identities, configured).await?;
@@ -124,8 +127,9 @@ impl Plan {
         say_ready(&self.config.http, &server, &endpoints);
 
         let drain = self.config.http.drain_seconds.seconds();
+        let reloaded = Arc::clone(&service);
         let mut reload =
-            Reload { plan: self, service: Arc::clone(&service), proxies, identities, endpoints, process };
+            Reload { plan: self, service: reloaded, proxies, clusters, identities, endpoints, process };
         reload.until_stopped(&mut signals, &server).await;
         tracing::info!("draining");
         let ending = async {
@@ -213,17 +217,19 @@ impl Plan {
         };
         let trail = self.config.audit.settings(data_dir, self.mode != Mode::Serve);
         let proxies = Arc::new(HttpsProxies::new(Ways::read(&self.config.xks)?, key_stores));
+        let registered = registered(&self.config.hsm)?;
+        let clusters = Arc::new(HsmClusters::new(&self.config.hsm, &registered, &hsms));
         let (service, started) = wiring::open_service(
             database,
             root_key.keyring,
             &self.config,
             time,
             trail,
-            Outside { proxies: Arc::clone(&proxies), hsms },
+            Outside { proxies: Arc::clone(&proxies), clusters: Arc::clone(&clusters) as _ },
             bootstrap,
         )
         .await?;
-        failure.map_or(Ok(Opened { service, started, proxies, clock }), Err)
+        failure.map_or(Ok(Opened { service, started, proxies, clusters, clock }), Err)
     }
 
     /// The clock of `trent dev`.
@@ -428,6 +434,7 @@ struct Reload {
     plan: Plan,
     service: Arc<Service>,
     proxies: Arc<HttpsProxies>,
+    clusters: Arc<HsmClusters>,
     identities: IdentityFile,
     /// Those that are listened on.
     endpoints: Endpoints,
@@ -484,9 +491,21 @@ impl Reload {
         }
     }
 
+    fn configure_clusters(&self, section: &HsmSection, clusters: Vec<RegisteredCluster>) {
+        let outdated = self.clusters.configure(section, &clusters);
+        self.service.register_clusters(clusters);
+        let (service, clusters) = (Arc::clone(&self.service), Arc::clone(&self.clusters));
+        // Signals are not to wait for HSMs.
+        tokio::spawn(async move {
+            clusters.close_all(&outdated).await;
+            service.wake_key_stores();
+        });
+    }
+
     async fn configure(&mut self) -> Result<()> {
         let config = (self.plan.read_again)()?;
         let ways = Ways::read(&config.xks)?;
+        let clusters = registered(&config.hsm)?;
         self.configure_identities().await?;
         self.proxies.put(ways);
         self.service.register_services(config.xks.vpc_endpoint_service.clone());
@@ -494,6 +513,11 @@ impl Reload {
         if config.quotas != self.plan.config.quotas {
             self.service.limit_requests(config.quotas.rules());
             self.plan.config.quotas = config.quotas.clone();
+        }
+        if config.hsm != self.plan.config.hsm || clusters != self.service.registered_clusters() {
+            self.configure_clusters(&config.hsm, clusters);
+            let connect_seconds = self.plan.config.hsm.connect_seconds;
+            self.plan.config.hsm = HsmSection { connect_seconds, ..config.hsm.clone() };
         }
         let restart = config.needs_restart_for(&self.plan.config);
         if !restart.is_empty() {

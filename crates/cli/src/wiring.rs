@@ -90,8 +90,7 @@ pub(crate) async fn fix_material_ids(database: &dyn Database, keyring: &Arc<Keyr
 /// What keys are with that are not here.
 pub(crate) struct Outside {
     pub(crate) proxies: Arc<HttpsProxies>,
-    /// What is counted of the HSMs.
-    pub(crate) hsms: HsmMetrics,
+    pub(crate) clusters: Arc<HsmClusters>,
 }
 
 /// Opens the service; the first start makes what `bootstrap` says.
@@ -142,7 +141,8 @@ pub(crate) async fn open_gate(
     config: &Config,
 ) -> Result<Gate> {
     let proxies = HttpsProxies::new(Ways::read(&config.xks)?, KeyStoreMetrics::default());
-    let outside = Outside { proxies: Arc::new(proxies), hsms: HsmMetrics::default() };
+    let clusters = HsmClusters::new(&config.hsm, &registered(&config.hsm)?, &HsmMetrics::default());
+    let outside = Outside { proxies: Arc::new(proxies), clusters: Arc::new(clusters) };
     let parts = parts(database, keyring, config, Arc::new(SystemClock), outside)?;
     Gate::open(parts).await.map_err(not_opened)
 }
@@ -155,9 +155,8 @@ fn parts(
     outside: Outside,
 ) -> Result<Parts> {
     let store = SoftwareStore::new(Arc::clone(&keyring)).context("the key store cannot be opened")?;
-    let Outside { proxies, hsms } = outside;
-    let bounds = config.cache.bounds();
-    let (store, clusters) = (Arc::new(store), Arc::new(HsmClusters::new(&config.hsm, &hsms)));
+    let Outside { proxies, clusters } = outside;
+    let (store, bounds) = (Arc::new(store), config.cache.bounds());
     Ok(Parts { database, store, keyring, proxies, clusters, random: random(), clock, bounds })
 }
 

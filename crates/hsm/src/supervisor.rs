@@ -48,7 +48,7 @@ pub struct Program {
 }
 
 /// How long a worker may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// To start and to load its module.
     pub start: Duration,

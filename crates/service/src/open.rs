@@ -10,7 +10,7 @@ use trent_crypto::{Random, SecretBytes};
 use trent_database::{Database, DatabaseError};
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{AccessKey, Account, Caller, Owner, Record, Rights, Status, User};
-use trent_domain::key_store::EndpointService;
+use trent_domain::key_store::{EndpointService, RegisteredCluster};
 use trent_domain::limits::{
     CLUSTER_CONNECT_SECONDS, GRANTS_PER_KEY_MAX, KEY_STORES_PER_REGION_MAX, KEYS_PER_REGION_MAX,
     ON_DEMAND_ROTATIONS_MAX, POLICY_BYTES_MAX, SESSION_KEY_DAYS,
@@ -203,7 +203,7 @@ impl Service {
     }
 
     /// Asks for custom key stores to be settled now, rather than when their time has come.
-    pub(crate) fn wake_key_stores(&self) {
+    pub fn wake_key_stores(&self) {
         self.key_stores_wanted.notify_one();
     }
 
@@ -231,6 +231,17 @@ impl Service {
     pub fn register_services(&self, services: Vec<EndpointService>) {
         let clusters = self.gate.registered().clusters.clone();
         self.gate.register(Registry { services, clusters });
+    }
+
+    /// Replaces what the operator says of clusters, and nothing else.
+    pub fn register_clusters(&self, clusters: Vec<RegisteredCluster>) {
+        let services = self.gate.registered().services.clone();
+        self.gate.register(Registry { services, clusters });
+    }
+
+    /// What the operator says of clusters.
+    pub fn registered_clusters(&self) -> Vec<RegisteredCluster> {
+        self.gate.registered().clusters.clone()
     }
 
     /// The time now.

@@ -27,14 +27,15 @@ impl HsmClusters {
         let mut looked_for = self.looked_for.subscribe();
         let was_looked_for = looked_for.wait_for(|stores| stores.contains(store));
         // What takes longer goes on without those who wait.
-        let _ = timeout_at(self.wait_until.into(), was_looked_for).await;
+        let until = *self.wait_until.lock();
+        let _ = timeout_at(until.into(), was_looked_for).await;
         known().ok_or(HsmFailure::Unreachable)
     }
 
     /// The same, for one request to encrypt or decrypt.
     pub(super) async fn within_quota(&self, store: &KeyStoreId) -> Result<Arc<Open>, HsmFailure> {
         let open = self.logged_in(store).await?;
-        match self.rate {
+        match self.configured.load().rate {
             Some(rate) if !open.quota.take(rate, SystemClock.now()) => Err(HsmFailure::OverQuota),
             _ => Ok(open),
         }

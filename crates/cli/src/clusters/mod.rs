@@ -1,6 +1,7 @@
 //! The way from the gate to the HSMs of clusters: a worker for each connected key store.
 
 mod ask;
+mod configured;
 mod keys;
 mod login;
 mod open;
@@ -14,14 +15,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use trent_crypto::SecretBytes;
 use trent_domain::identifier::HsmKeyId;
-use trent_domain::key_store::{ClusterFailure, KeyStoreId};
-use trent_domain::quota::Rate;
+use trent_domain::key_store::{ClusterFailure, KeyStoreId, RegisteredCluster};
 use trent_gate::{
     ClusterAnswer, ClusterTarget, Clusters, FromHsm, HsmAnswer, HsmCiphertext, HsmOutcomes, KeyInHsm, Settled,
 };
@@ -31,6 +32,7 @@ use crate::config::{ClusterSection, HsmSection, KeyReplication};
 use crate::hsm_metrics::HsmMetrics;
 use crate::root_key::crash_point;
 use crate::token::{iv_mode, limits, program};
+use configured::{Configured, Told};
 use login::{failure, is_refusal};
 use open::Open;
 use unsettled::Unsettled;
@@ -39,6 +41,8 @@ pub(crate) use registry::registered;
 
 const PASSWORD: &str = "{password}";
 const USER: &str = "{user}";
+/// How often it is looked whether HSMs have answered all that they were asked.
+const ANSWERED: Duration = Duration::from_millis(5);
 /// How long logging out of all HSMs may take.
 const LOG_OUT: Duration = Duration::from_secs(2);
 /// How long a call may take for which there is a worker of its own.
@@ -55,6 +59,8 @@ pub(crate) struct Reached {
     pub(crate) iv_mode: IvMode,
     pub(crate) replication: Replication,
     observer: Option<Arc<dyn Observer>>,
+    /// What a server was told of the cluster.
+    told: Option<Arc<Told>>,
 }
 
 impl Reached {
@@ -66,14 +72,7 @@ impl Reached {
             KeyReplication::OaepTransfer => Replication::OaepTransfer,
         };
         let pin_format = cluster.pin_format.replace(USER, &cluster.crypto_user);
-        Self { program, limits, pin_format, iv_mode, replication, observer: None }
-    }
-
-    /// The same, with all that its HSMs are asked counted and logged.
-    fn counted(self, cluster: &ClusterSection, metrics: &HsmMetrics) -> Self {
-        let names = cluster.hsms.iter().map(|hsm| (hsm.token_serial.clone(), hsm.id.clone()));
-        let observer = metrics.of(&cluster.cluster_id, names.collect());
-        Self { observer: Some(observer), ..self }
+        Self { program, limits, pin_format, iv_mode, replication, observer: None, told: None }
     }
 
     /// A process of its own, which starts when it is first needed.
@@ -105,16 +104,15 @@ impl Reached {
 
 /// Reaches HSMs through the modules of the configuration.
 pub(crate) struct HsmClusters {
-    reached: BTreeMap<String, Reached>,
-    /// What may be encrypted and decrypted in the HSMs behind one key store.
-    rate: Option<Rate>,
+    configured: ArcSwap<Configured>,
     metrics: HsmMetrics,
     open: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
     /// Those that nothing new is asked of, and that wait to be logged out of.
     closing: Mutex<BTreeMap<KeyStoreId, Arc<Open>>>,
-    /// The key stores whose HSMs were looked for since the start of this process, and until when one waits for that.
+    /// The key stores whose HSMs were looked for since the start of this process, or since their configuration has changed,
+    /// and until when one waits for that.
     looked_for: watch::Sender<BTreeSet<KeyStoreId>>,
-    wait_until: Instant,
+    wait_until: Mutex<Instant>,
     unsettled: Unsettled,
     /// Where keys are made and destroyed: it outlives the requests, and the threads that answer them.
     runtime: Handle,
@@ -122,29 +120,62 @@ pub(crate) struct HsmClusters {
 
 impl HsmClusters {
     /// Made where the process ends: what is begun with keys in HSMs goes on there.
-    pub(crate) fn new(section: &HsmSection, metrics: &HsmMetrics) -> Self {
-        let reached = section.cluster.iter();
-        let reached = reached.map(|cluster| {
-            let reached = Reached::new(section, cluster).counted(cluster, metrics);
-            (cluster.cluster_id.clone(), reached)
-        });
-        let rate = Rate::per_second(f64::from(section.requests_per_second.as_u32()));
+    pub(crate) fn new(section: &HsmSection, clusters: &[RegisteredCluster], metrics: &HsmMetrics) -> Self {
+        let configured = Configured::new(section, clusters, metrics);
         Self {
-            reached: reached.collect(),
-            rate,
+            wait_until: Mutex::new(Instant::now() + configured.patience),
+            configured: ArcSwap::from_pointee(configured),
             metrics: metrics.clone(),
             open: Mutex::default(),
             closing: Mutex::default(),
             looked_for: watch::Sender::default(),
-            // As long as a worker may take to start, and to answer.
-            wait_until: Instant::now() + section.start_seconds.seconds() + section.call_seconds.seconds(),
             unsettled: Unsettled::default(),
             runtime: Handle::current(),
         }
     }
 
+    /// Brings another configuration into force. Answers the key stores that are connected to HSMs of which it says something
+    /// else: they are to be closed, and are looked for again then, as after a start. Others notice nothing.
+    pub(crate) fn configure(&self, section: &HsmSection, clusters: &[RegisteredCluster]) -> Vec<KeyStoreId> {
+        let configured = Configured::new(section, clusters, &self.metrics);
+        let patience = configured.patience;
+        self.configured.store(Arc::new(configured));
+        let all = self.open.lock();
+        let outdated = all.iter().filter(|(_, open)| !self.is_configured(&open.reached));
+        let (outdated, calls): (Vec<_>, Vec<_>) =
+            outdated.map(|(store, open)| (store.clone(), open.reached.limits.call)).unzip();
+        // Whoever asks meanwhile waits until they are closed, and opened again.
+        let closing: Duration = calls.into_iter().map(|call| call * UNSETTLED_CALLS + LOG_OUT).sum();
+        *self.wait_until.lock() = Instant::now() + closing + patience;
+        self.looked_for.send_modify(|stores| stores.retain(|known| !outdated.contains(known)));
+        outdated
+    }
+
+    /// Logs out of the HSMs behind key stores, once they have answered what they were asked.
+    pub(crate) async fn close_all(&self, stores: &[KeyStoreId]) {
+        for store in stores {
+            if let Some(open) = self.close_to_new(store) {
+                // One is this, the other is among those that are closing.
+                let answered = async {
+                    while Arc::strong_count(&open) > 2 {
+                        sleep(ANSWERED).await;
+                    }
+                };
+                let _ = timeout(open.reached.limits.call, answered).await;
+            }
+            self.close(store).await;
+            tracing::info!(key_store = %store, "HSMs are looked for again: their configuration has changed");
+        }
+    }
+
+    /// Whether HSMs are reached as the configuration says now.
+    fn is_configured(&self, reached: &Reached) -> bool {
+        let told = reached.told.as_ref();
+        told.is_some_and(|told| self.configured.load().told(&told.section.cluster_id) == Some(&**told))
+    }
+
     fn reached(&self, cluster: &str) -> Result<Reached, ClusterFailure> {
-        self.reached.get(cluster).cloned().ok_or(ClusterFailure::NotFound)
+        self.configured.load().reached.get(cluster).cloned().ok_or(ClusterFailure::NotFound)
     }
 
     async fn connect(&self, target: ClusterTarget) -> Result<(), ClusterFailure> {
@@ -154,7 +185,10 @@ impl HsmClusters {
         let reached = self.reached(&target.cluster)?;
         let attempt = login::to_all(&reached, &target.tokens).await?;
         attempt.overall?;
-        self.put(&store, reached, &target, attempt);
+        if !self.opened(&store, reached, &target, attempt) {
+            // It is another configuration by now.
+            return Err(ClusterFailure::Network);
+        }
         crash_point("logged-in-to-hsms");
         Ok(())
     }

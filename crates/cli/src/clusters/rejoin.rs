@@ -32,14 +32,22 @@ impl HsmClusters {
                 let attempt = login::to_all(&reached, &target.tokens).await?;
                 let overall = attempt.overall;
                 let let_in: Vec<_> = attempt.members.iter().map(|member| member.serial.clone()).collect();
-                self.put(&store, reached, &target, attempt);
+                if !self.opened(&store, reached, &target, attempt) {
+                    return Ok(Vec::new());
+                }
                 if let_in.is_empty() { overall.map(|()| let_in) } else { Ok(let_in) }
             }
         }
     }
 
-    /// Takes what came of logging in to all HSMs for the connection of a key store.
-    pub(super) fn put(&self, store: &KeyStoreId, reached: Reached, target: &ClusterTarget, attempt: Attempt) {
+    /// Takes what came of logging in to all HSMs for the connection of a key store, unless something else is configured by now.
+    pub(super) fn opened(
+        &self,
+        store: &KeyStoreId,
+        reached: Reached,
+        target: &ClusterTarget,
+        attempt: Attempt,
+    ) -> bool {
         let Attempt { worker, members, refused, .. } = attempt;
         let open = Open::new(reached, worker, target.tokens.iter().map(|token| token.serial.clone()));
         for token in &target.tokens {
@@ -51,7 +59,13 @@ impl HsmClusters {
         for serial in refused {
             open.rotation.refused(&serial);
         }
-        self.open.lock().insert(store.clone(), open.into());
+        let mut all = self.open.lock();
+        // Under the lock: whoever configures looks for what is open afterwards.
+        let is_configured = self.is_configured(&open.reached);
+        if is_configured {
+            all.insert(store.clone(), open.into());
+        }
+        is_configured
     }
 }
 

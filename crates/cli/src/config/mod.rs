@@ -126,7 +126,7 @@ impl Config {
             ("cache", self.cache != other.cache),
             ("jobs", self.jobs != other.jobs),
             ("xks.health_check_seconds", self.xks.health_check_seconds != other.xks.health_check_seconds),
-            ("hsm", self.hsm != other.hsm),
+            ("hsm.connect_seconds", self.hsm.connect_seconds != other.hsm.connect_seconds),
             ("xks_proxy", self.xks_proxy != other.xks_proxy),
             ("log.format", self.log.format != other.log.format),
         ];

@@ -62,7 +62,7 @@ const HEAD: &str = "\
 # Configuration of trent: every setting with its default. Use it with --config FILE.
 # The variable TRENT_HTTP__LISTEN overrides `listen` of [http], and so for every setting; flags override both.
 # Relative paths start at the working directory of the process.
-# SIGHUP brings changes of log.level, of [quotas], of the identity file and of certificates into force; the rest
+# SIGHUP brings changes of log.level, [quotas], [xks], [hsm], of the identity file and of certificates into force; the rest
 # needs a restart.
 ";
 

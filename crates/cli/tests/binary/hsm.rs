@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use trent_softhsm::{MODULE, SO_PIN, Shim, Tokens};
 use trent_testkit::REGION;
@@ -115,6 +116,19 @@ impl World {
 
 pub(crate) fn start(data: &Path, config: &Path) -> Server {
     Server::start(serve(data).arg("--config").arg(config))
+}
+
+/// Has a server take another configuration.
+#[track_caller]
+pub(crate) fn reload(server: &Server, config: &Path, text: &str) {
+    let reloads = || server.log().matches("configuration reloaded").count();
+    let (before, until) = (reloads(), Instant::now() + PATIENCE);
+    std::fs::write(config, text).unwrap();
+    server.signal(Signal::HUP);
+    while reloads() == before {
+        assert!(Instant::now() < until, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// The state of a connection and why it failed, once it no longer changes.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use trent_softhsm::{MODULE, Shim};
 
-use crate::hsm::{CLUSTER, PASSWORD, World, connect, disconnect, named, start, state};
+use crate::hsm::{CLUSTER, PASSWORD, World, connect, disconnect, named, reload, start, state};
 use crate::support::{Ask, Server, finish, trent};
 
 /// What comes of connecting: the error that is answered, or how the attempt ends.
@@ -28,7 +28,6 @@ fn what_is_configured_of_a_cluster_is_told_when_it_is_connected() {
     let good = std::fs::read_to_string(&config).unwrap();
     let server = start(data.path(), &config);
     let store = world.create(&server, PASSWORD);
-    server.stop();
     let invalid = "CloudHsmClusterInvalidConfigurationException";
     let second = "{ id = 'two', availability_zone = 'b'";
     for (from, to, expected) in [
@@ -46,10 +45,8 @@ fn what_is_configured_of_a_cluster_is_told_when_it_is_connected() {
     ] {
         let text = good.replace(from, to);
         assert_ne!(text, good);
-        std::fs::write(&config, text).unwrap();
-        let server = start(data.path(), &config);
+        reload(&server, &config, &text);
         assert_eq!(outcome(&server, &store), expected, "{to}: {}", server.log());
-        server.stop();
         assert_eq!(world.tokens.is_pin(0, PASSWORD), expected != "CONNECTED", "{to}");
     }
 }

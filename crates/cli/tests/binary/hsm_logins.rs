@@ -14,11 +14,11 @@ use crate::hsm::{PASSWORD, PATIENCE, World, named, start, state};
 use crate::hsm_outages::wait_for_return;
 use crate::support::{ACCESS_KEY, Ask, SECRET, Server, serve};
 
-const CALLERS: usize = 16;
+pub(crate) const CALLERS: usize = 16;
 const SETTINGS: &str = "replication = 'oaep_transfer'\n[jobs]\ninterval_seconds = 1\n";
 
 /// The processes that a server has started.
-fn workers(server: &Server) -> Vec<String> {
+pub(crate) fn workers(server: &Server) -> Vec<String> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
     let children = tasks.flatten().map(|task| task.path().join("children"));
     let listed: String = children.filter_map(|file| std::fs::read_to_string(file).ok()).collect();
@@ -38,7 +38,7 @@ fn kill_workers(server: &Server) {
 }
 
 /// Encrypts with a key, so often at once, and answers the statuses.
-fn encrypt_at_once(server: &Server, key: &Value) -> Vec<u16> {
+pub(crate) fn encrypt_at_once(server: &Server, key: &Value) -> Vec<u16> {
     let (together, request) = (Barrier::new(CALLERS), json!({"KeyId": key, "Plaintext": "c2VjcmV0"}));
     let kms = server.kms;
     thread::scope(|scope| {

@@ -31,6 +31,8 @@ mod hsm_outages;
 #[cfg(test)]
 mod hsm_quota;
 #[cfg(test)]
+mod hsm_reload;
+#[cfg(test)]
 mod hsm_three;
 #[cfg(test)]
 mod policy;
