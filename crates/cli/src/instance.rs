@@ -11,7 +11,6 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use trent_database::Database;
-use trent_domain::key_store::RegisteredCluster;
 use trent_domain::time::Clock;
 use trent_server::{Credentials, Faults, Listen, Metrics, Server, Settings, Tls, WebClient};
 use trent_service::{Configured, Service, Started};
@@ -491,17 +490,6 @@ impl Reload {
         }
     }
 
-    fn configure_clusters(&self, section: &HsmSection, clusters: Vec<RegisteredCluster>) {
-        let outdated = self.clusters.configure(section, &clusters);
-        self.service.register_clusters(clusters);
-        let (service, clusters) = (Arc::clone(&self.service), Arc::clone(&self.clusters));
-        // Signals are not to wait for HSMs.
-        tokio::spawn(async move {
-            clusters.close_all(&outdated).await;
-            service.wake_key_stores();
-        });
-    }
-
     async fn configure(&mut self) -> Result<()> {
         let config = (self.plan.read_again)()?;
         let ways = Ways::read(&config.xks)?;
@@ -514,10 +502,12 @@ impl Reload {
             self.service.limit_requests(config.quotas.rules());
             self.plan.config.quotas = config.quotas.clone();
         }
-        if config.hsm != self.plan.config.hsm || clusters != self.service.registered_clusters() {
-            self.configure_clusters(&config.hsm, clusters);
-            let connect_seconds = self.plan.config.hsm.connect_seconds;
-            self.plan.config.hsm = HsmSection { connect_seconds, ..config.hsm.clone() };
+        let connect_seconds = self.plan.config.hsm.connect_seconds;
+        let hsm = HsmSection { connect_seconds, ..config.hsm.clone() };
+        if hsm != self.plan.config.hsm || clusters != self.service.registered_clusters() {
+            self.clusters.configure(&hsm, &clusters);
+            self.service.register_clusters(clusters);
+            self.plan.config.hsm = hsm;
         }
         let restart = config.needs_restart_for(&self.plan.config);
         if !restart.is_empty() {

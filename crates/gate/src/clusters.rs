@@ -97,8 +97,9 @@ impl Gate {
     }
 
     /// Tells that there is no way to the HSMs behind a key store, so that nobody waits for it.
-    pub fn no_way_to_cluster(&self, store: &KeyStoreId) {
-        self.clusters.unreachable(store);
+    pub async fn no_way_to_cluster(&self, store: &KeyStoreId) {
+        // What goes wrong with that is of no consequence.
+        let _ = self.clusters.unreachable(store).await;
     }
 
     /// Lets passwords be tried again in HSMs where all were wrong.

@@ -118,8 +118,7 @@ impl Line {
     ) -> Result<(), NotSent> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         // First, so that no answer comes before it is waited for.
-        let until = waiting.until.min(Instant::now() + self.limit);
-        self.pending.add(number, until, waiting).map_err(NotSent::Ended)?;
+        self.pending.add(number, Instant::now() + self.limit, waiting).map_err(NotSent::Ended)?;
         match send(&self.socket, Call { lane, number }, message) {
             Ok(()) => Ok(()),
             // Who is no longer among those that wait has been told.
@@ -144,28 +143,14 @@ impl Line {
         }
         let lane = lanes.free.pop().and_then(|(lane, socket)| {
             let socket = socket.into_async().ok()?;
-            runtime.spawn(Arc::clone(self).receive_over(socket));
+            // Made here: a runtime may end before it has begun with this.
+            let receiving = Lane { line: Arc::clone(self), socket, buffer: Buffer::new() };
+            runtime.spawn(receiving.receive());
             Some(lane)
         });
         let lane = lane.unwrap_or(OF_NO_RUNTIME);
         lanes.of_runtimes.push((id, lane));
         lane
-    }
-
-    /// Takes what comes over a lane to whoever asked, until there will be no more.
-    async fn receive_over(self: Arc<Self>, socket: AsyncSocket) {
-        let mut lane = Lane { line: self, socket, buffer: Buffer::new() };
-        while lane.socket.readable().await.is_ok() {
-            let Lane { line, socket, buffer } = &mut lane;
-            match line.receive(|| socket.receive(buffer)) {
-                Ok(true) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(false) | Err(_) => break,
-            }
-            // However much comes, others have their turn.
-            consume_budget().await;
-        }
-        let _ = lane.line.supervisor.send(Order::Closed(lane.line.number));
     }
 
     /// Takes what comes over the socket of calls to whoever asked, until there will be no more.
@@ -200,6 +185,23 @@ struct Lane {
     line: Arc<Line>,
     socket: AsyncSocket,
     buffer: Buffer,
+}
+
+impl Lane {
+    /// Takes what comes to whoever asked, until there will be no more.
+    async fn receive(mut self) {
+        while self.socket.readable().await.is_ok() {
+            let Self { line, socket, buffer } = &mut self;
+            match line.receive(|| socket.receive(buffer)) {
+                Ok(true) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(false) | Err(_) => break,
+            }
+            // However much comes, others have their turn.
+            consume_budget().await;
+        }
+        let _ = self.line.supervisor.send(Order::Closed(self.line.number));
+    }
 }
 
 impl Drop for Lane {

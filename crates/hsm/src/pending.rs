@@ -14,7 +14,7 @@ use crate::worker::Error;
 /// Whoever waits, and its place among those that may.
 pub(crate) struct Waiting {
     pub(crate) answer: oneshot::Sender<Result<Reply, Error>>,
-    /// When it is told in any case.
+    /// From when on it is not worth sending any more.
     pub(crate) until: Instant,
     pub(crate) _place: Place,
 }

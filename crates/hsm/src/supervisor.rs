@@ -31,6 +31,8 @@ const LOAD: Call = Call { lane: 0, number: 0 };
 
 /// How long the supervisor waits for room before it looks after other things.
 const ROOM: Duration = Duration::from_millis(50);
+/// How long a process that was killed is waited for.
+const REAPED: Duration = Duration::from_secs(1);
 /// Those that use a worker beside one for each core: what connects and disconnects, jobs, and what operators ask.
 const OTHER_RUNTIMES: usize = 6;
 
@@ -134,7 +136,7 @@ impl Supervisor {
                 return;
             }
             if waiting.until <= Instant::now() {
-                let _ = waiting.answer.send(Err(Error::TimedOut));
+                let _ = waiting.answer.send(Err(Error::Busy));
                 return;
             }
             let worker = match self.worker() {
@@ -193,7 +195,7 @@ impl Supervisor {
             lanes.collect::<io::Result<Vec<_>>>().map_err(failed)?.into_iter().unzip();
         let child = spawn(&self.program, theirs).map_err(failed)?;
         let line = Line::new(self.started, socket, lanes, self.limits.call, self.sender.clone());
-        let mut running = Running { child, line: Arc::new(line) };
+        let running = Running { child, line: Arc::new(line) };
         let loaded = running.load(&self.program, self.limits, &ends);
         match loaded.and_then(|()| running.read_on().map_err(failed)) {
             Ok(()) => Ok(running),
@@ -224,9 +226,8 @@ impl Supervisor {
             *self.current.write() = None;
             // One that has ended already cannot be killed.
             let _ = worker.child.kill();
-            // Before it is waited for: a process that waits for a device may not end.
             worker.line.pending.give_up(Instant::now());
-            let _ = worker.child.wait();
+            reap(worker.child);
         }
     }
 }
@@ -261,10 +262,23 @@ impl Running {
         Ok(())
     }
 
-    fn kill(&mut self) {
-        // One that has ended already cannot be killed, and is waited for all the same.
+    fn kill(mut self) {
+        // One that has ended already cannot be killed.
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        reap(self.child);
+    }
+}
+
+/// Waits until a process that was killed has ended, in a thread if that takes longer: one that waits for a device may not end.
+fn reap(mut child: Child) {
+    let until = Instant::now() + REAPED;
+    while matches!(child.try_wait(), Ok(None)) {
+        if Instant::now() >= until {
+            // Without a thread it stays as it is until this process ends.
+            let _ = thread::Builder::new().name("hsm-reaper".to_owned()).spawn(move || child.wait());
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

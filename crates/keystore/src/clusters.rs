@@ -85,7 +85,7 @@ pub trait Clusters: Send + Sync {
     fn refusing(&self, store: &KeyStoreId) -> Option<Vec<String>>;
 
     /// There is no way to the HSMs for now: nobody need wait until they were looked for.
-    fn unreachable(&self, store: &KeyStoreId);
+    fn unreachable<'a>(&'a self, store: &'a KeyStoreId) -> ClusterAnswer<'a, ()>;
 
     /// Lets passwords be tried again where all were wrong.
     fn forgive(&self, store: &KeyStoreId);
@@ -191,7 +191,9 @@ impl Clusters for NoClusters {
         None
     }
 
-    fn unreachable(&self, _: &KeyStoreId) {}
+    fn unreachable<'a>(&'a self, _: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
 
     fn forgive(&self, _: &KeyStoreId) {}
 

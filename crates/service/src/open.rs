@@ -203,7 +203,7 @@ impl Service {
     }
 
     /// Asks for custom key stores to be settled now, rather than when their time has come.
-    pub fn wake_key_stores(&self) {
+    pub(crate) fn wake_key_stores(&self) {
         self.key_stores_wanted.notify_one();
     }
 
@@ -233,10 +233,13 @@ impl Service {
         self.gate.register(Registry { services, clusters });
     }
 
-    /// Replaces what the operator says of clusters, and nothing else.
+    /// Replaces what the operator says of clusters, and nothing else. The key stores of those are to be settled now, also
+    /// where that is being done.
     pub fn register_clusters(&self, clusters: Vec<RegisteredCluster>) {
         let services = self.gate.registered().services.clone();
         self.gate.register(Registry { services, clusters });
+        self.settling.want_again();
+        self.wake_key_stores();
     }
 
     /// What the operator says of clusters.

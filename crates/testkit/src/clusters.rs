@@ -231,7 +231,9 @@ impl Clusters for TestClusters {
         self.state().refusing.get(store).cloned()
     }
 
-    fn unreachable(&self, _: &KeyStoreId) {}
+    fn unreachable<'a>(&'a self, _: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
 
     fn forgive(&self, store: &KeyStoreId) {
         let mut state = self.state();

@@ -54,3 +54,11 @@ impl Configured {
         self.reached.get(cluster).and_then(|reached| reached.told.as_deref())
     }
 }
+
+impl Told {
+    /// Whether these are the tokens of its HSMs that are active.
+    pub(super) fn has<'a>(&self, serials: impl Iterator<Item = &'a str>) -> bool {
+        let active = self.registered.iter().flat_map(RegisteredCluster::active_hsms);
+        active.map(|hsm| hsm.token_serial.as_str()).eq(serials)
+    }
+}

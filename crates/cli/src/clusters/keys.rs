@@ -58,6 +58,8 @@ impl HsmClusters {
         key: HsmKeyId,
         label: String,
     ) -> Result<(), HsmFailure> {
+        // What has become of them since they were chosen for it, as after a start.
+        self.logged_in(store).await?;
         let open = self.begin(store, key)?;
         // Had before anybody could go: what discards the key comes after this.
         let alone = Arc::clone(&open.making).lock_owned().await;
@@ -80,7 +82,8 @@ impl HsmClusters {
         key: HsmKeyId,
     ) -> Vec<(String, Result<(), HsmFailure>)> {
         let failed = |failure| serials.iter().map(|serial| (serial.clone(), Err(failure))).collect();
-        let open = match self.begin(store, key) {
+        let begun = self.logged_in(store).await.and_then(|_| self.begin(store, key));
+        let open = match begun {
             Ok(open) => open,
             Err(failure) => return failed(failure),
         };

@@ -134,38 +134,41 @@ impl HsmClusters {
         }
     }
 
-    /// Brings another configuration into force. Answers the key stores that are connected to HSMs of which it says something
-    /// else: they are to be closed, and are looked for again then, as after a start. Others notice nothing.
-    pub(crate) fn configure(&self, section: &HsmSection, clusters: &[RegisteredCluster]) -> Vec<KeyStoreId> {
+    /// Brings another configuration into force. Key stores that are connected to HSMs of which it says something else are closed
+    /// and opened again when they are looked for the next time; others notice nothing.
+    pub(crate) fn configure(&self, section: &HsmSection, clusters: &[RegisteredCluster]) {
         let configured = Configured::new(section, clusters, &self.metrics);
         let patience = configured.patience;
         self.configured.store(Arc::new(configured));
         let all = self.open.lock();
-        let outdated = all.iter().filter(|(_, open)| !self.is_configured(&open.reached));
-        let (outdated, calls): (Vec<_>, Vec<_>) =
-            outdated.map(|(store, open)| (store.clone(), open.reached.limits.call)).unzip();
-        // Whoever asks meanwhile waits until they are closed, and opened again.
-        let closing: Duration = calls.into_iter().map(|call| call * UNSETTLED_CALLS + LOG_OUT).sum();
-        *self.wait_until.lock() = Instant::now() + closing + patience;
-        self.looked_for.send_modify(|stores| stores.retain(|known| !outdated.contains(known)));
-        outdated
+        let calls = all.values().map(|open| open.reached.limits.call).max().unwrap_or_default();
+        // Whoever asks meanwhile waits until what is under way is answered and settled, and they are opened again.
+        let until = Instant::now() + calls * (2 * UNSETTLED_CALLS) + LOG_OUT + patience;
+        let mut wait_until = self.wait_until.lock();
+        *wait_until = until.max(*wait_until);
+        let is_current =
+            |store: &KeyStoreId| all.get(store).is_some_and(|open| self.is_configured(&open.reached));
+        self.looked_for.send_modify(|stores| stores.retain(is_current));
     }
 
-    /// Logs out of the HSMs behind key stores, once they have answered what they were asked.
-    pub(crate) async fn close_all(&self, stores: &[KeyStoreId]) {
-        for store in stores {
-            if let Some(open) = self.close_to_new(store) {
-                // One is this, the other is among those that are closing.
-                let answered = async {
-                    while Arc::strong_count(&open) > 2 {
-                        sleep(ANSWERED).await;
-                    }
-                };
-                let _ = timeout(open.reached.limits.call, answered).await;
-            }
-            self.close(store).await;
-            tracing::info!(key_store = %store, "HSMs are looked for again: their configuration has changed");
+    /// Closes what is open by an older configuration, once its HSMs have answered what they were asked. Answers those that
+    /// know none of the passwords.
+    async fn close_outdated(&self, store: &KeyStoreId) -> Vec<String> {
+        let outdated = self.open.lock().get(store).is_some_and(|open| !self.is_configured(&open.reached));
+        if !outdated {
+            return Vec::new();
         }
+        let Some(open) = self.close_to_new(store) else { return Vec::new() };
+        let answered = async {
+            // One is this, the other is among those that are closing.
+            while Arc::strong_count(&open) > 2 {
+                sleep(ANSWERED).await;
+            }
+        };
+        let _ = timeout(open.reached.limits.call * UNSETTLED_CALLS, answered).await;
+        self.close(store).await;
+        tracing::info!(key_store = %store, "HSMs are logged out of: their configuration has changed");
+        open.rotation.refusing()
     }
 
     /// Whether HSMs are reached as the configuration says now.
@@ -185,10 +188,7 @@ impl HsmClusters {
         let reached = self.reached(&target.cluster)?;
         let attempt = login::to_all(&reached, &target.tokens).await?;
         attempt.overall?;
-        if !self.opened(&store, reached, &target, attempt) {
-            // It is another configuration by now.
-            return Err(ClusterFailure::Network);
-        }
+        self.put(&store, reached, &target, attempt);
         crash_point("logged-in-to-hsms");
         Ok(())
     }
@@ -273,7 +273,12 @@ impl Clusters for HsmClusters {
         Box::pin(async move {
             let store = target.store.clone();
             let found = self.find_again(target).await;
-            self.was_looked_for(&store);
+            let outdated =
+                self.open.lock().get(&store).is_some_and(|open| !self.is_configured(&open.reached));
+            // Else it is looked for once more, and who waits for it waits on.
+            if !outdated {
+                self.was_looked_for(&store);
+            }
             found
         })
     }
@@ -282,8 +287,12 @@ impl Clusters for HsmClusters {
         self.open.lock().get(store).map(|open| open.rotation.refusing())
     }
 
-    fn unreachable(&self, store: &KeyStoreId) {
-        self.was_looked_for(store);
+    fn unreachable<'a>(&'a self, store: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {
+        Box::pin(async move {
+            self.close_outdated(store).await;
+            self.was_looked_for(store);
+            Ok(())
+        })
     }
 
     fn forgive(&self, store: &KeyStoreId) {
@@ -379,7 +388,9 @@ impl Clusters for HsmClusters {
     }
 
     fn wants_login(&self, store: &KeyStoreId) -> bool {
-        self.open.lock().get(store).is_none_or(|open| !open.rotation.due(Instant::now()).is_empty())
+        self.open.lock().get(store).is_none_or(|open| {
+            !self.is_configured(&open.reached) || !open.rotation.due(Instant::now()).is_empty()
+        })
     }
 
     fn log_out<'a>(&'a self, store: &'a KeyStoreId) -> ClusterAnswer<'a, ()> {

@@ -18,7 +18,12 @@ use super::{HsmClusters, Reached};
 impl HsmClusters {
     /// Logs in to those HSMs of a key store that it is not logged in to, as far as they are there and their time has come.
     /// Answers the serial numbers of those that have let the user in.
-    pub(super) async fn find_again(&self, target: ClusterTarget) -> Result<Vec<String>, ClusterFailure> {
+    pub(super) async fn find_again(&self, mut target: ClusterTarget) -> Result<Vec<String>, ClusterFailure> {
+        let refusing = self.close_outdated(&target.store).await;
+        for token in target.tokens.iter_mut().filter(|token| refusing.contains(&token.serial)) {
+            // What has just been refused is not tried again: the HSM counts.
+            token.passwords.clear();
+        }
         let known = self.open.lock().get(&target.store).cloned();
         match known {
             Some(open) => {
@@ -32,22 +37,23 @@ impl HsmClusters {
                 let attempt = login::to_all(&reached, &target.tokens).await?;
                 let overall = attempt.overall;
                 let let_in: Vec<_> = attempt.members.iter().map(|member| member.serial.clone()).collect();
-                if !self.opened(&store, reached, &target, attempt) {
-                    return Ok(Vec::new());
-                }
+                self.put(&store, reached, &target, attempt);
                 if let_in.is_empty() { overall.map(|()| let_in) } else { Ok(let_in) }
             }
         }
     }
 
-    /// Takes what came of logging in to all HSMs for the connection of a key store, unless something else is configured by now.
-    pub(super) fn opened(
+    /// Takes what came of logging in to all HSMs for the connection of a key store.
+    pub(super) fn put(
         &self,
         store: &KeyStoreId,
-        reached: Reached,
+        mut reached: Reached,
         target: &ClusterTarget,
         attempt: Attempt,
-    ) -> bool {
+    ) {
+        // The HSMs may be those of an older configuration than the way to them; then it is looked for once more.
+        reached.told =
+            reached.told.filter(|told| told.has(target.tokens.iter().map(|token| token.serial.as_str())));
         let Attempt { worker, members, refused, .. } = attempt;
         let open = Open::new(reached, worker, target.tokens.iter().map(|token| token.serial.clone()));
         for token in &target.tokens {
@@ -59,13 +65,7 @@ impl HsmClusters {
         for serial in refused {
             open.rotation.refused(&serial);
         }
-        let mut all = self.open.lock();
-        // Under the lock: whoever configures looks for what is open afterwards.
-        let is_configured = self.is_configured(&open.reached);
-        if is_configured {
-            all.insert(store.clone(), open.into());
-        }
-        is_configured
+        self.open.lock().insert(store.clone(), open.into());
     }
 }
 

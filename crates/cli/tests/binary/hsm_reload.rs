@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use trent_softhsm::{MODULE, Shim};
 use trent_testkit::{Client, Signer};
 
-use crate::hsm::{CLUSTER, PASSWORD, World, reload};
+use crate::hsm::{CLUSTER, PASSWORD, PATIENCE, World, reload};
 use crate::hsm_keys::{create_key, once};
 use crate::hsm_logins::{CALLERS, encrypt_at_once, workers};
 use crate::support::{ACCESS_KEY, Ask, SECRET};
@@ -58,10 +58,19 @@ fn what_changes_of_a_cluster_is_in_force_at_once_and_nobody_fails_for_it() {
 
     // It is no more, and nobody waits for it; then it is back.
     let (none, _) = good.split_once("[[hsm.cluster]]").unwrap();
+    let log_outs = || server.log().matches("HSMs are logged out of").count();
+    let (before, until) = (log_outs(), Instant::now() + PATIENCE);
     reload(&server, &config, none);
+    while log_outs() == before {
+        assert!(Instant::now() < until, "{}", server.log());
+        thread::sleep(Duration::from_millis(5));
+    }
     let asked = Instant::now();
     assert_eq!(encrypt_at_once(&server, key), [400; CALLERS], "{}", server.log());
     assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    // Two at once: what one has begun the other ends.
+    std::fs::write(&config, &changed).unwrap();
+    server.signal(Signal::HUP);
     reload(&server, &config, &good);
     once(&server, "Encrypt", &json!({"KeyId": key, "Plaintext": "c2VjcmV0"}));
 

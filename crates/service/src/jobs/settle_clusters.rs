@@ -78,7 +78,7 @@ impl Service {
                 let_in.map_err(ClusterFailure::while_connecting)
             }
             Err(code) => {
-                self.gate.no_way_to_cluster(&store.id);
+                self.gate.no_way_to_cluster(&store.id).await;
                 Err(code)
             }
         };

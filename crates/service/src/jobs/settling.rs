@@ -18,7 +18,7 @@ pub(crate) struct Settling(Mutex<BTreeMap<KeyStoreId, Busy>>);
 #[derive(Debug)]
 struct Busy {
     attempt: u64,
-    /// Whether somebody has begun something else since.
+    /// Whether somebody has begun something else since, or knows something else.
     wanted_again: bool,
     given_up: Arc<Notify>,
 }
@@ -49,6 +49,11 @@ impl Settling {
             }
         }
         Some(Turn { settling: self, store: store.clone(), given_up, again })
+    }
+
+    /// Has all that are settled now be settled once more: something else is known of the world than when it was begun.
+    pub(crate) fn want_again(&self) {
+        self.0.lock().values_mut().for_each(|busy| busy.wanted_again = true);
     }
 }
 
@@ -111,6 +116,15 @@ mod tests {
             assert_eq!(is_given_up(), gives_up, "attempt {attempt}");
         }
         drop(turn);
-        assert!(settling.take(&store, 3, &again).is_some());
+        let notified = || {
+            let mut notified = pin!(again.notified());
+            notified.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+        };
+        assert!(notified(), "the third attempt was wanted");
+        let turn = settling.take(&store, 3, &again).unwrap();
+        settling.want_again();
+        assert!(!notified());
+        drop(turn);
+        assert!(notified());
     }
 }
