@@ -55,10 +55,7 @@ impl Service {
         if caught_up.is_empty() && cluster.passwords.refusing.iter().eq(&refusing) {
             return Ok(());
         }
-        if !refusing.is_empty() {
-            let tokens = refusing.join(", ");
-            tracing::warn!(key_store = %store.id, tokens, "no password is tried in these HSMs until a person allows it");
-        }
+        let tokens = refusing.join(", ");
         let note = move |current: &mut KeyStore| {
             let is_ours = current.attempt == attempt;
             if is_ours {
@@ -67,7 +64,12 @@ impl Service {
             }
             is_ours
         };
-        self.change_key_store("note what HSMs have", &store.id, note).await.map(drop)
+        self.change_key_store("note what HSMs have", &store.id, note).await?;
+        // Once it is in the record, and holds over a restart.
+        if !tokens.is_empty() {
+            tracing::warn!(key_store = %store.id, tokens, "no password is tried in these HSMs until a person allows it");
+        }
+        Ok(())
     }
 
     /// Answers the tokens that have caught up with the password.
