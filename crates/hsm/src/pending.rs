@@ -61,15 +61,17 @@ impl Pending {
         self.0.lock().waiting.values().map(|(until, _)| *until).min()
     }
 
-    /// Answers all, since the worker is no more: those that have waited too long are told so. There will be no others.
-    pub(crate) fn give_up(&self, now: Instant) {
+    /// Answers all, since the worker is no more. If a call took too long for it, whoever waits longest is told so: the worker
+    /// has begun with that one first. Others, though they have waited nearly as long, may not even have been begun with.
+    pub(crate) fn give_up(&self, took_too_long: bool) {
         let all = {
             let mut calls = self.0.lock();
             calls.have_ended = true;
             std::mem::take(&mut calls.waiting)
         };
-        for (until, waiting) in all.into_values() {
-            let error = if until <= now { Error::TimedOut } else { Error::Died };
+        let late = all.keys().min().copied().filter(|_| took_too_long);
+        for (call, (_, waiting)) in all {
+            let error = if Some(call) == late { Error::TimedOut } else { Error::Died };
             let _ = waiting.answer.send(Err(error));
         }
     }
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_waited_too_long_are_told_apart() {
+    fn who_waited_longest_is_told_apart() {
         let (pending, places, now) = (Pending::default(), Places::new(9), Instant::now());
         let mut answers = [0, 60].map(|seconds| {
             let (waiting, answered) = waiting(&places);
@@ -133,7 +135,7 @@ mod tests {
             answered
         });
         assert_eq!(pending.first_until(), Some(now));
-        pending.give_up(now);
+        pending.give_up(true);
         assert!(pending.take(0).is_none());
         let told = answers.each_mut().map(|answered| answered.try_recv().unwrap().unwrap_err());
         assert_eq!(told, [Error::TimedOut, Error::Died]);
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_worker_that_is_no_more() {
         let (pending, places) = (Pending::default(), Places::new(1));
-        pending.give_up(Instant::now());
+        pending.give_up(false);
         let (late, mut answered) = waiting(&places);
         assert!(pending.add(1, Instant::now(), late).is_err());
         assert!(answered.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));

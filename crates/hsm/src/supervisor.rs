@@ -31,6 +31,8 @@ const LOAD: Call = Call { lane: 0, number: 0 };
 
 /// How long the supervisor waits for room before it looks after other things.
 const ROOM: Duration = Duration::from_millis(50);
+/// Why a worker is ended that has not answered in time.
+const TOO_LONG: &str = "a call took too long";
 /// How long a process that was killed is waited for.
 const REAPED: Duration = Duration::from_secs(1);
 /// Those that use a worker beside one for each core: what connects and disconnects, jobs, and what operators ask.
@@ -95,7 +97,7 @@ impl Supervisor {
         loop {
             // Whatever else there is to do.
             if self.is_late() {
-                self.bury("a call took too long");
+                self.bury(TOO_LONG);
             }
             match self.next() {
                 Ok(Order::Call(message, waiting, _queued)) => self.call(&message, waiting),
@@ -110,7 +112,7 @@ impl Supervisor {
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.end();
+        self.end(false);
     }
 
     /// The next order, or that it is time to look whether a call has waited too long.
@@ -151,7 +153,7 @@ impl Supervisor {
                 Err(NotSent::Full(given_back)) => {
                     waiting = given_back;
                     if self.is_late() {
-                        self.bury("a call took too long");
+                        self.bury(TOO_LONG);
                     }
                 }
                 // Not while it is the one that runs.
@@ -212,7 +214,7 @@ impl Supervisor {
             tracing::error!(module = %self.program.module.display(), why, "an HSM worker was ended");
             self.died();
         }
-        self.end();
+        self.end(why == TOO_LONG);
     }
 
     fn died(&mut self) {
@@ -221,12 +223,12 @@ impl Supervisor {
         self.backoff.died(Instant::now());
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, took_too_long: bool) {
         if let Some(mut worker) = self.worker.take() {
             *self.current.write() = None;
             // One that has ended already cannot be killed.
             let _ = worker.child.kill();
-            worker.line.pending.give_up(Instant::now());
+            worker.line.pending.give_up(took_too_long);
             reap(worker.child);
         }
     }
