@@ -159,7 +159,9 @@ impl<'b> Life<'b> {
     /// All callers at once, and in the middle of it signal 9.
     fn load_and_kill(&mut self, server: Server) -> Result<(), String> {
         let after = Duration::from_millis(self.dice.within(50..600));
-        let backup = self.dice.chance(25).then(|| Duration::from_millis(self.dice.within(0..150)));
+        // The last process to close a database does away with its write-ahead log, which is what is sabotaged.
+        let backup = (self.dice.chance(25) && self.sabotage.is_none())
+            .then(|| Duration::from_millis(self.dice.within(0..150)));
         let kill_backup = self.dice.chance(50).then(|| Duration::from_millis(self.dice.within(1..40)));
         let copy = self.folder.path().join(format!("copy-{}", self.tally.kills));
         let (killed, address, data) = (AtomicBool::new(false), server.kms, self.data());
