@@ -31,8 +31,8 @@ const LOAD: Call = Call { lane: 0, number: 0 };
 
 /// How long the supervisor waits for room before it looks after other things.
 const ROOM: Duration = Duration::from_millis(50);
-/// Why a worker is ended that has not answered in time.
-const TOO_LONG: &str = "a call took too long";
+/// How long it waits in any case, before it tries again: without memory the system has nobody wait.
+const NO_ROOM: Duration = Duration::from_millis(1);
 /// How long a process that was killed is waited for.
 const REAPED: Duration = Duration::from_secs(1);
 /// Those that use a worker beside one for each core: what connects and disconnects, jobs, and what operators ask.
@@ -97,7 +97,7 @@ impl Supervisor {
         loop {
             // Whatever else there is to do.
             if self.is_late() {
-                self.bury(TOO_LONG);
+                self.bury_late();
             }
             match self.next() {
                 Ok(Order::Call(message, waiting, _queued)) => self.call(&message, waiting),
@@ -153,8 +153,9 @@ impl Supervisor {
                 Err(NotSent::Full(given_back)) => {
                     waiting = given_back;
                     if self.is_late() {
-                        self.bury(TOO_LONG);
+                        self.bury_late();
                     }
+                    thread::sleep(NO_ROOM);
                 }
                 // Not while it is the one that runs.
                 Err(NotSent::Ended(given_back)) => {
@@ -179,7 +180,7 @@ impl Supervisor {
                     self.worker = Some(running);
                 }
                 Err(error) => {
-                    self.died();
+                    self.count_death();
                     tracing::error!(module = %self.program.module.display(), %error, "an HSM worker does not start");
                     return Err(error);
                 }
@@ -210,15 +211,25 @@ impl Supervisor {
 
     /// Ends a worker that is of no more use, and tells all that wait for it.
     fn bury(&mut self, why: &str) {
-        if self.worker.is_some() {
-            tracing::error!(module = %self.program.module.display(), why, "an HSM worker was ended");
-            self.died();
-        }
-        self.end(why == TOO_LONG);
+        self.died(why);
+        self.end(false);
     }
 
-    fn died(&mut self) {
-        // Before anybody is told, so that whoever is finds it counted.
+    /// Ends one that has not answered in time.
+    fn bury_late(&mut self) {
+        self.died("a call took too long");
+        self.end(true);
+    }
+
+    /// Before anybody is told, so that whoever is finds it counted.
+    fn died(&mut self, why: &str) {
+        if self.worker.is_some() {
+            tracing::error!(module = %self.program.module.display(), why, "an HSM worker was ended");
+            self.count_death();
+        }
+    }
+
+    fn count_death(&mut self) {
         self.deaths.fetch_add(1, Ordering::Release);
         self.backoff.died(Instant::now());
     }

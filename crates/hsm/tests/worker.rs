@@ -46,6 +46,14 @@ fn worker(tokens: &Tokens, module: impl AsRef<Path>, limits: Limits) -> Worker {
     Worker::new(program(tokens, module), limits).unwrap()
 }
 
+/// One that is logged in to the first token, with a key in it.
+async fn keyed_worker(tokens: &Tokens, module: impl AsRef<Path>, limits: Limits) -> Worker {
+    let worker = worker(tokens, module, limits);
+    worker.log_in(tokens.serial(0), &PIN.into()).await.unwrap();
+    worker.generate(tokens.serial(0), ID, "label").await.unwrap();
+    worker
+}
+
 /// Waits until a call is answered with something else than that the worker is left alone after its death.
 async fn once_restarted<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     let until = Instant::now() + Duration::from_secs(60);
@@ -212,10 +220,7 @@ async fn a_worker_is_gone_when_nobody_wants_it_and_its_environment_is_its_own() 
 #[tokio::test]
 async fn many_calls_at_once_share_the_sessions() {
     let tokens = Tokens::new(&[Some(PIN)]);
-    let worker = worker(&tokens, MODULE, PATIENT);
-    let serial = tokens.serial(0);
-    worker.log_in(serial, &PIN.into()).await.unwrap();
-    worker.generate(serial, ID, "label").await.unwrap();
+    let (worker, serial) = (keyed_worker(&tokens, MODULE, PATIENT).await, tokens.serial(0));
     let sealed = encrypt_at_once(&worker, serial, 200, b"aad").await;
     let ivs: HashSet<_> = sealed.into_iter().map(|sealed| sealed.unwrap().iv).collect();
     assert_eq!(ivs.len(), 200);
@@ -226,10 +231,7 @@ async fn calls_wait_for_room_on_the_way_to_the_worker() {
     let tokens = Tokens::new(&[Some(PIN)]);
     let shim = Shim::new(&tokens);
     let limits = Limits { call: Duration::from_secs(5), ..PATIENT };
-    let worker = worker(&tokens, shim.module(), limits);
-    let serial = tokens.serial(0);
-    worker.log_in(serial, &PIN.into()).await.unwrap();
-    worker.generate(serial, ID, "label").await.unwrap();
+    let (worker, serial) = (keyed_worker(&tokens, shim.module(), limits).await, tokens.serial(0));
     // The socket does not hold as many such calls as the worker has not received yet.
     let aad = vec![7; 100 * 1024];
     shim.order("C_Encrypt", "wait 20");
@@ -255,10 +257,8 @@ async fn callers_that_go_on_take_no_room_from_those_that_wait_for_it() {
     let tokens = Tokens::new(&[Some(PIN)]);
     let shim = Shim::new(&tokens);
     let limits = Limits { call: Duration::from_secs(5), ..PATIENT };
-    let worker = Arc::new(worker(&tokens, shim.module(), limits));
+    let worker = Arc::new(keyed_worker(&tokens, shim.module(), limits).await);
     let serial = tokens.serial(0);
-    worker.log_in(serial, &PIN.into()).await.unwrap();
-    worker.generate(serial, ID, "label").await.unwrap();
     let deaths = worker.deaths();
     shim.order("C_Encrypt", "wait 10");
     let mut callers = tokio::task::JoinSet::new();
@@ -267,12 +267,18 @@ async fn callers_that_go_on_take_no_room_from_those_that_wait_for_it() {
     for _ in 0..150 {
         let (worker, serial) = (Arc::clone(&worker), serial.to_owned());
         callers.spawn(async move {
+            let mut calls = 0;
             while Instant::now() < until {
                 worker.encrypt(&serial, ID, IvMode::Caller, b"plaintext", &[7; 100 * 1024]).await.unwrap();
+                calls += 1;
             }
+            calls
         });
     }
-    callers.join_all().await;
+    let calls = callers.join_all().await;
+    // All have their turn: without it some had six times the calls of others.
+    let (least, most) = (calls.iter().min().unwrap(), calls.iter().max().unwrap());
+    assert!(*most <= 2 * least, "from {least} to {most} calls each");
     assert_eq!(worker.deaths(), deaths);
 }
 
