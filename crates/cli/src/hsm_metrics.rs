@@ -3,9 +3,10 @@
 //! Labels are names of the configuration, so that there are never more than HSMs in it; and the ids of key stores, for as long
 //! as they are connected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use trent_domain::key_store::KeyStoreId;
 use trent_hsm::{Called, Observer};
 use trent_protocol::Operation;
@@ -25,12 +26,20 @@ pub(crate) struct HsmMetrics {
     took: Family<[(&'static str, String); 3], Histogram>,
     up: Family<[(&'static str, String); 2], Gauge>,
     throttled: Family<[(&'static str, String); 3], Counter>,
+    /// The HSMs of the configuration, by cluster. Only of these it is said whether they are up.
+    known: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
 }
 
 impl Default for HsmMetrics {
     fn default() -> Self {
         let took = Family::new_with_constructor(histogram as fn() -> Histogram);
-        Self { requests: Family::default(), took, up: Family::default(), throttled: Family::default() }
+        Self {
+            requests: Family::default(),
+            took,
+            up: Family::default(),
+            throttled: Family::default(),
+            known: Arc::default(),
+        }
     }
 }
 
@@ -76,6 +85,27 @@ impl HsmMetrics {
         }
     }
 
+    /// Takes the names of all HSMs, by cluster, as the configuration has them from now on. Of others it is not said any more
+    /// whether they are up, even if they are still asked something; what was counted of them stays, as counters do.
+    pub(crate) fn know(&self, all: BTreeMap<String, BTreeSet<String>>) {
+        let mut known = self.known.lock();
+        for (cluster, hsms) in &*known {
+            let stays = |hsm: &String| all.get(cluster).is_some_and(|hsms| hsms.contains(hsm));
+            for hsm in hsms.iter().filter(|hsm| !stays(hsm)) {
+                self.up.remove(&up_labels(cluster, hsm));
+            }
+        }
+        *known = all;
+    }
+
+    fn is_up(&self, cluster: &str, hsm: &str, is_up: bool) {
+        // Under the lock: what is forgotten meanwhile must not come back.
+        let known = self.known.lock();
+        if known.get(cluster).is_some_and(|hsms| hsms.contains(hsm)) {
+            self.up.get_or_create(&up_labels(cluster, hsm)).set(i64::from(is_up));
+        }
+    }
+
     /// Whoever counts the calls of a worker: of a cluster whose HSMs have these names, by the serial numbers of their tokens.
     pub(crate) fn of(&self, cluster: &str, names: BTreeMap<String, String>) -> Arc<dyn Observer> {
         Arc::new(Counting { metrics: self.clone(), cluster: cluster.to_owned(), names })
@@ -89,6 +119,10 @@ fn throttle_labels(store: &KeyStoreId, operation: &str) -> [(&'static str, Strin
         ("KmsOperation", operation.to_owned()),
         ("KeySpec", "SYMMETRIC_DEFAULT".to_owned()),
     ]
+}
+
+fn up_labels(cluster: &str, hsm: &str) -> [(&'static str, String); 2] {
+    [("cluster", cluster.to_owned()), ("hsm", hsm.to_owned())]
 }
 
 struct Counting {
@@ -107,9 +141,9 @@ impl Observer for Counting {
         let kind = ("operation", own(operation.name()));
         let labels = [cluster.clone(), hsm.clone(), kind.clone(), ("result", own(result))];
         self.metrics.requests.get_or_create(&labels).inc();
-        self.metrics.took.get_or_create(&[cluster.clone(), hsm.clone(), kind]).observe(took.as_secs_f64());
+        self.metrics.took.get_or_create(&[cluster, hsm, kind]).observe(took.as_secs_f64());
         let is_up = !error.is_some_and(trent_hsm::Error::is_outage);
-        self.metrics.up.get_or_create(&[cluster, hsm]).set(i64::from(is_up));
+        self.metrics.is_up(&self.cluster, name, is_up);
         log(&self.cluster, name, call, result);
     }
 }
@@ -137,6 +171,11 @@ mod tests {
     fn calls_are_counted_by_hsm_and_an_outage_is_told_apart_from_an_answer() {
         let (metrics, all) = (HsmMetrics::default(), Metrics::new());
         metrics.register(&all);
+        let configured = |hsms: &[&str]| {
+            let hsms = hsms.iter().map(|&hsm| hsm.to_owned()).collect();
+            metrics.know([("cluster-1".to_owned(), hsms)].into());
+        };
+        configured(&["hsm-a", "hsm-b"]);
         let names =
             BTreeMap::from([("s1".to_owned(), "hsm-a".to_owned()), ("s2".to_owned(), "hsm-b".to_owned())]);
         let observer = metrics.of("cluster-1", names);
@@ -165,6 +204,17 @@ mod tests {
         call("s2", None);
         shows(&format!("trent_hsm_up{{{b}}} 1"));
         assert!(!all.encode().unwrap().contains("somebody"));
+        // One is taken out of the configuration, and still asked something.
+        configured(&["hsm-a"]);
+        call("s2", Some(Error::TimedOut));
+        let text = all.encode().unwrap();
+        assert!(!text.contains(&format!("trent_hsm_up{{{b}}}")), "{text}");
+        shows(&format!("trent_hsm_up{{{a}}} 1"));
+        shows(&format!("trent_hsm_requests_total{{{b},operation=\"encrypt\",result=\"timed_out\"}} 2"));
+        // It is back.
+        configured(&["hsm-a", "hsm-b"]);
+        call("s2", None);
+        shows(&format!("trent_hsm_up{{{b}}} 1"));
     }
 
     #[test]

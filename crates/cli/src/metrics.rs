@@ -176,6 +176,7 @@ mod tests {
         // Families without members are not shown.
         let hsms = HsmMetrics::default();
         hsms.register(&metrics);
+        hsms.know([("one".to_owned(), ["hsm".to_owned()].into())].into());
         hsms.of("one", [("serial".to_owned(), "hsm".to_owned())].into()).called(&called());
         let text = metrics.encode().unwrap();
         let book = include_str!("../../../docs/book/metrics.md");

@@ -33,6 +33,9 @@ pub(super) struct Told {
 
 impl Configured {
     pub(super) fn new(section: &HsmSection, clusters: &[RegisteredCluster], metrics: &HsmMetrics) -> Self {
+        let hsms = |cluster: &ClusterSection| cluster.hsms.iter().map(|hsm| hsm.id.clone()).collect();
+        let clusters_hsms = section.cluster.iter().map(|cluster| (cluster.cluster_id.clone(), hsms(cluster)));
+        metrics.know(clusters_hsms.collect());
         let reached = section.cluster.iter().map(|cluster| {
             let registered = clusters.iter().find(|known| known.id == cluster.cluster_id).cloned();
             let reached = Reached::new(section, cluster);

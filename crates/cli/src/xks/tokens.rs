@@ -87,6 +87,8 @@ impl ConfiguredTokens {
                 )));
             }
         }
+        // They are in no cluster.
+        metrics.know([(String::new(), tokens.keys().cloned().collect())].into());
         Ok(Self { tokens, random })
     }
 

@@ -14,7 +14,7 @@ use trent_testkit::{Client, Signer};
 use crate::hsm::{CLUSTER, PASSWORD, PATIENCE, World, reload};
 use crate::hsm_keys::{create_key, once};
 use crate::hsm_logins::{CALLERS, encrypt_at_once, workers};
-use crate::support::{ACCESS_KEY, Ask, SECRET};
+use crate::support::{ACCESS_KEY, Ask, SECRET, Server, exchange};
 
 const OTHER_CLUSTER: &str = "cluster-765zyxwvuTS";
 
@@ -60,11 +60,13 @@ fn what_changes_of_a_cluster_is_in_force_at_once_and_nobody_fails_for_it() {
     let (none, _) = good.split_once("[[hsm.cluster]]").unwrap();
     let log_outs = || server.log().matches("HSMs are logged out of").count();
     let (before, until) = (log_outs(), Instant::now() + PATIENCE);
+    assert_eq!(told_to_be_up(&server), 2);
     reload(&server, &config, none);
     while log_outs() == before {
         assert!(Instant::now() < until, "{}", server.log());
         thread::sleep(Duration::from_millis(5));
     }
+    assert_eq!(told_to_be_up(&server), 0, "nobody is to be alarmed by what is not there any more");
     let asked = Instant::now();
     assert_eq!(encrypt_at_once(&server, key), [400; CALLERS], "{}", server.log());
     assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
@@ -82,6 +84,12 @@ fn what_changes_of_a_cluster_is_in_force_at_once_and_nobody_fails_for_it() {
     assert_eq!(encrypt_at_once(&server, key), [200; CALLERS], "{}", server.log());
     assert_eq!(workers(&server), running);
     server.stop();
+}
+
+/// Of how many HSMs the metrics say whether they are up.
+fn told_to_be_up(server: &Server) -> usize {
+    let (_, metrics) = exchange(server.ops, "GET", "/metrics", &[("host", b"ops")], b"");
+    metrics.lines().filter(|line| line.starts_with("trent_hsm_up{")).count()
 }
 
 /// Does something while many encrypt, none of whom fails.
