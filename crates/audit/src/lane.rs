@@ -99,10 +99,13 @@ impl Lane {
         queue.pushed += 1;
         let ticket = queue.pushed;
         // Before the writer can take the record away: what waits must never be counted below nothing.
-        self.shared.queue(end - start);
+        let is_awaited = self.shared.queue(end - start);
         // Under the lock: a writer that looks no more by itself has said so before it looked here for the last time.
         let is_looked_for = queue.ends.len() < UNTOLD_MAX && self.shared.looks_by_itself();
         drop(queue);
+        if is_awaited {
+            self.shared.wake();
+        }
         if is_looked_for && UNTOLD.get().is_some() {
             UNTOLD.set(Some(true));
         } else {

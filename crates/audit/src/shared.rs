@@ -1,11 +1,12 @@
 //! What the lanes and the writer share.
 
 use std::sync::atomic::{
-    AtomicBool, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
-    Ordering::Release,
+    AtomicBool, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+    Ordering::SeqCst,
 };
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::Thread;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use crate::chain::Checkpoint;
 use crate::lane::Lane;
@@ -23,6 +24,10 @@ pub(crate) struct Shared {
     failing: AtomicBool,
     stopping: AtomicBool,
     queued: AtomicUsize,
+    /// Records that wait.
+    waiting: AtomicUsize,
+    /// How many of them the writer waits for; 0 while it waits for none.
+    awaited: AtomicUsize,
     writer: OnceLock<Thread>,
     lanes: Mutex<Vec<Lane>>,
     newest: Mutex<Option<Checkpoint>>,
@@ -58,7 +63,9 @@ pub struct Stats {
     pub unrecorded: u64,
     /// Batches that standard output did not take.
     pub undelivered: u64,
-    /// Bytes that wait for the writer.
+    /// Records that wait for the writer.
+    pub queued_records: u64,
+    /// Their bytes.
     pub queued_bytes: u64,
     /// Microseconds that the last batch took from the writer's first look to the end of the sync.
     pub lag_micros: u64,
@@ -76,16 +83,30 @@ impl Shared {
         !self.failing.load(Relaxed) && self.queued.load(Relaxed) < QUEUED_BYTES_MAX
     }
 
-    /// Counts bytes that wait from now on.
-    pub(crate) fn queue(&self, bytes: usize) {
+    /// Counts a record of as many bytes that waits from now on. Gives whether it is the last that the writer waits for, which
+    /// is to be woken then.
+    pub(crate) fn queue(&self, bytes: usize) -> bool {
         self.queued.fetch_add(bytes, Relaxed);
+        self.waiting.fetch_add(1, SeqCst) + 1 == self.awaited.load(SeqCst)
     }
 
-    /// Tells the writer that something waits.
+    /// Tells the writer that something waits. It need not be woken while it waits for more: it looks afterwards.
     pub(crate) fn announce(&self) {
-        if !self.pending.swap(true, AcqRel) {
+        if !self.pending.swap(true, SeqCst) && self.awaited.load(SeqCst) == 0 {
             self.wake();
         }
+    }
+
+    /// Lets the writer wait until as many records wait for it, but no longer than this. Gives whether they do.
+    pub(crate) fn await_records(&self, count: usize, longest: Duration) -> bool {
+        let began = Instant::now();
+        self.awaited.store(count, SeqCst);
+        while self.waiting.load(SeqCst) < count && !self.is_stopping() {
+            let Some(left) = longest.checked_sub(began.elapsed()) else { break };
+            thread::park_timeout(left);
+        }
+        self.awaited.store(0, SeqCst);
+        self.waiting.load(SeqCst) >= count
     }
 
     /// Whether the writer looks at the lanes every now and then without being told. Read with a lane locked.
@@ -100,10 +121,11 @@ impl Shared {
 
     /// Whether anything was announced since the last time.
     pub(crate) fn take_pending(&self) -> bool {
-        self.pending.swap(false, AcqRel)
+        self.pending.swap(false, SeqCst)
     }
 
-    pub(crate) fn taken(&self, bytes: usize) {
+    pub(crate) fn taken(&self, records: usize, bytes: usize) {
+        self.waiting.fetch_sub(records, SeqCst);
         self.queued.fetch_sub(bytes, Relaxed);
     }
 
@@ -144,15 +166,75 @@ impl Shared {
             failures: failures.load(Relaxed),
             unrecorded: unrecorded.load(Relaxed),
             undelivered: undelivered.load(Relaxed),
+            queued_records: self.waiting.load(Relaxed) as u64,
             queued_bytes: self.queued.load(Relaxed) as u64,
             lag_micros: lag_micros.load(Relaxed),
             failing: self.failing.load(Relaxed),
         }
     }
 
-    fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(writer) = self.writer.get() {
             writer.unpark();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const NEVER: Duration = Duration::from_secs(60);
+
+    /// What a writer does that waits for as many records, and how long it has waited.
+    fn waiting(count: usize, longest: Duration) -> (Arc<Shared>, thread::JoinHandle<(bool, Duration)>) {
+        let shared = Arc::new(Shared::new(true));
+        let writer = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            writer.set_writer(thread::current());
+            let began = Instant::now();
+            (writer.await_records(count, longest), began.elapsed())
+        });
+        while shared.awaited.load(SeqCst) == 0 && !thread.is_finished() {
+            thread::yield_now();
+        }
+        (shared, thread)
+    }
+
+    #[test]
+    fn the_writer_waits_until_as_many_records_wait() {
+        let (shared, writer) = waiting(3, NEVER);
+        for _ in 0..2 {
+            assert!(!shared.queue(100), "two are not three");
+            shared.announce();
+        }
+        thread::sleep(Duration::from_millis(100));
+        assert!(!writer.is_finished());
+        assert!(shared.queue(100));
+        shared.wake();
+        let (are_there, waited) = writer.join().unwrap();
+        assert!(are_there && waited < NEVER / 2);
+        assert!(!shared.queue(100), "it is told once");
+        // What was announced meanwhile is not forgotten, and what comes from now on is told at once.
+        assert!(shared.take_pending());
+        assert_eq!(shared.awaited.load(SeqCst), 0);
+        shared.taken(4, 400);
+        let stats = shared.stats();
+        assert_eq!((stats.queued_records, stats.queued_bytes), (0, 0));
+    }
+
+    #[test]
+    fn the_writer_waits_no_longer_than_it_is_to_nor_when_it_is_to_stop() {
+        let longest = Duration::from_millis(50);
+        let (shared, writer) = waiting(3, longest);
+        shared.queue(100);
+        let (are_there, waited) = writer.join().unwrap();
+        assert!(!are_there && (longest..NEVER).contains(&waited));
+        let (shared, writer) = waiting(3, NEVER);
+        shared.stop();
+        let (are_there, waited) = writer.join().unwrap();
+        assert!(!are_there && waited < NEVER / 2);
     }
 }

@@ -20,9 +20,12 @@ use crate::shared::Shared;
 const RETRY: Duration = Duration::from_millis(200);
 /// A batch of as many records was that of a crowd: callers who send the next request when they have the answer. To
 /// wait for them costs each a moment, and a sync costs as much of the processor as two requests.
-const CROWD: u64 = 8;
-/// How long after a batch the next waits for a crowd. About as long as a sync takes: the disk is at rest half the time.
-const CROWD_GATHERS: Duration = Duration::from_micros(300);
+const CROWD: usize = 12;
+/// How long the writer waits for a crowd, whatever its size, and for each of it: longer than it takes two cores to answer as many
+/// callers and to do what they send next.
+const CROWD_RETURNS: (Duration, Duration) = (Duration::from_micros(200), Duration::from_micros(25));
+/// How long it waits at most.
+const CROWD_RETURNS_MAX: Duration = Duration::from_millis(2);
 /// Batches that standard output may be behind.
 const OUTPUT_BATCHES_MAX: usize = 256;
 
@@ -36,8 +39,10 @@ pub(crate) struct Writer {
     pub(crate) pace: Pace,
     pub(crate) output: Option<SyncSender<Vec<u8>>>,
     batch: Batch,
-    /// How many records the batch had that was written last.
-    last_count: u64,
+    /// How many records lanes had for the batch that was written last; 0 where nobody is waited for after it.
+    crowd: usize,
+    /// Whether the last crowd that was waited for did not come back.
+    is_crowd_gone: bool,
     since_checkpoint: u64,
     last_checkpoint: Instant,
 }
@@ -89,7 +94,8 @@ impl Writer {
             pace,
             output: None,
             batch: Batch { first: head.sequence, ..Batch::default() },
-            last_count: 0,
+            crowd: 0,
+            is_crowd_gone: false,
             since_checkpoint: 0,
             last_checkpoint: Instant::now(),
         }
@@ -116,9 +122,9 @@ impl Writer {
             }
             self.gather();
             let is_any = self.round(false);
-            self.await_crowd();
+            let is_back = self.await_crowd();
             // Once more after saying that no more is looked: see `Lane::push`.
-            looks_now = looks && !is_any;
+            looks_now = is_back || (looks && !is_any);
             looks = is_any;
             self.shared.set_looking(looks);
         }
@@ -136,11 +142,18 @@ impl Writer {
         }
     }
 
-    /// Lets those come back who were just answered, if they were many. Not while parked: nobody need wake this thread.
-    fn await_crowd(&mut self) {
-        if matches!(self.pace.gather, Gather::Crowd) && std::mem::take(&mut self.last_count) >= CROWD {
-            thread::sleep(CROWD_GATHERS);
+    /// Lets those come back who were just answered, if they were many; gives whether as many records wait. Where they do not
+    /// come in time, callers have a pace of their own: they are not waited for after the next batch.
+    fn await_crowd(&mut self) -> bool {
+        let crowd = std::mem::take(&mut self.crowd);
+        if !matches!(self.pace.gather, Gather::Crowd) || crowd < CROWD {
+            return false;
         }
+        let (all, each) = CROWD_RETURNS;
+        let each = each.saturating_mul(u32::try_from(crowd).unwrap_or(u32::MAX));
+        let is_back = self.shared.await_records(crowd, all.saturating_add(each).min(CROWD_RETURNS_MAX));
+        self.is_crowd_gone = !is_back;
+        is_back
     }
 
     /// Writes what there is; says whether a lane had anything.
@@ -148,7 +161,7 @@ impl Writer {
         let started = Instant::now();
         // Before the lanes are looked at: what is announced from here on is looked at in the next round.
         self.shared.take_pending();
-        let taken = self.take();
+        let (taken, records) = self.take();
         if last {
             self.sign("AuditStopped", b"");
         } else if self.checkpoint_is_due() || (self.journal.is_full() && self.batch.checkpoint.is_none()) {
@@ -167,6 +180,7 @@ impl Writer {
                     tracing::info!("the audit trail can be written again; requests are answered again");
                 }
                 taken.iter().for_each(|(lane, upto)| lane.publish(*upto));
+                self.crowd = if std::mem::take(&mut self.is_crowd_gone) { 0 } else { records };
             }
             Err(error) => {
                 self.shared.counters.failures.fetch_add(1, Relaxed);
@@ -179,10 +193,10 @@ impl Writer {
         !taken.is_empty()
     }
 
-    /// Takes the records of all lanes into the batch.
-    fn take(&mut self) -> Vec<(Lane, u64)> {
+    /// Takes the records of all lanes into the batch; gives up to which of each lane, and how many they are.
+    fn take(&mut self) -> (Vec<(Lane, u64)>, usize) {
         let lanes = self.shared.lanes().clone();
-        let mut taken = Vec::with_capacity(lanes.len());
+        let (mut taken, mut count) = (Vec::with_capacity(lanes.len()), 0);
         for lane in lanes {
             let mut queue = lane.queue();
             if queue.ends.is_empty() {
@@ -200,11 +214,12 @@ impl Writer {
                 self.since_checkpoint += 1;
                 start = end;
             }
-            self.shared.taken(start);
+            self.shared.taken(ends.len(), start);
+            count += ends.len();
             lane.queue().give_back((records, ends));
             taken.push((lane, upto));
         }
-        taken
+        (taken, count)
     }
 
     /// Appends a signed event of the trail itself.
@@ -233,7 +248,6 @@ impl Writer {
         if let Some(checkpoint) = self.batch.checkpoint {
             *self.shared.newest() = Some(checkpoint);
         }
-        self.last_count = self.batch.count;
         self.batch = Batch { first: self.head.sequence, ..Batch::default() };
         self.shared.durable.store(self.head.sequence, Release);
         match &self.output {
