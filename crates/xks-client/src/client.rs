@@ -240,7 +240,7 @@ impl From<WireError> for Failure {
     fn from(error: WireError) -> Self {
         match error {
             WireError::Unreachable(why) => Self::Unreachable(why),
-            WireError::ConnectTimeout => Self::Unreachable(error.to_string()),
+            WireError::ConnectTimeout | WireError::Cut(_) => Self::Unreachable(error.to_string()),
             WireError::Tls(why) => Self::Tls(why),
             WireError::Timeout => Self::Timeout,
             WireError::Broken(why) => Self::Malformed(why),

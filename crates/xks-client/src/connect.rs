@@ -72,7 +72,7 @@ pub(crate) async fn connect(
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| WireError::Tls("the host is no name that a certificate can have".to_owned()))?;
     let connecting = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
-    let stream = connecting.map_err(|error| WireError::Tls(error.to_string()))?;
+    let stream = connecting.map_err(|error| not_secured(&error))?;
     let peer = peer(&stream);
     let sender = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => over_http2(stream).await,
@@ -110,6 +110,14 @@ async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, WireError> {
         }
     }
     Err(WireError::Unreachable(why))
+}
+
+/// Why a handshake failed: TLS says why, or else the connection was cut, as by a proxy that dies or a balancer with none behind it.
+fn not_secured(error: &std::io::Error) -> WireError {
+    match error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) {
+        true => WireError::Tls(error.to_string()),
+        false => WireError::Cut(error.to_string()),
+    }
 }
 
 fn peer(stream: &TlsStream<TcpStream>) -> Peer {

@@ -8,7 +8,7 @@ use trent_xks::ErrorName;
 pub enum Failure {
     /// The proxy answered with an error. Its message is for the log alone.
     Proxy(ErrorName, Option<String>),
-    /// No connection: DNS or TCP.
+    /// No connection: DNS or TCP, or one that was cut before TLS was there.
     Unreachable(String),
     /// No TLS.
     Tls(String),

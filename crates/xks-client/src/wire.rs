@@ -91,6 +91,9 @@ pub enum WireError {
     /// TLS.
     #[error("no TLS: {0}")]
     Tls(String),
+    /// The connection ended in the middle of the TLS handshake, and nobody said why.
+    #[error("the connection was cut: {0}")]
+    Cut(String),
     /// Connected, and then no answer in time.
     #[error("no answer in time")]
     Timeout,

@@ -50,6 +50,20 @@ async fn a_proxy_that_demands_a_certificate_is_shown_one_and_another_is_a_failur
 }
 
 #[tokio::test]
+async fn a_connection_that_is_cut_is_no_failure_of_tls_and_a_proxy_without_tls_is_one() {
+    let authority = Authority::new();
+    for manner in [Manner::HangsUp, Manner::Resets, Manner::SpeaksHttp] {
+        let proxy = Proxy::start(&authority, manner, None).await;
+        let failure = proxy.client(ClientOf::new(&authority)).health("KmsHealthCheck", "1").await.unwrap_err();
+        match manner {
+            Manner::SpeaksHttp => assert!(matches!(failure, Failure::Tls(_)), "{failure:?}"),
+            _ => assert!(matches!(failure, Failure::Unreachable(_)), "{manner:?}: {failure:?}"),
+        }
+        assert_eq!(proxy.count(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_that_speaks_again_is_asked_again_whatever_it_says() {
     let authority = Authority::new();
     let proxy = Proxy::start(&authority, Manner::HangsThenBabbles, None).await;

@@ -61,6 +61,12 @@ pub(crate) enum Manner {
     Answers,
     /// Takes connections and speaks TLS, and says nothing more until it babbles, which is not HTTP.
     HangsThenBabbles,
+    /// Closes connections when TLS has begun.
+    HangsUp,
+    /// Closes connections at once, what they sent unread: they are reset.
+    Resets,
+    /// Answers that it does not speak TLS.
+    SpeaksHttp,
 }
 
 /// A proxy that runs until it is dropped.
@@ -190,7 +196,7 @@ async fn serve(
     manner: Manner,
     (requests, babbles): (Arc<AtomicUsize>, Arc<AtomicBool>),
 ) {
-    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let Some(stream) = handshake(&acceptor, stream, manner).await else { return };
     let mut stream = BufReader::new(stream);
     while let Some(path) = request(&mut stream).await {
         requests.fetch_add(1, SeqCst);
@@ -211,6 +217,24 @@ async fn serve(
             return;
         }
     }
+}
+
+async fn handshake(
+    acceptor: &TlsAcceptor,
+    mut stream: TcpStream,
+    manner: Manner,
+) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    let mut hello = [0; 2048];
+    match manner {
+        Manner::Answers | Manner::HangsThenBabbles => return acceptor.accept(stream).await.ok(),
+        Manner::HangsUp => _ = stream.read(&mut hello).await,
+        Manner::Resets => stream.readable().await.unwrap(),
+        Manner::SpeaksHttp => {
+            let _ = stream.read(&mut hello).await;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    }
+    None
 }
 
 const HEALTH: &str = r#"{"xksProxyFleetSize":1,"xksProxyVendor":"a","xksProxyModel":"b","ekmVendor":"c",
