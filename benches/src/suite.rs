@@ -74,6 +74,15 @@ impl Suite {
             report.add(Figure::of(format!("{name}: CPU per request"), &cpu, "x before"));
             let rate = pairs.ratios(|sample| sample.per_second);
             report.add(Figure::of(format!("{name}: requests per second"), &rate, "x before"));
+            // Callers with a pace of their own, which both can keep up with.
+            let per_second =
+                pairs.medians(|sample| sample.per_second).into_iter().fold(f64::MAX, f64::min) / 2.0;
+            let half = Pairs::run(base, other, self.pairs, [Pace::Open { per_second, time: self.run }; 2])?;
+            for (what, of) in LATENCIES {
+                let [was, is] = half.medians(of);
+                println!("        {name}: {what} at {per_second:.0}/s {was:.0} us, now {is:.0}");
+                report.add(Figure::of(format!("{name}: {what} at half load"), &half.ratios(of), "x before"));
+            }
         }
         before.stop()?;
         after.stop()
@@ -187,6 +196,9 @@ const ABSOLUTE: [Absolute; 4] = [
     ("p50 at saturation", "us", |sample| sample.p50_micros),
     ("p99 at saturation", "us", |sample| sample.p99_micros),
 ];
+
+const LATENCIES: [(&str, fn(&Sample) -> f64); 2] =
+    [("p50", |sample| sample.p50_micros), ("p99", |sample| sample.p99_micros)];
 
 /// A trent on a data directory that is made anew.
 pub(crate) fn fresh_server(trent: &Path, data_dir: &Path) -> Result<Server> {

@@ -157,6 +157,10 @@ fn is_path(text: &str) -> bool {
 /// Appends members to an object that may be there already.
 fn extend(json: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_, Camel<'_>>)) {
     let before = json.len();
+    if before == 0 {
+        // The id of a key's material has 84 bytes with its name, and most have nothing else.
+        json.reserve(96);
+    }
     object(json, fill);
     if json.ends_with(b"{}") {
         json.truncate(before);

@@ -43,6 +43,7 @@ pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Members<'_, '_>)) {
 
 /// Appends `,"name":` and a text.
 pub(crate) fn text(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.reserve(name.len() + value.len() + 6);
     name_of(out, name);
     value.encode_into(out);
 }

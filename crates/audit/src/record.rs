@@ -2,6 +2,7 @@
 //!
 //! What is written here ends before the closing brace. The journal appends the record's place in the chain and closes it.
 
+use std::io::Write;
 use std::net::IpAddr;
 
 use trent_domain::identifier::Region;
@@ -299,7 +300,10 @@ pub(crate) fn what(out: &mut Vec<u8>, at: Timestamp, source: &str, name: &str, r
 pub(crate) fn client(out: &mut Vec<u8>, client: &Client<'_>, service: Option<&str>) {
     match (service, client.source) {
         (Some(service), _) => text(out, "sourceIPAddress", service),
-        (None, Some(source)) => text(out, "sourceIPAddress", &source.to_string()),
+        (None, Some(source)) => {
+            // Without a text in between. Writing to a buffer does not fail.
+            let _ = write!(out, ",\"sourceIPAddress\":\"{source}\"");
+        }
         (None, None) => text(out, "sourceIPAddress", "AWS Internal"),
     }
     text(out, "userAgent", cut(client.user_agent.unwrap_or_default()));

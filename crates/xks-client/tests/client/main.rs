@@ -54,7 +54,8 @@ async fn a_connection_that_is_cut_is_no_failure_of_tls_and_a_proxy_without_tls_i
     let authority = Authority::new();
     for manner in [Manner::HangsUp, Manner::Resets, Manner::SpeaksHttp] {
         let proxy = Proxy::start(&authority, manner, None).await;
-        let failure = proxy.client(ClientOf::new(&authority)).health("KmsHealthCheck", "1").await.unwrap_err();
+        let failure =
+            proxy.client(ClientOf::new(&authority)).health("KmsHealthCheck", "1").await.unwrap_err();
         match manner {
             Manner::SpeaksHttp => assert!(matches!(failure, Failure::Tls(_)), "{failure:?}"),
             _ => assert!(matches!(failure, Failure::Unreachable(_)), "{manner:?}: {failure:?}"),
