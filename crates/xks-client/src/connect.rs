@@ -20,7 +20,7 @@ use tokio_rustls::client::TlsStream;
 use trent_crypto::certificate::Certificate;
 
 use crate::network::Network;
-use crate::wire::{Peer, WireError, broken};
+use crate::wire::{Peer, WireError, broken, is_of_tls};
 
 /// One end of an open connection.
 pub(crate) enum Sender {
@@ -112,9 +112,11 @@ async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, WireError> {
     Err(WireError::Unreachable(why))
 }
 
-/// Why a handshake failed: TLS says why, or else the connection was cut, as by a proxy that dies or a balancer with none behind it.
+/// Why a handshake failed: TLS says why, or else the connection was cut, as by a proxy that dies or a balancer with
+/// none behind it.
 fn not_secured(error: &std::io::Error) -> WireError {
-    match error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) {
+    // What is wrong at this end, before anything is sent, has no kind of its own.
+    match is_of_tls(error) || error.kind() == ErrorKind::Other {
         true => WireError::Tls(error.to_string()),
         false => WireError::Cut(error.to_string()),
     }

@@ -4,7 +4,7 @@
 //! request and its response would each wait until that thread is awake.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
@@ -250,14 +250,19 @@ fn closes(headers: &HeaderMap) -> bool {
 
 /// In TLS 1.3 a proxy that refuses the certificate of its client says so when that believes to be connected.
 pub(crate) fn broken(error: &hyper::Error) -> WireError {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    let mut next = error.source();
     while let Some(cause) = next {
-        if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        let of_connection = cause.downcast_ref::<io::Error>();
+        if let Some(error) = of_connection.filter(|error| is_of_tls(error)) {
             return WireError::Tls(error.to_string());
         }
-        // The source of such an error is that of what it wraps.
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = wrapped.map(|error| error as _).or_else(|| cause.source());
+        next = cause.source();
     }
     WireError::Broken(error.to_string())
+}
+
+/// Whether it is TLS that found what it was sent to be wrong, or was told so. Errors of rustls have this kind, and over HTTP/2
+/// nothing but that and their text is left of them.
+pub(crate) fn is_of_tls(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::InvalidData
 }

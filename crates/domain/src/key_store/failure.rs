@@ -39,7 +39,7 @@ pub enum ProxyFailure {
     Malformed,
     /// All that is behind the proxy is out of service.
     Unhealthy,
-    /// No connection: the name does not resolve, or nobody listens there.
+    /// No connection: the name does not resolve, nobody listens there, or it was cut before TLS was there.
     NotReachable,
     /// No trusted TLS connection.
     Tls,

@@ -65,6 +65,8 @@ pub(crate) enum Manner {
     HangsUp,
     /// Closes connections at once, what they sent unread: they are reset.
     Resets,
+    /// Agrees to HTTP/2, of which it speaks nothing.
+    PrefersHttp2,
     /// Answers that it does not speak TLS.
     SpeaksHttp,
 }
@@ -101,7 +103,11 @@ impl Proxy {
             }
         };
         let (chain, key) = authority.issue_for_server();
-        let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).unwrap()));
+        let mut config = builder.with_single_cert(chain, key).unwrap();
+        if manner == Manner::PrefersHttp2 {
+            config.alpn_protocols = vec![b"h2".to_vec()];
+        }
+        let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
@@ -226,7 +232,9 @@ async fn handshake(
 ) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
     let mut hello = [0; 2048];
     match manner {
-        Manner::Answers | Manner::HangsThenBabbles => return acceptor.accept(stream).await.ok(),
+        Manner::Answers | Manner::HangsThenBabbles | Manner::PrefersHttp2 => {
+            return acceptor.accept(stream).await.ok();
+        }
         Manner::HangsUp => _ = stream.read(&mut hello).await,
         Manner::Resets => stream.readable().await.unwrap(),
         Manner::SpeaksHttp => {
