@@ -197,8 +197,9 @@ const ABSOLUTE: [Absolute; 4] = [
     ("p99 at saturation", "us", |sample| sample.p99_micros),
 ];
 
-const LATENCIES: [(&str, fn(&Sample) -> f64); 2] =
-    [("p50", |sample| sample.p50_micros), ("p99", |sample| sample.p99_micros)];
+type Latency = (&'static str, fn(&Sample) -> f64);
+
+const LATENCIES: [Latency; 2] = [("p50", |sample| sample.p50_micros), ("p99", |sample| sample.p99_micros)];
 
 /// A trent on a data directory that is made anew.
 pub(crate) fn fresh_server(trent: &Path, data_dir: &Path) -> Result<Server> {

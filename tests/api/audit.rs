@@ -393,7 +393,7 @@ async fn what_operators_do_is_recorded_without_secrets() {
         (&json!("trent.admin"), &json!("AddAccessKey"))
     );
     assert_eq!(record["requestParameters"], json!({"account": ACCOUNT, "user": "admin"}));
-    assert!(!record.to_string().contains(&secret));
+    assert!(!record.to_string().contains(secret.expose()));
     let unknown = Command::DisableAccessKey { id: "AKIANOSUCHKEY0000000".to_owned() };
     assert!(matches!(kms.service.administer(unknown).await, Reply::Refused { .. }));
     assert_eq!(kms.records().pop().unwrap()["errorCode"], "Refused");

@@ -23,6 +23,7 @@ pub mod multi_region;
 pub mod operations;
 pub mod quota;
 pub mod rotation;
+pub mod secret;
 pub mod state;
 pub mod tags;
 pub mod time;

@@ -10,7 +10,7 @@ use trent_crypto::RandomError;
 use trent_database::{DatabaseError, ProxyRecord};
 use trent_keystore::StoreError;
 
-pub use wire::{Command, CredentialLine, KeyLine, Material, Reply, StoreLine};
+pub use wire::{Command, CredentialLine, KeyLine, Reply, StoreLine};
 
 use crate::manager::ManagerError;
 use crate::open::Proxy;

@@ -23,7 +23,7 @@ mod stored;
 mod tests;
 mod tokens;
 
-pub use admin::{Command, CredentialLine, KeyLine, Material, Reply, StoreLine};
+pub use admin::{Command, CredentialLine, KeyLine, Reply, StoreLine};
 pub use answer::{Answer, Request};
 pub use manager::{Answering, ExternalKey, Facts, KeyManager, ManagerError};
 pub use open::{OpenError, Parts, Proxy};

@@ -15,8 +15,8 @@ use trent_xks::response::{Decrypted, Encrypted, Health, Instance, KeyMetadata};
 use trent_xks::{Api, ErrorBody, ErrorName, ExternalKeyId, SERVICE};
 
 use crate::{
-    Answering, Command, ExternalKey, Facts, KeyManager, ManagerError, Material, NoTokens, OpenError, Parts,
-    Proxy, Reply, Request, Rules, Tokens,
+    Answering, Command, ExternalKey, Facts, KeyManager, ManagerError, NoTokens, OpenError, Parts, Proxy,
+    Reply, Request, Rules, Tokens,
 };
 
 const NOW: i64 = 1_764_000_000;
@@ -139,7 +139,7 @@ async fn add_store(proxy: &Proxy, name: &str, path: &str) -> (String, String) {
     let command =
         Command::AddStore { name: name.to_owned(), path: path.to_owned(), quota: 0, rules: Rules::default() };
     match proxy.administer(command).await {
-        Reply::NewCredential { access_key_id, secret, .. } => (access_key_id, secret),
+        Reply::NewCredential { access_key_id, secret, .. } => (access_key_id, secret.into()),
         other => panic!("{other:?}"),
     }
 }
@@ -326,18 +326,19 @@ async fn two_credentials_are_valid_at_once_and_each_for_its_store_alone() {
     assert_eq!(bench.call_as((&other.0, &other.1), "/two/kms/xks/v1/health", &about).await.0, 200);
     let added = bench.done(Command::AddCredential { store: "one".to_owned() }).await;
     let Reply::NewCredential { access_key_id, secret, .. } = added else { panic!("{added:?}") };
+    let secret = secret.expose();
     assert!(
         bench.refused(Command::AddCredential { store: "one".to_owned() }).await.contains("two credentials")
     );
     assert_eq!(bench.call(health, &about).await.0, 200);
-    assert_eq!(bench.call_as((&access_key_id, &secret), health, &about).await.0, 200);
+    assert_eq!(bench.call_as((&access_key_id, secret), health, &about).await.0, 200);
     bench.done(Command::DeleteCredential { store: "one".to_owned(), id: bench.id.clone() }).await;
     assert_eq!(bench.call(health, &about).await.0, 401);
-    let (status, body) = bench.call_as((&access_key_id, &secret), health, &about).await;
+    let (status, body) = bench.call_as((&access_key_id, secret), health, &about).await;
     assert!(status == 200 && Health::parse(&body).unwrap().is_serving());
     let file = bench.done(Command::Configuration { store: "one".to_owned() }).await;
     let Reply::Configuration { file } = file else { panic!("{file:?}") };
-    let file = trent_xks::ProxyConfiguration::parse(file.as_bytes()).unwrap();
+    let file = trent_xks::ProxyConfiguration::parse(file.expose().as_bytes()).unwrap();
     assert_eq!(file.credential.secret.expose(), secret.as_bytes());
     // The last one stays.
     bench.refused(Command::DeleteCredential { store: "one".to_owned(), id: access_key_id }).await;
@@ -408,14 +409,7 @@ async fn imported_material_must_have_256_bits_and_is_shown_nowhere() {
         let Command::AddKey { store, usage, rules, .. } = add_key("one", "in", &["ENCRYPT"]) else {
             panic!()
         };
-        Command::AddKey {
-            store,
-            id: None,
-            usage,
-            rules,
-            material: Some(Material(text.to_owned())),
-            token: None,
-        }
+        Command::AddKey { store, id: None, usage, rules, material: Some(text.to_owned().into()), token: None }
     };
     for bad in ["", "AAAA", "no"] {
         assert!(bench.refused(import(bad)).await.contains("32 bytes"));

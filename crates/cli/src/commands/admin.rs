@@ -107,10 +107,12 @@ fn text(reply: Reply) -> String {
                 .map(|line| [line.serial_number, owner(&line.owner), line.managed.to_string()]),
         ),
         Reply::NewMfaDevice { serial_number, key, uri } => {
+            let (key, uri) = (key.expose(), uri.expose());
             format!("mfa_serial = {serial_number}\nkey = {key}\n{uri}\nThe key is not shown again.\n")
         }
         Reply::NewAccessKey { id, secret } => format!(
-            "aws_access_key_id = {id}\naws_secret_access_key = {secret}\nThe secret is not shown again.\n"
+            "aws_access_key_id = {id}\naws_secret_access_key = {}\nThe secret is not shown again.\n",
+            secret.expose()
         ),
         Reply::KeyStore { id } => format!(
             "Made {id}. To connect it:\n  aws kms connect-custom-key-store --custom-key-store-id {id}\nThe proxy \
@@ -126,7 +128,7 @@ fn text(reply: Reply) -> String {
             }),
         ),
         Reply::NewToken { token, expires } => {
-            format!("{token}\nIt is good until {expires}, and not shown again.\n")
+            format!("{}\nIt is good until {expires}, and not shown again.\n", token.expose())
         }
         Reply::Done => "Done.\n".to_owned(),
         Reply::Refused { problem } => format!("{problem}\n"),

@@ -41,9 +41,9 @@ fn write_configuration(config: &Config, store: &str, output: Option<&Path>) -> R
         bail!("the proxy's answer is not understood");
     };
     match output {
-        Some(path) => write_durably(path, file.as_bytes())
+        Some(path) => write_durably(path, file.expose().as_bytes())
             .with_context(|| format!("{} cannot be written", path.display()))?,
-        None => io::stdout().write_all(file.as_bytes())?,
+        None => io::stdout().write_all(file.expose().as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -62,7 +62,7 @@ impl Running {
         };
         let metrics = Metrics::new();
         let server = Server::start(settings, Arc::clone(&service), &metrics).unwrap();
-        Self { server, metrics, service, _kms: kms, access_key: id, secret, runtime }
+        Self { server, metrics, service, _kms: kms, access_key: id, secret: secret.into(), runtime }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

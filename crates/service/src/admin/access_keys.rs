@@ -48,8 +48,7 @@ impl Service {
             Ok(transaction.put_access_key(&key)?)
         })
         .await?;
-        let secret = String::from_utf8_lossy(secret.expose()).into_owned();
-        Ok(Reply::NewAccessKey { id, secret })
+        Ok(Reply::NewAccessKey { id, secret: secret.expose().as_slice().into() })
     }
 
     pub(super) async fn set_access_key(&self, id: String, status: Status) -> Outcome {

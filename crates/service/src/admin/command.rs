@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{Kind, Owner, ProviderKeys, Record, RecordName, Status};
-use trent_protocol::SecretString;
+use trent_domain::secret::Secret;
 
 use super::explain::{Explained, Question};
 use super::key_stores::NewKeyStore;
@@ -303,43 +303,6 @@ pub enum Command {
     },
 }
 
-/// A secret in a command: wiped when dropped, and not shown.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub struct Secret(SecretString);
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(SecretString::new(text))
-    }
-}
-
-impl From<Secret> for String {
-    fn from(secret: Secret) -> Self {
-        secret.0.expose_secret().to_owned()
-    }
-}
-
-impl From<Secret> for SecretString {
-    fn from(secret: Secret) -> Self {
-        secret.0
-    }
-}
-
-impl Clone for Secret {
-    fn clone(&self) -> Self {
-        self.0.expose_secret().to_owned().into()
-    }
-}
-
-impl PartialEq for Secret {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.expose_secret() == other.0.expose_secret()
-    }
-}
-
-impl Eq for Secret {}
-
 impl Command {
     /// Whether it changes nothing.
     pub fn only_reads(&self) -> bool {
@@ -394,7 +357,7 @@ pub enum Reply {
         /// Its id.
         id: String,
         /// Its secret.
-        secret: String,
+        secret: Secret,
     },
     /// Devices for one-time codes.
     MfaDevices {
@@ -406,9 +369,9 @@ pub enum Reply {
         /// Its full name, which requests tell.
         serial_number: String,
         /// Its key, in base 32.
-        key: String,
+        key: Secret,
         /// The same as apps read it, from a QR code or not.
-        uri: String,
+        uri: Secret,
     },
     /// A new custom key store.
     KeyStore {
@@ -444,7 +407,7 @@ pub enum Reply {
     /// A new API token, shown this once.
     NewToken {
         /// The token.
-        token: String,
+        token: Secret,
         /// When it ends.
         expires: String,
     },

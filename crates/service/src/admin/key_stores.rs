@@ -9,12 +9,13 @@ use trent_audit::Event;
 use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::Caller;
 use trent_domain::key_store::KeyStore;
+use trent_domain::secret::Secret;
 use trent_gate::{Connection, Standing};
 use trent_protocol::{
     CreateCustomKeyStoreRequest, ErrorCode, Request, SecretString, XksProxyAuthenticationCredential,
 };
 
-use super::{Outcome, Refused, Reply, Secret, unknown_account};
+use super::{Outcome, Refused, Reply, unknown_account};
 use crate::context::Call;
 use crate::error::KmsError;
 use crate::open::Service;

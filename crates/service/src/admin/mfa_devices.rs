@@ -5,6 +5,7 @@ use trent_domain::identifier::AccountId;
 use trent_domain::identity::{
     Kind, MfaDevice, Owner, Record, RecordName, is_mfa_device_name, mfa_device_arn,
 };
+use trent_domain::secret::Secret;
 
 use super::access_keys::check_user;
 use super::records::find;
@@ -43,13 +44,12 @@ impl Service {
         let key = TotpKey::generate(self.random()).map_err(|error| KmsError::internal(&error))?;
         let sealed_key = sealed_mfa_device_key(&self.gate, &serial_number, &key)?;
         let owner = user.map_or(Owner::Root, Owner::User);
-        let text = key.to_base32();
-        let key = String::from_utf8_lossy(text.expose()).into_owned();
+        let key = Secret::from(key.to_base32().expose().as_slice());
         let label = match &owner {
             Owner::Root => format!("root@{account}"),
             Owner::User(user) => format!("{user}@{account}"),
         };
-        let uri = format!("otpauth://totp/trent:{label}?secret={key}&issuer=trent");
+        let uri = format!("otpauth://totp/trent:{label}?secret={}&issuer=trent", key.expose()).into();
         let device = MfaDevice { account, name, owner, created: self.now(), sealed_key };
         self.change_identities("add MFA device", move |transaction, configured| {
             check_user(transaction, configured, account, &device.owner)?;

@@ -31,7 +31,7 @@ use tokens::Wanted;
 
 pub use command::{
     AccessKeyLine, AccountLine, Command, LackingLine, Managed, MfaDeviceLine, OrphanLine, RecordLine, Reply,
-    Rights, Secret, TokenLine, UserLine,
+    Rights, TokenLine, UserLine,
 };
 pub use explain::{Explained, GrantLine, NearLine, PolicyLine, Question};
 pub use key_stores::NewKeyStore;

@@ -8,6 +8,7 @@ use trent_domain::identifier::{AccountId, Region};
 use trent_domain::identity::{
     API_TOKEN_PREFIX, ApiToken, Kind, Record, RecordName, TokenHolder, is_session_name,
 };
+use trent_domain::secret::Secret;
 
 use super::{Outcome, Refused, Reply, TokenLine};
 use crate::open::Service;
@@ -35,8 +36,8 @@ impl Service {
         let holder = self.token_holder(&wanted)?;
         let id = self.new_access_key_id(API_TOKEN_PREFIX)?;
         let random = SecretBytes::from(self.random_array::<32>()?.to_vec());
-        let token = format!("{id}.{}", URL_SAFE_NO_PAD.encode(random.expose()));
-        let sha256 = trent_audit::hex(&sha256(&[token.as_bytes()]));
+        let token = Secret::from(format!("{id}.{}", URL_SAFE_NO_PAD.encode(random.expose())));
+        let sha256 = trent_audit::hex(&sha256(&[token.expose().as_bytes()]));
         let created = self.now();
         let expires = created.plus_days(days);
         let description = wanted.description;

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use trent_audit::{Client, Recorder};
 use trent_domain::identifier::Region;
 use trent_domain::identity::{Caller, Principal};
+use trent_domain::secret::Secret;
 use trent_domain::time::Timestamp;
 use trent_gate::Connection;
 use uuid::Uuid;
@@ -210,7 +211,7 @@ impl Request<'_> {
         self.note("credentials", json!({"accessKeyId": access_key_id, "expiration": expiration}));
         Ok(Begun {
             access_key_id,
-            secret: String::from_utf8_lossy(sealed.secret.expose()).into_owned(),
+            secret: sealed.secret.expose().as_slice().into(),
             token: sealed.token,
             expires: contents.expires.to_text(),
         })
@@ -220,7 +221,7 @@ impl Request<'_> {
 /// Credentials that were made just now.
 struct Begun {
     access_key_id: String,
-    secret: String,
+    secret: Secret,
     token: String,
     expires: String,
 }
@@ -229,7 +230,7 @@ impl Begun {
     fn put(&self, xml: &mut Xml) {
         xml.within("Credentials", |xml| {
             xml.text("AccessKeyId", &self.access_key_id)
-                .text("SecretAccessKey", &self.secret)
+                .text("SecretAccessKey", self.secret.expose())
                 .text("SessionToken", &self.token)
                 .text("Expiration", &self.expires);
         });

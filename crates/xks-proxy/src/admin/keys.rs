@@ -6,10 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use trent_crypto::external::VERSION_MAX;
 use trent_crypto::{Key256, SecretBytes};
+use trent_domain::secret::Secret;
 use trent_domain::time::Timestamp;
 use trent_xks::ExternalKeyId;
 
-use super::wire::{KeyLine, Material, Reply};
+use super::wire::{KeyLine, Reply};
 use super::{Change, Problem, refused};
 use crate::manager::ManagerError;
 use crate::open::Proxy;
@@ -26,13 +27,13 @@ pub(super) enum Origin {
     /// Drawn at random.
     Random,
     /// The operator's.
-    Imported(Material),
+    Imported(Secret),
     /// A key of a token: one that is there, or one to be made.
     Token(TokenKey),
 }
 
 impl Origin {
-    pub(super) fn of(material: Option<Material>, token: Option<TokenKey>) -> Result<Self, Problem> {
+    pub(super) fn of(material: Option<Secret>, token: Option<TokenKey>) -> Result<Self, Problem> {
         match (material, token) {
             (None, None) => Ok(Self::Random),
             (Some(material), None) => Ok(Self::Imported(material)),
@@ -197,7 +198,7 @@ impl Proxy {
         };
         let material = match origin {
             Origin::Random => self.sealed(owner, version, &Key256::generate(&*self.random)?)?,
-            Origin::Imported(Material(text)) => self.sealed(owner, version, &read_material(text)?)?,
+            Origin::Imported(text) => self.sealed(owner, version, &read_material(&text)?)?,
             Origin::Token(key) if imported => {
                 check_fit(&self.tokens.find(&key).await?, usage)?;
                 Kept::InToken(key)
@@ -308,8 +309,7 @@ impl Proxy {
     }
 }
 
-fn read_material(text: String) -> Result<Key256, Problem> {
-    let text = SecretBytes::from(text.into_bytes());
+fn read_material(text: &Secret) -> Result<Key256, Problem> {
     let bytes = STANDARD.decode(text.expose()).map(SecretBytes::from).ok();
     let bytes = bytes.and_then(|bytes| Key256::from_slice(bytes.expose()));
     bytes.ok_or_else(|| refused("key material is 32 bytes in Base64"))

@@ -105,7 +105,7 @@ impl Proxy {
             store: name.to_owned(),
             path: record.path.clone(),
             access_key_id: id,
-            secret: String::from_utf8_lossy(secret.expose()).into_owned(),
+            secret: secret.expose().into(),
         };
         self.apply("add proxy credential", vec![Change::Put(row(name, "", &record))]).await?;
         Ok(reply)
@@ -139,8 +139,7 @@ impl Proxy {
                 secret: SecretAccessKey::new(secret).map_err(|_| broken())?,
             },
         };
-        let file = String::from_utf8_lossy(configuration.to_json().expose()).into_owned();
-        Ok(Reply::Configuration { file })
+        Ok(Reply::Configuration { file: configuration.to_json().expose().as_slice().into() })
     }
 }
 

@@ -1,8 +1,7 @@
 //! Commands and replies of the admin socket.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+use trent_domain::secret::Secret;
 
 use crate::rules::Rules;
 use crate::tokens::TokenKey;
@@ -78,7 +77,7 @@ pub enum Command {
         /// Who may use it.
         rules: Rules,
         /// Its 256 bits, if they are not to be drawn at random.
-        material: Option<Material>,
+        material: Option<Secret>,
         /// The token that is to have it: one made there, if neither identifier nor label is given.
         #[serde(default)]
         token: Option<TokenKey>,
@@ -90,7 +89,7 @@ pub enum Command {
         /// The id of the key.
         id: String,
         /// The new 256 bits, if they are not to be drawn at random.
-        material: Option<Material>,
+        material: Option<Secret>,
         /// The token that is to have the new key, which need not be the one that has the old.
         #[serde(default)]
         token: Option<TokenKey>,
@@ -144,17 +143,6 @@ impl Command {
     }
 }
 
-/// Key material in a command, in Base64. Not shown by `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Material(pub String);
-
-impl fmt::Debug for Material {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Material(..)")
-    }
-}
-
 /// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "kebab-case")]
@@ -178,12 +166,12 @@ pub enum Reply {
         /// The id of the credential.
         access_key_id: String,
         /// Its secret.
-        secret: String,
+        secret: Secret,
     },
     /// A proxy configuration file.
     Configuration {
-        /// Its text.
-        file: String,
+        /// Its text, which has the secret of a credential in it.
+        file: Secret,
     },
     /// Done; there is nothing to tell.
     Done,

@@ -7,7 +7,8 @@ use anyhow::{Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use trent_crypto::SecretBytes;
-use trent_xks_proxy::{Command, KeyLine, Material, Reply, Rules, TokenKey};
+use trent_domain::secret::Secret;
+use trent_xks_proxy::{Command, KeyLine, Reply, Rules, TokenKey};
 
 use super::table;
 use crate::arguments::{RulesArguments, TokenArguments, XksKeyCommand, XksStoreCommand};
@@ -86,13 +87,13 @@ fn rules(given: RulesArguments) -> Rules {
 }
 
 /// The content of a file with key material.
-fn material(file: Option<&Path>) -> Result<Option<Material>> {
+fn material(file: Option<&Path>) -> Result<Option<Secret>> {
     let Some(file) = file else { return Ok(None) };
     let shown = file.display();
     let bytes = fs::read(file).map(SecretBytes::from).map_err(|error| misuse(format!("{shown}: {error}")))?;
     let length = bytes.expose().len();
     ensure!(length == 32, misuse(format!("{shown} has {length} bytes; key material has 32")));
-    Ok(Some(Material(STANDARD.encode(bytes.expose()))))
+    Ok(Some(STANDARD.encode(bytes.expose()).into()))
 }
 
 /// A reply for people.
@@ -122,10 +123,11 @@ pub(super) fn text(reply: Reply) -> String {
             }),
         ),
         Reply::NewCredential { path, access_key_id, secret, store } => format!(
-            "Path             {path}\nAccess key id    {access_key_id}\nSecret           {secret}\n`trent xks-proxy \
-             config --store {store}` writes the file that a console takes.\n"
+            "Path             {path}\nAccess key id    {access_key_id}\nSecret           {}\n`trent xks-proxy \
+             config --store {store}` writes the file that a console takes.\n",
+            secret.expose()
         ),
-        Reply::Configuration { file } => file,
+        Reply::Configuration { file } => file.into(),
         Reply::Done => "Done.\n".to_owned(),
         Reply::Refused { problem } => format!("{problem}\n"),
     }
