@@ -62,7 +62,8 @@ pub(crate) struct Pace {
     pub(crate) gather: Gather,
     /// How often there is a checkpoint, while there are records.
     pub(crate) checkpoint: Duration,
-    /// How often lanes are looked at while there are records, for those of cores that never have nothing to do.
+    /// How often lanes are looked at while there are records: for those of cores that never have nothing to do, and while
+    /// records are gathered for a while.
     pub(crate) look: Duration,
 }
 
@@ -135,10 +136,17 @@ impl Writer {
         self.shared.lanes().clear();
     }
 
-    /// Lets more records come.
-    fn gather(&self) {
-        if let Gather::Always(time) = self.pace.gather {
-            thread::sleep(time);
+    /// Lets more records come, where nobody waits for them. They are taken from the lanes while they are in the processor's
+    /// caches, and before lanes need larger buffers for them.
+    fn gather(&mut self) {
+        let Gather::Always(time) = self.pace.gather else { return };
+        let began = Instant::now();
+        while let Some(left) = time.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {
+            thread::sleep(left.min(self.pace.look));
+            self.take();
+            if self.shared.is_stopping() {
+                break;
+            }
         }
     }
 
