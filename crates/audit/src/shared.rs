@@ -23,8 +23,9 @@ pub(crate) struct Shared {
     looking: AtomicBool,
     failing: AtomicBool,
     stopping: AtomicBool,
+    /// Bytes of records that are not durable.
     queued: AtomicUsize,
-    /// Records that wait.
+    /// Records that wait for the writer.
     waiting: AtomicUsize,
     /// How many of them the writer waits for; 0 while it waits for none.
     awaited: AtomicUsize,
@@ -65,9 +66,9 @@ pub struct Stats {
     pub undelivered: u64,
     /// Records that wait for the writer.
     pub queued_records: u64,
-    /// Their bytes.
+    /// Bytes of records that are not durable: of those, and of what the writer has.
     pub queued_bytes: u64,
-    /// Microseconds that the last batch took from the writer's first look to the end of the sync.
+    /// Microseconds that the last batch took from the writer's last look to the end of the sync.
     pub lag_micros: u64,
     /// Whether the journal cannot be written, so that requests are refused.
     pub failing: bool,
@@ -124,8 +125,13 @@ impl Shared {
         self.pending.swap(false, SeqCst)
     }
 
-    pub(crate) fn taken(&self, records: usize, bytes: usize) {
+    /// The writer has as many records.
+    pub(crate) fn taken(&self, records: usize) {
         self.waiting.fetch_sub(records, SeqCst);
+    }
+
+    /// As many bytes of records have become durable.
+    pub(crate) fn stored(&self, bytes: usize) {
         self.queued.fetch_sub(bytes, Relaxed);
     }
 
@@ -220,7 +226,8 @@ mod tests {
         // What was announced meanwhile is not forgotten, and what comes from now on is told at once.
         assert!(shared.take_pending());
         assert_eq!(shared.awaited.load(SeqCst), 0);
-        shared.taken(4, 400);
+        shared.taken(4);
+        shared.stored(400);
         let stats = shared.stats();
         assert_eq!((stats.queued_records, stats.queued_bytes), (0, 0));
     }

@@ -73,6 +73,8 @@ struct Batch {
     first: u64,
     lines: Vec<u8>,
     count: u64,
+    /// How many bytes of them came from lanes.
+    queued: usize,
     /// The last signed line among them.
     checkpoint: Option<Checkpoint>,
 }
@@ -222,7 +224,8 @@ impl Writer {
                 self.since_checkpoint += 1;
                 start = end;
             }
-            self.shared.taken(ends.len(), start);
+            self.shared.taken(ends.len());
+            self.batch.queued += start;
             count += ends.len();
             lane.queue().give_back((records, ends));
             taken.push((lane, upto));
@@ -248,6 +251,7 @@ impl Writer {
         if rotates && let Err(error) = self.journal.rotate() {
             tracing::error!(%error, "a file of the audit trail could not be synced; it is written to further");
         }
+        self.shared.stored(self.batch.queued);
         let lines = std::mem::take(&mut self.batch.lines);
         let counters = &self.shared.counters;
         counters.records.fetch_add(self.batch.count, Relaxed);

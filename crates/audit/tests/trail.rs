@@ -290,18 +290,19 @@ fn a_trail_that_lost_its_end_goes_on_with_a_gap() {
     assert!(second.contains(r#""missing":{"from":3,"to":4}"#), "{second}");
 }
 
+/// A trail on a disk that is full while the flag is set.
+fn on_a_disk_that_may_be_full(dir: &TempDir, full: &Arc<AtomicBool>) -> Settings {
+    let full = Arc::clone(full);
+    let before_write =
+        move || if full.load(SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) };
+    Settings { before_write: Some(Arc::new(before_write)), ..Settings::in_dir(dir.path()) }
+}
+
 #[test]
 fn a_full_disk_stops_answers_until_there_is_room() {
     let dir = TempDir::new().unwrap();
     let full = Arc::new(AtomicBool::new(false));
-    let settings = Settings {
-        before_write: Some(Arc::new({
-            let full = Arc::clone(&full);
-            move || if full.load(SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-        })),
-        ..Settings::in_dir(dir.path())
-    };
-    let trail = open(settings, None);
+    let trail = open(on_a_disk_that_may_be_full(&dir, &full), None);
     let recorder = trail.recorder();
     write(&recorder, 0).unwrap();
     full.store(true, SeqCst);
@@ -457,6 +458,36 @@ fn buffered_records_are_there_soon_and_after_a_stop() {
     write(&recorder, 10).unwrap();
     trail.close();
     assert_eq!(check(dir.path(), trail.checkpoint()).records, 13);
+}
+
+#[test]
+fn what_a_full_disk_keeps_from_being_written_stays_counted_and_is_written_later() {
+    let dir = TempDir::new().unwrap();
+    let full = Arc::new(AtomicBool::new(false));
+    let flush = Duration::from_millis(20);
+    let settings = Settings { strict: false, flush, ..on_a_disk_that_may_be_full(&dir, &full) };
+    let trail = open(settings, None);
+    let recorder = trail.recorder();
+    full.store(true, SeqCst);
+    write(&recorder, 0).unwrap();
+    let until = |holds: &dyn Fn() -> bool| {
+        for _ in 0..500 {
+            if holds() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{:?}", trail.stats());
+    };
+    until(&|| !recorder.accepts());
+    let kept = trail.stats();
+    // The writer has it: it does not wait for that any more, and is not on disk.
+    assert!(kept.queued_records == 0 && kept.queued_bytes > 100, "{kept:?}");
+    full.store(false, SeqCst);
+    until(&|| recorder.accepts() && trail.stats().records == 2);
+    assert_eq!(trail.stats().queued_bytes, 0);
+    trail.close();
+    assert_eq!(check(dir.path(), trail.checkpoint()).faults, []);
 }
 
 proptest! {

@@ -176,7 +176,7 @@ impl Desk {
 
     async fn administer(&self, command: Command) -> Reply {
         if !command.only_reads() {
-            // No command has a secret in it.
+            // Secrets in it are of a type that does not print.
             tracing::info!(?command, "an operator changes identities");
         }
         self.service.administer(command).await

@@ -1,18 +1,24 @@
 //! Secrets that operators send and are sent.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use trent_protocol::SecretString;
 
 /// A secret in a command of an admin socket, or in the reply that shows it once: wiped when dropped, and not shown by
 /// `Debug`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Debug, Deserialize)]
+#[serde(from = "String")]
 pub struct Secret(SecretString);
 
 impl Secret {
     /// The secret itself.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
     }
 }
 
