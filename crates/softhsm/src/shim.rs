@@ -45,7 +45,7 @@ impl Shim {
     }
 
     /// From now on, `function` (such as `C_Encrypt`) does this: `hang`, `crash`, `wait 200` (milliseconds), `late 200`
-    /// (to answer what it has done; not of all functions), `fail 30` (the code in hexadecimal digits), `own-iv` (of C_Encrypt,
+    /// (to answer what it has done; once, and not of all functions), `fail 30` (the code in hexadecimal digits), `own-iv` (of C_Encrypt,
     /// as modules do that choose the IV).
     pub fn order(&self, function: &str, what: &str) {
         // In one step: the module may be reading.
@@ -79,6 +79,11 @@ impl Shim {
     pub fn tried_pins(&self) -> (usize, usize) {
         let tries = fs::read(self.orders.join("logins")).unwrap_or_default();
         (tries.len(), tries.iter().filter(|&&try_| try_ == b'x').count())
+    }
+
+    /// Whether an order to be late was obeyed: what was asked for is done, and its answer is on its way.
+    pub fn is_obeyed(&self, function: &str) -> bool {
+        !self.orders.join(function).exists()
     }
 
     /// From now on, `function` does as SoftHSM does.
