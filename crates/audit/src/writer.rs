@@ -26,6 +26,8 @@ const CROWD: usize = 12;
 const CROWD_RETURNS: (Duration, Duration) = (Duration::from_micros(200), Duration::from_micros(25));
 /// How long it waits at most.
 const CROWD_RETURNS_MAX: Duration = Duration::from_millis(2);
+/// How many bytes are gathered at most: far fewer than those beyond which requests are refused.
+const GATHERED_BYTES_MAX: usize = 8 << 20;
 /// Batches that standard output may be behind.
 const OUTPUT_BATCHES_MAX: usize = 256;
 
@@ -146,7 +148,7 @@ impl Writer {
         while let Some(left) = time.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {
             thread::sleep(left.min(self.pace.look));
             self.take();
-            if self.shared.is_stopping() {
+            if self.shared.is_stopping() || self.batch.lines.len() >= GATHERED_BYTES_MAX {
                 break;
             }
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use proptest::collection::vec;
@@ -458,6 +458,26 @@ fn buffered_records_are_there_soon_and_after_a_stop() {
     write(&recorder, 10).unwrap();
     trail.close();
     assert_eq!(check(dir.path(), trail.checkpoint()).records, 13);
+}
+
+#[test]
+fn many_buffered_records_are_not_kept_until_their_time_is_over() {
+    let dir = TempDir::new().unwrap();
+    let flush = Duration::from_secs(3600);
+    let trail = open(Settings { strict: false, flush, ..Settings::in_dir(dir.path()) }, None);
+    let recorder = trail.recorder();
+    let began = Instant::now();
+    // Were none of them written, requests would be refused after 64 MiB, until the hour is over.
+    while trail.stats().bytes < 8 << 20 {
+        assert!(recorder.accepts() && began.elapsed() < Duration::from_secs(60), "{:?}", trail.stats());
+        match trail.stats().queued_bytes < 16 << 20 {
+            true => write(&recorder, 0).unwrap(),
+            // The disk is slow.
+            false => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    trail.close();
+    assert_eq!(check(dir.path(), trail.checkpoint()).faults, []);
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Clone for Secret {
     }
 }
 
+// Of commands and replies in tests, not of what a stranger sends with what is right: it takes as long as the texts agree.
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         self.0.expose_secret() == other.0.expose_secret()
